@@ -1,0 +1,76 @@
+"""`[tool.enctest]` of pyproject.toml as frozen settings."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from enctest.errors import EnctestError
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[tool.enctest.databases.NAME]`: a database that tests find ready and migrated."""
+
+    engine: Literal["postgresql"] = "postgresql"
+    """The kind of server."""
+    version: str = ""
+    """Major version asked for, such as `16`; empty accepts any."""
+    migrations: str = ""
+    """Folder of SQL files, relative to the root; empty leaves the database bare."""
+    env: str | list[str] | dict[str, str] = "DATABASE_URL"
+    """Variable(s) that get the URL, or a table of templates with {url}, {host}, {port}, {user}, {password}, {name}."""
+    scheme: str = "postgresql"
+    """Scheme of the URL, such as `postgresql+asyncpg`."""
+    bin: str = ""
+    """Folder with `postgres` and `initdb`; empty finds one."""
+    tcp: bool = False
+    """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Everything under `[tool.enctest]`."""
+
+    databases: dict[str, DatabaseSettings] = {}
+    """Managed databases by name."""
+    keys: dict[str, str] = {}
+    """Action to key(s), comma separated, such as `run-failed = "F"`."""
+    theme: str = "textual-dark"
+    """Name of a Textual theme."""
+    watch: list[str] = []
+    """Folders to watch besides the root, relative to it."""
+    ignore: list[str] = []
+    """Glob patterns (relative to the root) of files whose changes do not count."""
+    spans: bool = True
+    """Capture span trees."""
+    preload: bool = True
+    """Import third-party modules ahead, in the session host."""
+
+
+def load(root: Path) -> Settings:
+    """Read the settings of the project at `root`; defaults when it has none.
+
+    Raises:
+        EnctestError: pyproject.toml is broken, or a setting is unknown or of the wrong type.
+    """
+    path = root / "pyproject.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnctestError(f"{path} cannot be read: {error}") from error
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("enctest", {})
+    except tomllib.TOMLDecodeError as error:
+        raise EnctestError(
+            f"{path} is not valid TOML: {error}", "Mend the line it names and save."
+        ) from error
+    try:
+        return msgspec.convert(table, Settings)
+    except msgspec.ValidationError as error:
+        raise EnctestError(
+            f"[tool.enctest] in {path}: {error}", "README.md lists the settings under Configuration."
+        ) from error

@@ -1,0 +1,1 @@
+"""The conductor: change -> affected -> run -> fold -> publish to the front ends."""

@@ -1,0 +1,1 @@
+"""What a test depends on, and which tests a change can affect."""

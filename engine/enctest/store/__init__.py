@@ -1,0 +1,1 @@
+"""History on disk: outcomes, traces and dependencies, in SQLite."""

@@ -1,0 +1,1 @@
+"""Spans: capture in a test process, and the tree they form."""
