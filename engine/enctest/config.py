@@ -21,7 +21,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     migrations: str = ""
     """Folder of SQL files, relative to the root; empty leaves the database bare."""
     env: str | list[str] | dict[str, str] = "DATABASE_URL"
-    """Variable(s) that get the URL, or a table of templates with {url}, {host}, {port}, {user}, {password}, {name}."""
+    """Variable(s) that get the URL, or a table of templates with {url}, {host}, {port}, {user},
+    {password} and {name}."""
     scheme: str = "postgresql"
     """Scheme of the URL, such as `postgresql+asyncpg`."""
     bin: str = ""

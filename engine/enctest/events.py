@@ -434,6 +434,7 @@ WorkerEvent = (
     | TestStarted
     | TestFinished
     | RunFinished
+    | TestRenamed
     | SpanRecord
     | DependencyRecord
     | Error

@@ -13,14 +13,31 @@ from enctest.errors import EnctestError
 LIMIT = 64 * 1024 * 1024
 """Bytes a frame may have; a longer one means that the stream is broken."""
 
-_encoder = msgspec.msgpack.Encoder()
+_encoder = msgspec.msgpack.Encoder(enc_hook=repr)
+_INT64 = 2**63
 T = TypeVar("T")
 
 
 def pack(records: Sequence[object]) -> bytes:
-    """Return one frame that holds `records`."""
-    body = _encoder.encode(records)
+    """Return one frame that holds `records`; what msgpack cannot say is said as text."""
+    try:
+        body = _encoder.encode(records)
+    except (OverflowError, UnicodeEncodeError, TypeError):
+        body = _encoder.encode([_plain(msgspec.to_builtins(record, enc_hook=repr)) for record in records])
     return len(body).to_bytes(4, "big") + body
+
+
+def _plain(value: object) -> object:
+    """Return `value` without lone surrogates, huge integers and odd keys (captured output has them all)."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, int):
+        return value if -_INT64 <= value < _INT64 else str(value)
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
 
 
 class Unpacker(Generic[T]):

@@ -1,0 +1,121 @@
+"""The worker's way out: a queue that costs nothing to fill, and a thread that sends it."""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from enctest.events import Record
+from enctest.wire import pack
+
+Item = Record | Callable[[], Record | None]
+"""A record, or a function that makes one when it is sent (None: nothing to send)."""
+
+INTERVAL = 0.02
+"""Seconds between two sends."""
+BATCH = 500
+"""Records in one frame at most."""
+
+
+class Emitter:
+    """Sends records through a file descriptor, every 20 ms, from a thread of its own.
+
+    The thread is a bare one: tests that list or count `threading`'s threads do not see it, and it is
+    away while a test forks, so that the interpreter does not warn of threads at a fork.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._queue: deque[Item] = deque()
+        self.emit: Callable[[Item], None] = self._queue.append
+        self._sending = _thread.allocate_lock()
+        self._wake = _thread.allocate_lock()
+        self._gone = _thread.allocate_lock()
+        self._stopping = True
+        self._owner = os.getpid()
+        self.error = ""
+
+    def start(self) -> None:
+        """Begin to send."""
+        os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._abandon)
+        self._resume()
+
+    def flush(self) -> None:
+        """Send what is queued, now, on the caller's thread."""
+        with self._sending:
+            while self._queue:
+                records: list[Record] = []
+                while self._queue and len(records) < BATCH:
+                    item = self._queue.popleft()
+                    record = item() if callable(item) else item
+                    if record is not None:
+                        records.append(record)
+                self._write(pack(records))
+
+    def close(self) -> None:
+        """Send the rest and close the descriptor."""
+        self._pause()
+        self.flush()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _write(self, data: bytes) -> None:
+        if self._fd < 0:
+            return
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:  # the explorer is gone: the run goes on unheard
+            self.error = str(error)
+            self._fd = -1
+
+    def _loop(self) -> None:
+        try:
+            while not self._stopping:
+                self._wake.acquire(timeout=INTERVAL)
+                if self._queue and not self._stopping:
+                    self.flush()
+        finally:
+            self._gone.release()
+
+    def _resume(self) -> None:
+        if os.getpid() != self._owner or not self._stopping or self._fd < 0:
+            return
+        self._stopping = False
+        self._wake.acquire(blocking=False)
+        self._gone.acquire(blocking=False)
+        _thread.start_new_thread(self._loop, ())
+
+    def _pause(self) -> None:
+        if self._stopping or os.getpid() != self._owner:
+            return
+        self._stopping = True
+        if self._wake.locked():
+            self._wake.release()
+        with self._gone:
+            pass
+        _wait_for_exit()
+
+    def _abandon(self) -> None:
+        """In a child that a test forked: it must never speak for the worker."""
+        if self._fd >= 0:
+            self._fd = -1
+        self._stopping = True
+        self._queue.clear()
+
+
+def _wait_for_exit(tries: int = 200) -> None:
+    """Wait for the thread that just ended to leave the kernel's list as well (some microseconds)."""
+    tasks = Path("/proc/self/task")
+    for _ in range(tries):
+        try:
+            if len(os.listdir(tasks)) == 1:  # noqa: PTH208 - no generator, no Path per entry
+                return
+        except OSError:
+            return
+        os.sched_yield()
