@@ -1,0 +1,125 @@
+"""Which files changed: watchfiles underneath, only the project's own folders, editors' noise left out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fnmatch
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import watchfiles
+
+QUIET_MS = 20
+"""Milliseconds without a further change after which a burst counts as over."""
+BURST_MS = 200
+"""Milliseconds after which a burst is handed on although it goes on."""
+
+SKIPPED_FOLDERS = frozenset(
+    {
+        ".cache", ".direnv", ".eggs", ".enctest", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache",
+        ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__", "htmlcov",
+        "node_modules", "venv",
+    }
+)  # fmt: skip
+_SKIPPED_FILES = (
+    "*.pyc", "*.pyo", "*~", ".#*", "#*#", "*.swp", "*.swo", "*.swx", "4913", ".coverage", ".coverage.*",
+    "*.new.svg", "*.db-wal", "*.db-shm", "*.db-journal", ".DS_Store",
+)  # fmt: skip
+
+
+class Watcher:
+    """Yields sets of changed paths below a root.
+
+    Args:
+        root: The folder to watch.
+        ignore: Glob patterns, relative to the root, of files whose changes do not count.
+    """
+
+    def __init__(self, root: Path, ignore: Sequence[str] = ()) -> None:
+        self.root = root
+        self._ignore = tuple(ignore)
+        self._queue: asyncio.Queue[set[Path]] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._watched: list[Path] = []
+        self._stop = asyncio.Event()
+        self.error = ""
+
+    async def changes(self) -> AsyncIterator[set[Path]]:
+        """Yield changed paths (created, written, deleted), a burst at a time."""
+        self._tasks = [asyncio.create_task(self._watch([self.root], recursive=False))]
+        self._watch_folders()
+        try:
+            while True:
+                paths = await self._queue.get()
+                while not self._queue.empty():
+                    paths |= self._queue.get_nowait()
+                yield paths
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Stop watching."""
+        self._stop.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def counts(self, path: Path) -> bool:
+        """Tell whether a change of this path is one of the project's."""
+        try:
+            relative = path.relative_to(self.root)
+        except ValueError:
+            return False
+        if any(part in SKIPPED_FOLDERS for part in relative.parts[:-1]):
+            return False
+        if path.name in SKIPPED_FOLDERS or any(fnmatch.fnmatch(path.name, p) for p in _SKIPPED_FILES):
+            return False
+        return not any(fnmatch.fnmatch(relative.as_posix(), pattern) for pattern in self._ignore)
+
+    def _folders(self) -> list[Path]:
+        """Return the project's top folders; a watch on the root itself would go through every environment."""
+        with contextlib.suppress(OSError):
+            return sorted(
+                path
+                for path in self.root.iterdir()
+                if path.is_dir() and path.name not in SKIPPED_FOLDERS and not (path / "pyvenv.cfg").exists()
+            )
+        return []
+
+    def _watch_folders(self) -> None:
+        """Watch the folders that are there now; the old watch ends once the new one runs."""
+        folders = self._folders()
+        if folders == self._watched:
+            return
+        new = [folder for folder in folders if folder not in self._watched]
+        self._watched = folders
+        old = self._tasks[1:]
+        self._tasks[1:] = [asyncio.create_task(self._watch(folders, recursive=True))] if folders else []
+        for task in old:
+            asyncio.get_running_loop().call_later(1, task.cancel)
+        for folder in new:
+            files = {path for path in folder.rglob("*") if path.is_file() and self.counts(path)}
+            if files and old:
+                self._queue.put_nowait(files)
+
+    async def _watch(self, folders: Sequence[Path], *, recursive: bool) -> None:
+        watching = watchfiles.awatch(
+            *folders,
+            watch_filter=None,
+            debounce=BURST_MS,
+            step=QUIET_MS,
+            stop_event=self._stop,
+            recursive=recursive,
+            rust_timeout=5000,
+        )
+        try:
+            async for changes in watching:
+                if not recursive:
+                    self._watch_folders()
+                paths = {path for _, changed in changes if self.counts(path := Path(changed))}
+                if paths:
+                    self._queue.put_nowait(paths)
+        except (OSError, RuntimeError) as error:  # the system's limit on watches, mostly
+            self.error = f"{self.root} cannot be watched: {error}"
