@@ -1,0 +1,1 @@
+"""Sends receipts in the background."""
