@@ -83,14 +83,14 @@ class Book:
             if test.info.test == test.file and test.outcome == "error":
                 self.broken.add(test.file)
 
-    def collected(self, file: str, tests: Iterable[TestInfo]) -> list[str]:
-        """Take a file's present tests; return the node ids that are gone.
+    def collected(self, file: str, tests: Iterable[TestInfo], *, keep: bool = False) -> list[str]:
+        """Take a file's present tests; return the node ids that are gone (none with `keep`).
 
         Known tests keep their place, since plugins may shuffle what they collect.
         """
         infos = {info.test: info for info in tests}
         known = self.files.get(file, [])
-        gone = [test for test in known if test not in infos]
+        gone = [] if keep else [test for test in known if test not in infos]
         for test in gone:
             self.remove(test)
         for info in sorted(infos.values(), key=lambda info: info.line):
@@ -162,6 +162,14 @@ class Book:
     def failed(self) -> set[str]:
         """Return the tests (and broken files) whose last outcome was bad."""
         return {test for test, entry in self.tests.items() if entry.outcome in BAD_OUTCOMES}
+
+    def in_order(self) -> list[Entry]:
+        """Return all tests, file by file."""
+        return [self.tests[test] for tests in self.files.values() for test in tests]
+
+    def entries_of(self, file: str) -> list[Entry]:
+        """Return a file's tests."""
+        return [self.tests[test] for test in self.files.get(file, [])]
 
     def plan(self, tests: set[str], new_in: Iterable[str]) -> dict[str, tuple[KnownTest, ...]]:
         """Return a job's files: those of `tests`, and those that may hold new tests."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from enctest.errors import EnctestError
-from enctest.events import Command, Event, ExplorerEvent, Follow, SpanEnded, SpanEvent, SpanStarted, Subscribe
+from enctest.events import Command, Event, Follow, SpanEnded, SpanEvent, SpanStarted, Subscribe
 from enctest.wire import Unpacker, pack
 
 _BACKLOG = 64 * 1024 * 1024
@@ -46,18 +46,20 @@ class FrontEnds:
     """Accepts front ends, passes their commands on, publishes events to them.
 
     Args:
-        greet: Called for a new subscriber; returns its first event.
+        greet: Called for a new subscriber; returns its first events.
         obey: Called with each command.
     """
 
-    def __init__(self, greet: Callable[[], ExplorerEvent], obey: Callable[[FrontEnd, Command], None]) -> None:
+    def __init__(self, greet: Callable[[], list[Event]], obey: Callable[[FrontEnd, Command], None]) -> None:
         self._greet = greet
         self._obey = obey
         self._all: set[FrontEnd] = set()
         self._queue: list[Event] = []
         self._server: asyncio.Server | None = None
         self._scheduled = False
+        self.visited = asyncio.Event()
         self.empty = asyncio.Event()
+        self.empty.set()
 
     async def listen(self, path: Path) -> None:
         """Open the socket; its folder is private, so no mode of its own is needed."""
@@ -83,6 +85,7 @@ class FrontEnds:
             asyncio.get_running_loop().call_soon(self._publish)
 
     def _publish(self) -> None:
+        """Send what is queued."""
         self._scheduled = False
         events, self._queue = self._queue, []
         for front_end in self._all:
@@ -92,6 +95,7 @@ class FrontEnds:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         front_end = FrontEnd(writer)
         self._all.add(front_end)
+        self.visited.set()
         self.empty.clear()
         unpacker: Unpacker[Command] = Unpacker(Command)
         try:
@@ -111,7 +115,7 @@ class FrontEnds:
             self._publish()
             front_end.all_spans = command.spans
             front_end.subscribed = True
-            front_end.send([self._greet()])
+            front_end.send(self._greet())
             return
         if isinstance(command, Follow):
             self._publish()

@@ -48,6 +48,7 @@ class ReportPlugin:
         self._rootpath = self._root
         self._wanted: set[Path] = set()
         self._folders: set[Path] = set()
+        self._broken: list[str] = []
 
     # --- set-up ---
 
@@ -74,6 +75,7 @@ class ReportPlugin:
         if report.failed:
             path, line = outcomes.place(report, self._root)
             self.counts["error"] += 1
+            self._broken.append(report.nodeid)
             self._emit(
                 TestFinished(
                     run=self.job.run,
@@ -111,6 +113,8 @@ class ReportPlugin:
 
     def _collected(self, path: str, items: list[pytest.Item]) -> set[str]:
         run, renamed = pair([item.nodeid for item in items], (self.job.files or {}).get(path, ()))
+        if any(path == broken or path.startswith(f"{broken}/") for broken in self._broken):
+            return run  # what it holds is not known now; its tests keep their results
         for new, old in renamed.items():
             self._emit(TestRenamed(old=old, new=new))
         self._emit(FileCollected(run=self.job.run, path=path, tests=tuple(self._info(i) for i in items)))

@@ -53,10 +53,10 @@ class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History:
-    """The file `history.db` of a project's state folder."""
+    """One history file of a project's state folder."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "history.db"
+    def __init__(self, folder: Path, name: str = "history") -> None:
+        self.path = folder / f"{name}.db"
         self.notice = ""
         try:
             self._db = self._open()
@@ -89,7 +89,7 @@ class History:
         raise sqlite3.DatabaseError(f"it has version {version}, this enctest knows {VERSION}")
 
     def _move_aside(self, why: str) -> str:
-        aside = self.path.with_name(f"history.{int(time.time())}.broken.db")
+        aside = self.path.with_name(f"{self.path.stem}.{int(time.time())}.broken.db")
         self.path.rename(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""`enctest`: which command it is, and what an expected error looks like."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from enctest import __version__
+from enctest.errors import EnctestError
+
+USAGE = """\
+usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
+       enctest watch [--events FILE] [--python PATH] [PYTEST ARGS]
+                                       rerun affected tests on every save, without a screen
+       enctest affected [--changed PATH ...] [--why]
+                                       print the tests that changed files can affect
+       enctest trace NODEID            print a test's last span tree
+       enctest doctor                  say what was found here, and what to do about problems
+       enctest-tui                     the same with a screen
+
+`./...` and `DIR/...` mean everything below. All of pytest's options are accepted: enctest --help-pytest
+"""
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code. Expected errors are one message and a hint on stderr."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(args)
+    except EnctestError as error:
+        print(f"enctest: {error.title}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # else the interpreter complains of the pipe once more
+        return 141
+
+
+def _dispatch(args: list[str]) -> int:
+    name = args[0] if args else ""
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "watch": _watch,
+        "affected": _affected,
+        "trace": _trace,
+        "doctor": _doctor,
+    }
+    if name in commands:
+        return commands[name](args[1:])
+    if name in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if args == ["--version"]:
+        print(f"enctest {__version__}")
+    if name == "--help-pytest":
+        args[0] = "--help"
+    from enctest.cli.once import run_once
+
+    return run_once(expand(args))
+
+
+def expand(args: Sequence[str]) -> list[str]:
+    """Turn `./...` and `DIR/...`, which Go programmers type, into folders."""
+    return [
+        (arg.removesuffix("/...") or "/") if arg.endswith("/...") and not arg.startswith("-") else arg
+        for arg in args
+    ]
+
+
+def take_option(args: list[str], name: str) -> str | None:
+    """Take `NAME VALUE` or `NAME=VALUE` out of the arguments; None when it is not there.
+
+    Raises:
+        EnctestError: The value is missing.
+    """
+    for index, arg in enumerate(args):
+        if arg == name:
+            if index + 1 >= len(args):
+                raise EnctestError(f"{name} needs a value", USAGE)
+            value = args[index + 1]
+            del args[index : index + 2]
+            return value
+        if arg.startswith(f"{name}="):
+            del args[index]
+            return arg.partition("=")[2]
+    return None
+
+
+def _watch(args: list[str]) -> int:
+    from enctest.cli.watch import watch
+
+    events = take_option(args, "--events")
+    python = take_option(args, "--python") or ""
+    return watch(expand(args), events=Path(events) if events else None, python=python)
+
+
+def _affected(args: list[str]) -> int:
+    from enctest.cli.affected import affected
+
+    why = "--why" in args
+    paths = [arg for arg in args if arg not in ("--why", "--changed")]
+    unknown = [arg for arg in paths if arg.startswith("-")]
+    if unknown:
+        raise EnctestError(f"enctest affected does not know {unknown[0]}", USAGE)
+    if paths and "--changed" not in args:
+        raise EnctestError(f"enctest affected: {paths[0]} stands alone", "Put --changed before the paths.")
+    if "--changed" in args and not paths:
+        raise EnctestError("--changed needs at least one path", USAGE)
+    return affected(paths if "--changed" in args else None, why=why)
+
+
+def _trace(args: list[str]) -> int:
+    from enctest.cli.trace import trace
+
+    if len(args) != 1:
+        raise EnctestError("enctest trace takes one node id", USAGE)
+    return trace(args[0])
+
+
+def _doctor(args: list[str]) -> int:
+    from enctest.cli.doctor import doctor
+
+    python = take_option(args, "--python") or ""
+    if args:
+        raise EnctestError(f"enctest doctor does not know {args[0]}", USAGE)
+    return doctor(python)

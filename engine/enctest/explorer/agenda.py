@@ -1,0 +1,80 @@
+"""What is to run next: the urgent first, then what was pushed aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from enctest.config import Settings
+from enctest.databases.manager import Lease
+from enctest.explorer.book import Book
+from enctest.paths import Project
+from enctest.session.job import Job
+
+
+@dataclass
+class Wish:
+    """Some tests, files that may hold new ones, or everything; and why."""
+
+    tests: set[str] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)
+    everything: bool = False
+    reason: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.tests or self.files or self.everything)
+
+    def merge(self, other: Wish) -> None:
+        """Take another wish in."""
+        self.tests |= other.tests
+        self.files |= other.files
+        self.everything |= other.everything
+        self.reason = other.reason or self.reason
+
+
+class Agenda:
+    """Two lists: urgent (what a save or a user asked for) and later (what that pushed aside)."""
+
+    def __init__(self) -> None:
+        self._urgent = Wish()
+        self._later = Wish()
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to run."""
+        return not self._urgent and not self._later
+
+    def add(self, tests: Iterable[str], files: Iterable[str], reason: str) -> None:
+        """Ask for tests, and for whatever is new in files."""
+        self._urgent.merge(Wish(tests=set(tests), files=set(files), reason=reason))
+
+    def everything(self, reason: str) -> None:
+        """Ask for the whole suite."""
+        self._urgent.merge(Wish(everything=True, reason=reason))
+
+    def postpone(self, tests: Iterable[str], *, everything: bool, reason: str) -> None:
+        """Put back what a run had left when something more urgent came."""
+        self._later.merge(Wish(tests=set(tests), everything=everything, reason=reason))
+
+    def clear(self) -> None:
+        """Forget all wishes."""
+        self._urgent, self._later = Wish(), Wish()
+
+    def next(self, book: Book, run: int, project: Project, settings: Settings, lease: Lease | None) -> Job:
+        """Take the next wish and make it a job."""
+        if self._urgent:
+            wish, self._urgent = self._urgent, Wish()
+            self._later.tests -= wish.tests
+            if wish.everything:
+                self._later = Wish()
+        else:
+            wish, self._later = self._later, Wish()
+        return Job(
+            run=run,
+            reason=wish.reason,
+            files=None if wish.everything else book.plan(wish.tests, wish.files),
+            env=dict(lease.env) if lease else {},
+            root=str(project.root),
+            state=str(project.state),
+            spans=settings.spans,
+        )

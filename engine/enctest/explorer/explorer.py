@@ -1,0 +1,420 @@
+"""The explorer: one loop that turns saves and commands into runs, and runs into events.
+
+It owns all state; nothing of the project under test is imported here. See ARCHITECTURE.md, "Actors".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from enctest import config
+from enctest.config import Settings
+from enctest.errors import EnctestError
+from enctest.events import (
+    Affected,
+    Attached,
+    Change,
+    Command,
+    Databases,
+    DatabaseStatus,
+    Debug,
+    DebugReady,
+    Details,
+    Error,
+    Event,
+    Follow,
+    Notice,
+    Pause,
+    Paused,
+    Phase,
+    Ready,
+    RunFailed,
+    RunTests,
+    Settled,
+    Stop,
+)
+from enctest.explorer.agenda import Agenda
+from enctest.explorer.book import Book
+from enctest.explorer.front_ends import FrontEnd, FrontEnds
+from enctest.explorer.journal import Journal
+from enctest.explorer.launcher import Launcher
+from enctest.explorer.running import Running
+from enctest.explorer.selector import Effect, Selector
+from enctest.paths import Project
+from enctest.watch.watcher import Watcher
+
+_FIRST_VISIT = 20.0
+"""Seconds to wait for the first front end."""
+
+
+class Explorer:
+    """One project's explorer.
+
+    Args:
+        project: The project under test.
+        args: The user's pytest arguments.
+        python: The project's interpreter.
+    """
+
+    def __init__(self, project: Project, *, args: Sequence[str], python: str) -> None:
+        self.project = project
+        self.args = tuple(args)
+        self.python = python
+        self.book = Book()
+        self.agenda = Agenda()
+        self.front_ends = FrontEnds(self._greet, self._obey)
+        self.settings, self._settings_error = _settings(project)
+        self.journal = Journal(project, self.args, self._publish_soon)
+        self.selector = Selector(project, self.journal.history, python)
+        self._phase = Phase(phase="starting")
+        self._databases: tuple[DatabaseStatus, ...] = ()
+        self._paused = False
+        self._missed: set[Path] = set()
+        self._wake = asyncio.Event()
+        self._running: Running | None = None
+        self._needs_host = True
+        self._needs_databases = True
+        self._saved_at = 0.0
+        self._runs = self.journal.last_run
+        self._change = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.launcher = self._new_launcher()
+
+    # --- life ---
+
+    async def serve(self, door: Path) -> None:
+        """Serve front ends until the last one has left."""
+        self._loop = asyncio.get_running_loop()
+        self._restore()
+        await self.front_ends.listen(door)
+        tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self._watch())]
+        leave = asyncio.create_task(self._wait_for_last())
+        try:
+            await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # a defect of ours: end with its traceback in the log
+        finally:
+            for task in (*tasks, leave):
+                task.cancel()
+            await asyncio.gather(*tasks, leave, return_exceptions=True)
+            await self.front_ends.close()
+            await self.launcher.close()
+            self.journal.close(self.book, self.selector)
+
+    async def _wait_for_last(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.front_ends.visited.wait(), _FIRST_VISIT)
+        await self.front_ends.empty.wait()
+
+    def publish(self, *events: Event) -> None:
+        """Tell the front ends."""
+        self.front_ends.publish(*events)
+
+    def _publish_soon(self, event: Event) -> None:
+        """Tell the front ends, from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens any more
+                self._loop.call_soon_threadsafe(self.publish, event)
+
+    def _new_launcher(self) -> Launcher:
+        return Launcher(
+            self.project,
+            self.settings,
+            python=self.python,
+            args=self.args,
+            on_databases=self._on_databases,
+            on_host_exit=self._on_host_exit,
+        )
+
+    def _restore(self) -> None:
+        self.book.restore(self.journal.history.tests())
+        self.launcher.modules = self.journal.modules
+        if self.journal.history.notice:
+            self.publish(Notice(message=self.journal.history.notice))
+        if self._settings_error is not None:
+            self._tell(self._settings_error)
+
+    def _greet(self) -> list[Event]:
+        running = self._running
+        attached = Attached(
+            root=str(self.project.root),
+            python=self.python,
+            args=self.args,
+            versions=self.launcher.ready.versions if self.launcher.ready else {},
+            tests=tuple(entry.state() for entry in self.book.in_order()),
+            databases=self._databases,
+            paused=self._paused,
+            run=running.job.run if running else 0,
+            phase=self._phase.phase,
+        )
+        return [attached, Ready()] if self._phase.phase == "idle" else [attached]
+
+    # --- commands ---
+
+    def _obey(self, front_end: FrontEnd, command: Command) -> None:
+        if isinstance(command, Follow):
+            if command.test is not None:
+                front_end.send([self._details(command.test)])
+        elif isinstance(command, RunTests):
+            self._run_asked(command)
+        elif isinstance(command, RunFailed):
+            self._ask(self.book.failed(), "failed before")
+        elif isinstance(command, Stop):
+            self._stop()
+        elif isinstance(command, Pause):
+            self._pause(on=command.on)
+        elif isinstance(command, Debug):
+            asyncio.get_running_loop().create_task(self._debug(front_end, command.test))
+
+    def _run_asked(self, command: RunTests) -> None:
+        if command.tests is None:
+            self.agenda.everything(command.reason)
+            self._interrupt()
+            return
+        self._ask(self.book.match(command.tests), command.reason)
+
+    def _ask(self, tests: set[str], reason: str) -> None:
+        files = {self.book.tests[test].file for test in tests if test in self.book.broken}
+        self.agenda.add(tests - self.book.broken, files, reason)
+        self._interrupt()
+
+    def _stop(self) -> None:
+        self.agenda.clear()
+        if self._running is not None:
+            self._running.cancel("stopped")
+
+    def _pause(self, *, on: bool) -> None:
+        self._paused = on
+        self.publish(Paused(on=on))
+        if not on and self._missed:
+            missed, self._missed = self._missed, set()
+            self._changed(missed)
+
+    def _details(self, test: str) -> Details:
+        running = self._running
+        spans = running.ledger.traces.of(test) if running else None
+        result = self.journal.result(test)
+        entry = self.book.tests.get(test)
+        run, stored = (0, ()) if spans is not None else self.journal.trace(test)
+        return Details(
+            test=test,
+            run=running.job.run if running and spans is not None else run,
+            outcome=entry.outcome if entry else None,
+            running=entry.running if entry else False,
+            duration_ms=entry.duration_ms if entry else 0.0,
+            message=entry.message if entry else "",
+            failure=result.failure if result else "",
+            sections=result.sections if result else (),
+            path=result.path if result and result.path else (entry.info.path if entry else ""),
+            line=result.line if result and result.path else (entry.info.line if entry else 0),
+            why=self.selector.why(test),
+            spans=stored if spans is None else spans,
+        )
+
+    async def _debug(self, front_end: FrontEnd, test: str) -> None:
+        try:
+            lease = await self.launcher.lease()
+        except EnctestError as error:
+            self._tell(error)
+            return
+        argv = (self.python, "-m", "pytest", "--pdb", "-p", "no:randomly", *self.args, test)
+        front_end.send(
+            [
+                DebugReady(
+                    test=test,
+                    argv=argv,
+                    env=dict(lease.env) if lease else {},
+                    cwd=str(self.project.invocation),
+                )
+            ]
+        )
+
+    # --- changes ---
+
+    async def _watch(self) -> None:
+        watcher = Watcher(self.project.root, self.settings.ignore)
+        async for paths in watcher.changes():
+            if watcher.error:
+                self.publish(Error(message=watcher.error, hint="Changes may go unseen; press R to run all."))
+                watcher.error = ""
+            if self._paused:
+                self._missed |= paths
+            else:
+                self._changed(paths)
+
+    def _changed(self, paths: set[Path]) -> None:
+        effect = self.selector.changed(paths)
+        if not effect.paths:
+            return
+        self._saved_at = effect.saved_at
+        self.publish(Change(paths=effect.paths, t_saved=effect.saved_at))
+        if "pyproject.toml" in effect.paths:
+            self._reload()
+        self._take(effect, f"changed: {', '.join(effect.paths[:3])}")
+
+    def _take(self, effect: Effect, reason: str) -> None:
+        """Outdate what an effect reaches, remember that, and put it on the agenda."""
+        self._change += 1
+        self._needs_host |= effect.restarts_host(self.launcher.ready)
+        migrated = self._migrations_changed(effect.paths)
+        reasons = dict(effect.tests)
+        if migrated:
+            self._needs_databases = True
+            self.launcher.databases.invalidate()
+            reasons |= dict.fromkeys(self.selector.using_databases(), f"`{migrated}` changed")
+        tests = self.book.outdate(reasons, self._change)
+        self.selector.note(reasons)
+        self.journal.outdated([self.book.tests[test] for test in tests], self.selector)
+        self.publish(
+            Affected(
+                tests=tuple(tests),
+                total=len(self.book.tests),
+                reasons={test: reasons[test] for test in tests},
+            )
+        )
+        if effect.everything:
+            self.agenda.everything(reason)
+        elif tests or effect.new_in or self.book.broken:
+            again = self.book.failed() - self.book.broken
+            files = {file for file in effect.new_in | self.book.broken if self.selector.may_hold_tests(file)}
+            self.agenda.add({*tests, *again}, files, reason)
+        self._interrupt(set(tests))
+
+    def _migrations_changed(self, paths: Sequence[str]) -> str:
+        folders = {
+            Path(settings.migrations).as_posix()
+            for settings in self.settings.databases.values()
+            if settings.migrations
+        }
+        return next((p for p in paths if any(p.startswith(f"{folder}/") for folder in folders)), "")
+
+    def _reload(self) -> None:
+        """Take new settings; the old databases go with the old launcher."""
+        settings, error = _settings(self.project)
+        if error is not None:
+            self._tell(error)
+            return
+        if settings != self.settings:
+            self.settings = settings
+            old, self.launcher = self.launcher, self._new_launcher()
+            self.launcher.modules = old.modules
+            asyncio.get_running_loop().create_task(old.close())
+            self._needs_host = self._needs_databases = True
+
+    def _interrupt(self, stale: set[str] | None = None) -> None:
+        """Let a run make room when a change made some of what it has left stale, or somebody asked."""
+        running = self._running
+        if running is not None and (stale is None or self._needs_host or running.waits_for(stale)):
+            running.cancel("superseded")
+        self._wake.set()
+
+    # --- runs ---
+
+    async def _conduct(self) -> None:
+        self._begin()
+        while True:
+            if not await self._make_ready():
+                self.agenda.clear()
+            if self.agenda.empty:
+                self._settle()
+                await self._wake.wait()
+                self._wake.clear()
+                continue
+            await self._run()
+
+    def _begin(self) -> None:
+        """Compare the project with what the history knows."""
+        if not self.book.tests:
+            self.agenda.everything("first run")
+            self.selector.scan()
+            return
+        effect = self.selector.scan()
+        if effect.paths or effect.everything:
+            self._take(effect, "changed while away")
+        elif waiting := self.book.outdated():
+            self.agenda.add(waiting, set(), "left from last time")
+
+    async def _make_ready(self) -> bool:
+        """Start what runs need; False, said to the user, when that fails."""
+        try:
+            steps = []
+            if self._needs_host:
+                steps.append(self.launcher.start_host())
+            if self._needs_databases:
+                steps.append(self.launcher.prepare_databases())
+            results = await asyncio.gather(*steps, return_exceptions=True)
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+        except EnctestError as error:
+            self._tell(error)
+            return False
+        self._needs_host = self._needs_databases = False
+        return True
+
+    async def _run(self) -> None:
+        self._runs += 1
+        try:
+            lease = await self.launcher.lease()
+        except EnctestError as error:
+            self._needs_databases = True
+            self.agenda.clear()
+            self._tell(error)
+            return
+        job = self.agenda.next(self.book, self._runs, self.project, self.settings, lease)
+        self._running = Running(self, job, self._change)
+        self._set_phase("collecting", job.run)
+        try:
+            await self._running.go()
+        finally:
+            self._running = None
+            self.journal.save(self.book, self.selector)
+            await self.launcher.release(lease)
+
+    def _settle(self) -> None:
+        if self._saved_at:
+            self.publish(Settled(ms=(time.time() - self._saved_at) * 1000))
+            self._saved_at = 0.0
+        self._set_phase("idle")
+        self.publish(Ready())
+
+    def _set_phase(self, phase: str, run: int = 0) -> None:
+        self._phase = Phase(phase=phase, run=run)  # type: ignore[arg-type]
+        self.publish(self._phase)
+
+    def began(self, run: int) -> None:
+        """A run has collected and starts its first test."""
+        self._set_phase("running", run)
+
+    # --- what others tell ---
+
+    def _on_databases(self, databases: tuple[DatabaseStatus, ...]) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens any more
+                self._loop.call_soon_threadsafe(self._set_databases, databases)
+
+    def _set_databases(self, databases: tuple[DatabaseStatus, ...]) -> None:
+        self._databases = databases
+        self.publish(Databases(databases=databases))
+
+    def _on_host_exit(self, output: str) -> None:
+        self._needs_host = True
+        self.publish(
+            Error(message="The session host died; it is started anew for the next run.", hint=output[-2000:])
+        )
+
+    def _tell(self, error: EnctestError) -> None:
+        self.publish(Error(message=error.title, hint=error.hint))
+
+
+def _settings(project: Project) -> tuple[Settings, EnctestError | None]:
+    """Return the settings, or the defaults with what is wrong."""
+    try:
+        return config.load(project.root), None
+    except EnctestError as error:
+        return Settings(), error

@@ -1,0 +1,97 @@
+"""What a worker's events do to the book, the selection index and the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from enctest.events import (
+    BlocksDeclared,
+    Collected,
+    Event,
+    FileCollected,
+    ModuleRecorded,
+    ModulesImported,
+    SpanEnded,
+    SpanEvent,
+    SpanStarted,
+    TestFinished,
+    TestRecorded,
+    TestRenamed,
+    TestsRemoved,
+    TestStarted,
+    WorkerEvent,
+)
+from enctest.explorer.book import Book, file_of
+from enctest.explorer.journal import Journal
+from enctest.explorer.selector import Selector
+from enctest.explorer.traces import LiveTraces
+
+
+class Ledger:
+    """Folds one run's events.
+
+    Args:
+        book: The tests.
+        journal: The memory.
+        selector: The dependency index.
+        since: Number of the last change before the run began.
+        whole: The run sees all tests of the files it collects: what it does not name is gone.
+    """
+
+    def __init__(
+        self, book: Book, journal: Journal, selector: Selector, *, since: int, whole: bool = True
+    ) -> None:
+        self.book = book
+        self.traces = LiveTraces()
+        self._journal = journal
+        self._selector = selector
+        self._since = since
+        self._whole = whole
+
+    def fold(self, event: WorkerEvent) -> list[Event]:
+        """Take an event; return what it brought about besides."""
+        match event:
+            case SpanStarted() | SpanEvent() | SpanEnded():
+                if self.traces.fold(event):
+                    self._journal.traced(event.test, self.traces.of(event.test) or ())
+            case TestStarted() if entry := self.book.tests.get(event.test):
+                entry.running = True
+            case TestFinished():
+                self._journal.finished(self.book.finished(event, self._since), event)
+            case BlocksDeclared() | ModuleRecorded() | TestRecorded():
+                self._depends(event)
+            case ModulesImported():
+                self._journal.learn(event.names)
+            case TestRenamed():
+                self._rename(event)
+            case FileCollected():
+                gone = self.book.collected(event.path, event.tests, keep=not self._whole)
+                self._journal.changed(self.book.entries_of(event.path))
+                return self.forget(gone)
+        return []
+
+    def everything_collected(self, event: Collected) -> list[Event]:
+        """A run without a choice of files names all there is: drop the tests of other files."""
+        seen = {file_of(test) for test in event.tests} | self.book.broken
+        gone = [test for test, entry in self.book.tests.items() if entry.file not in seen]
+        for test in gone:
+            self.book.remove(test)
+        return self.forget(gone)
+
+    def forget(self, tests: Sequence[str]) -> list[Event]:
+        """Tests are gone from their files."""
+        if not tests:
+            return []
+        self._journal.removed(tests)
+        self._selector.forget(tests)
+        return [TestsRemoved(tests=tuple(tests))]
+
+    def _depends(self, event: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
+        self._selector.feed(event)
+        if isinstance(event, TestRecorded) and self._selector.is_stale(event.test):
+            self.book.outdate([event.test], self._since + 1)
+
+    def _rename(self, event: TestRenamed) -> None:
+        self.book.renamed(event.old, event.new)
+        self._selector.renamed(event.old, event.new)
+        self._journal.removed([event.old])
