@@ -1,1 +1,17 @@
-"""The pytest plugin that every run in this environment loads: free until it is asked for something."""
+"""The pytest plugin that every run in this environment loads: free until `enctest` asks for it.
+
+PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its plugins.
+"""
+
+import os
+
+import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Arm recording and tracing before the first conftest, in the runs of `enctest` and their workers."""
+    if "ENCTEST_SPOOL" in os.environ:
+        from enctest.session.spool import arm
+
+        arm(early_config)

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -32,7 +32,7 @@ from enctest.events import (
     TestFinished,
     TestStarted,
 )
-from enctest.explorer.client import Feed, connect, spawn
+from enctest.explorer.client import Feed, Handle, connect, spawn
 from enctest.paths import Project
 
 _TOLD = (
@@ -74,12 +74,12 @@ def watch(args: Sequence[str], *, events: Path | None, python: str) -> int:
         return asyncio.run(_follow(handle, stream))
 
 
-async def _follow(handle: object, stream: IO[bytes] | None) -> int:
+async def _follow(handle: Handle, stream: IO[bytes] | None) -> int:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, done.set)
-    feed = await connect(handle, spans=stream is not None)  # type: ignore[arg-type]
+    feed = await connect(handle, spans=stream is not None)
     stopped = asyncio.create_task(done.wait())
     try:
         while not done.is_set():
@@ -115,31 +115,8 @@ def _write(stream: IO[bytes], event: Event) -> None:
 
 def describe(event: Event) -> str:
     """Return an event as one line for people, or nothing."""
-    match event:
-        case Attached():
-            return f"watching {event.root} with {event.python}"
-        case Change():
-            return f"changed: {', '.join(event.paths)}"
-        case Affected():
-            return f"affected: {len(event.tests)} of {event.total} tests"
-        case RunStarted():
-            return f"run {event.run}: {len(event.tests)} tests ({event.reason})"
-        case TestFinished():
-            return _result(event)
-        case RunFinished():
-            return _summary(event)
-        case Databases():
-            return "\n".join(f"database {d.name}: {d.state} {d.detail}".rstrip() for d in event.databases)
-        case Settled():
-            return f"save to result: {event.ms:.0f} ms"
-        case Error():
-            return f"error: {event.message}" + (f"\n  {event.hint}" if event.hint else "")
-        case Notice():
-            return event.message
-        case Ready():
-            return "ready"
-        case _:
-            return ""
+    told = _LINES.get(type(event))
+    return told(event) if told else ""
 
 
 def _result(event: TestFinished) -> str:
@@ -152,3 +129,22 @@ def _summary(event: RunFinished) -> str:
     counts = ", ".join(f"{number} {outcome}" for outcome, number in sorted(event.counts.items()))
     stopped = f", {event.stopped}" if event.stopped else ""
     return f"run {event.run}: {counts or 'nothing run'}{stopped} in {event.duration_ms:.0f} ms"
+
+
+def _databases(event: Databases) -> str:
+    return "\n".join(f"database {d.name}: {d.state} {d.detail}".rstrip() for d in event.databases)
+
+
+_LINES: dict[type[Event], Callable[[Any], str]] = {
+    Attached: lambda e: f"watching {e.root} with {e.python}",
+    Change: lambda e: f"changed: {', '.join(e.paths)}",
+    Affected: lambda e: f"affected: {len(e.tests)} of {e.total} tests",
+    RunStarted: lambda e: f"run {e.run}: {len(e.tests)} tests ({e.reason})",
+    TestFinished: _result,
+    RunFinished: _summary,
+    Databases: _databases,
+    Settled: lambda e: f"save to result: {e.ms:.0f} ms",
+    Error: lambda e: f"error: {e.message}" + (f"\n  {e.hint}" if e.hint else ""),
+    Notice: lambda e: str(e.message),
+    Ready: lambda _: "ready",
+}

@@ -104,7 +104,7 @@ class Explorer:
             await asyncio.gather(*tasks, leave, return_exceptions=True)
             await self.front_ends.close()
             await self.launcher.close()
-            self.journal.close(self.book, self.selector)
+            self.journal.close(self.selector)
 
     async def _wait_for_last(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -373,7 +373,7 @@ class Explorer:
             await self._running.go()
         finally:
             self._running = None
-            self.journal.save(self.book, self.selector)
+            self.journal.save(self.selector)
             await self.launcher.release(lease)
 
     def _settle(self) -> None:

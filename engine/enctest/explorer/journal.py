@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from enctest.errors import EnctestError
 from enctest.events import Error, Event, Span, TestFinished
-from enctest.explorer.book import Book, Entry
+from enctest.explorer.book import Entry
 from enctest.paths import Project
 from enctest.store.history import History
 from enctest.store.writer import Writer
@@ -81,9 +81,8 @@ class Journal:
         self.changed(entries)
         self._write(selector)
 
-    def save(self, book: Book, selector: Selector) -> None:
+    def save(self, selector: Selector) -> None:
         """Write what a run brought."""
-        del book
         self._write(selector)
 
     def learn(self, modules: Sequence[str]) -> list[str]:
@@ -101,9 +100,9 @@ class Journal:
         """Return (run, spans) of a test's last trace."""
         return self._traces.get(test) or self.history.trace(test)
 
-    def close(self, book: Book, selector: Selector) -> None:
+    def close(self, selector: Selector) -> None:
         """Write everything and close the history."""
-        self.save(book, selector)
+        self.save(selector)
         self._writer.close()
         self.history.close()
 

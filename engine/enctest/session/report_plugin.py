@@ -34,9 +34,17 @@ class ReportPlugin:
         job: What to run; its `files` are relative to pytest's root, as node ids are.
         emit: Takes records, costs nothing.
         flush: Sends them at once.
+        adjust: The session has no terminal: undo what needs one.
     """
 
-    def __init__(self, job: Job, emit: Callable[[Record], None], flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        emit: Callable[[Record], None],
+        flush: Callable[[], None],
+        *,
+        adjust: bool = True,
+    ) -> None:
         self.job = job
         self.counts: Counter[str] = Counter()
         self.stopped = ""
@@ -49,13 +57,15 @@ class ReportPlugin:
         self._wanted: set[Path] = set()
         self._folders: set[Path] = set()
         self._broken: list[str] = []
+        self._adjust = adjust
 
     # --- set-up ---
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Undo what has no sense without a terminal; learn which files are wanted."""
-        config.option.usepdb = False
+        if self._adjust:
+            config.option.usepdb = False
         self._rootpath = config.rootpath
         if self.job.files is not None:
             self._wanted = {config.rootpath / path for path in self.job.files}

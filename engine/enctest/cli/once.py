@@ -1,0 +1,84 @@
+"""`enctest [PYTEST ARGS]`: one run, exactly as pytest would, plus traces, dependencies and databases."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from enctest import config
+from enctest.config import Settings
+from enctest.errors import EnctestError
+from enctest.explorer.offline import Offline
+from enctest.paths import Project
+from enctest.session.spool import VARIABLE, Spool, read
+
+
+def run_once(args: Sequence[str]) -> int:
+    """Run pytest in this process; returns its exit code.
+
+    Raises:
+        EnctestError: The configuration is wrong, or a declared database is not to be had.
+    """
+    project = Project.find()
+    settings = config.load(project.root)
+    with _databases(project, settings) as env:
+        os.environ.update(env)
+        return _run(project, settings, list(args))
+
+
+def _run(project: Project, settings: Settings, args: list[str]) -> int:
+    import pytest
+
+    folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
+    try:
+        with contextlib.closing(Offline(project, [])) as offline:
+            spool = Spool(
+                folder=str(folder),
+                owner=os.getpid(),
+                root=str(project.root),
+                state=str(project.state),
+                spans=settings.spans,
+                run=offline.journal.last_run + 1,
+            )
+        os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
+        sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
+        autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+        extra = [] if autoload and "--disable-plugin-autoload" not in args else ["-p", "enctest.plugin"]
+        code = int(pytest.main([*extra, *args]))
+        os.environ.pop(VARIABLE, None)
+        _remember(project, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return code
+
+
+def _remember(project: Project, folder: Path) -> None:
+    """Fold what the run wrote into the history; a failure is said and changes no outcome."""
+    try:
+        with contextlib.closing(Offline(project, [])) as offline:
+            offline.fold(read(folder))
+    except EnctestError as error:
+        print(f"enctest: this run is not remembered: {error.title}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _databases(project: Project, settings: Settings) -> Iterator[dict[str, str]]:
+    if not settings.databases:
+        yield {}
+        return
+    from enctest.databases.manager import DatabaseManager
+
+    manager = DatabaseManager(settings.databases, project)
+    try:
+        manager.prepare()
+        lease = manager.lease("run")
+        yield dict(lease.env)
+    finally:
+        manager.close()

@@ -1,0 +1,56 @@
+"""The project's state without an explorer: for plain runs and for questions on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from enctest.events import Error, Event, WorkerEvent
+from enctest.explorer.book import Book
+from enctest.explorer.journal import Journal
+from enctest.explorer.ledger import Ledger
+from enctest.explorer.selector import Effect, Selector
+from enctest.paths import Project
+
+
+class Offline:
+    """Book, journal and index of a project, from its history.
+
+    Args:
+        project: The project.
+        args: pytest arguments of the history.
+        python: The project's interpreter; empty means ours.
+    """
+
+    def __init__(self, project: Project, args: Sequence[str], python: str = "") -> None:
+        self.errors: list[Error] = []
+        self.journal = Journal(project, args, self._note)
+        self.book = Book()
+        self.book.restore(self.journal.history.tests())
+        self.selector = Selector(project, self.journal.history, python)
+
+    def fold(self, events: Iterable[WorkerEvent]) -> None:
+        """Take the events of a finished run, after what changed before it."""
+        effect = self.selector.scan()
+        since = 1
+        self.book.outdate(self._reach(effect), since)
+        ledger = Ledger(self.book, self.journal, self.selector, since=since, whole=False)
+        for event in events:
+            ledger.fold(event)
+        self.journal.changed(self.book.tests.values())
+        self.journal.save(self.selector)
+
+    def effect_of(self, paths: Sequence[Path] | None) -> Effect:
+        """Return what changes of these files, or all since the last run, can affect; remembers nothing."""
+        return self.selector.scan() if paths is None else self.selector.pretend(paths)
+
+    def close(self) -> None:
+        """Write and close."""
+        self.journal.close(self.selector)
+
+    def _reach(self, effect: Effect) -> Iterable[str]:
+        return list(self.book.tests) if effect.everything else effect.tests
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Error):
+            self.errors.append(event)
