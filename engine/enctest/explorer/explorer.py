@@ -18,28 +18,20 @@ from enctest.events import (
     Affected,
     Attached,
     Change,
-    Command,
     Databases,
     DatabaseStatus,
-    Debug,
-    DebugReady,
-    Details,
     Error,
     Event,
-    Follow,
     Notice,
-    Pause,
     Paused,
     Phase,
     Ready,
-    RunFailed,
-    RunTests,
     Settled,
-    Stop,
 )
 from enctest.explorer.agenda import Agenda
 from enctest.explorer.book import Book
-from enctest.explorer.front_ends import FrontEnd, FrontEnds
+from enctest.explorer.desk import Desk
+from enctest.explorer.front_ends import FrontEnds
 from enctest.explorer.journal import Journal
 from enctest.explorer.launcher import Launcher
 from enctest.explorer.running import Running
@@ -66,7 +58,7 @@ class Explorer:
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
-        self.front_ends = FrontEnds(self._greet, self._obey)
+        self.front_ends = FrontEnds(self._greet, Desk(self).obey)
         self.settings, self._settings_error = _settings(project)
         self.journal = Journal(project, self.args, self._publish_soon)
         self.selector = Selector(project, self.journal.history, python)
@@ -75,7 +67,7 @@ class Explorer:
         self._paused = False
         self._missed: set[Path] = set()
         self._wake = asyncio.Event()
-        self._running: Running | None = None
+        self.running: Running | None = None
         self._needs_host = True
         self._needs_databases = True
         self._saved_at = 0.0
@@ -137,10 +129,10 @@ class Explorer:
         if self.journal.history.notice:
             self.publish(Notice(message=self.journal.history.notice))
         if self._settings_error is not None:
-            self._tell(self._settings_error)
+            self.tell(self._settings_error)
 
     def _greet(self) -> list[Event]:
-        running = self._running
+        running = self.running
         attached = Attached(
             root=str(self.project.root),
             python=self.python,
@@ -154,87 +146,21 @@ class Explorer:
         )
         return [attached, Ready()] if self._phase.phase == "idle" else [attached]
 
-    # --- commands ---
+    # --- changes ---
 
-    def _obey(self, front_end: FrontEnd, command: Command) -> None:
-        if isinstance(command, Follow):
-            if command.test is not None:
-                front_end.send([self._details(command.test)])
-        elif isinstance(command, RunTests):
-            self._run_asked(command)
-        elif isinstance(command, RunFailed):
-            self._ask(self.book.failed(), "failed before")
-        elif isinstance(command, Stop):
-            self._stop()
-        elif isinstance(command, Pause):
-            self._pause(on=command.on)
-        elif isinstance(command, Debug):
-            asyncio.get_running_loop().create_task(self._debug(front_end, command.test))
-
-    def _run_asked(self, command: RunTests) -> None:
-        if command.tests is None:
-            self.agenda.everything(command.reason)
-            self._interrupt()
-            return
-        self._ask(self.book.match(command.tests), command.reason)
-
-    def _ask(self, tests: set[str], reason: str) -> None:
-        files = {self.book.tests[test].file for test in tests if test in self.book.broken}
-        self.agenda.add(tests - self.book.broken, files, reason)
-        self._interrupt()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Stop the run; what it had left stays outdated."""
         self.agenda.clear()
-        if self._running is not None:
-            self._running.cancel("stopped")
+        if self.running is not None:
+            self.running.cancel("stopped")
 
-    def _pause(self, *, on: bool) -> None:
+    def pause(self, *, on: bool) -> None:
+        """Pause or resume watching; what changed meanwhile counts on resuming."""
         self._paused = on
         self.publish(Paused(on=on))
         if not on and self._missed:
             missed, self._missed = self._missed, set()
             self._changed(missed)
-
-    def _details(self, test: str) -> Details:
-        running = self._running
-        spans = running.ledger.traces.of(test) if running else None
-        result = self.journal.result(test)
-        entry = self.book.tests.get(test)
-        run, stored = (0, ()) if spans is not None else self.journal.trace(test)
-        return Details(
-            test=test,
-            run=running.job.run if running and spans is not None else run,
-            outcome=entry.outcome if entry else None,
-            running=entry.running if entry else False,
-            duration_ms=entry.duration_ms if entry else 0.0,
-            message=entry.message if entry else "",
-            failure=result.failure if result else "",
-            sections=result.sections if result else (),
-            path=result.path if result and result.path else (entry.info.path if entry else ""),
-            line=result.line if result and result.path else (entry.info.line if entry else 0),
-            why=self.selector.why(test),
-            spans=stored if spans is None else spans,
-        )
-
-    async def _debug(self, front_end: FrontEnd, test: str) -> None:
-        try:
-            lease = await self.launcher.lease()
-        except EnctestError as error:
-            self._tell(error)
-            return
-        argv = (self.python, "-m", "pytest", "--pdb", "-p", "no:randomly", *self.args, test)
-        front_end.send(
-            [
-                DebugReady(
-                    test=test,
-                    argv=argv,
-                    env=dict(lease.env) if lease else {},
-                    cwd=str(self.project.invocation),
-                )
-            ]
-        )
-
-    # --- changes ---
 
     async def _watch(self) -> None:
         watcher = Watcher(self.project.root, self.settings.ignore)
@@ -283,7 +209,7 @@ class Explorer:
             again = self.book.failed() - self.book.broken
             files = {file for file in effect.new_in | self.book.broken if self.selector.may_hold_tests(file)}
             self.agenda.add({*tests, *again}, files, reason)
-        self._interrupt(set(tests))
+        self.interrupt(set(tests))
 
     def _migrations_changed(self, paths: Sequence[str]) -> str:
         folders = {
@@ -297,7 +223,7 @@ class Explorer:
         """Take new settings; the old databases go with the old launcher."""
         settings, error = _settings(self.project)
         if error is not None:
-            self._tell(error)
+            self.tell(error)
             return
         if settings != self.settings:
             self.settings = settings
@@ -306,9 +232,9 @@ class Explorer:
             asyncio.get_running_loop().create_task(old.close())
             self._needs_host = self._needs_databases = True
 
-    def _interrupt(self, stale: set[str] | None = None) -> None:
+    def interrupt(self, stale: set[str] | None = None) -> None:
         """Let a run make room when a change made some of what it has left stale, or somebody asked."""
-        running = self._running
+        running = self.running
         if running is not None and (stale is None or self._needs_host or running.waits_for(stale)):
             running.cancel("superseded")
         self._wake.set()
@@ -352,7 +278,7 @@ class Explorer:
                 if isinstance(result, BaseException):
                     raise result
         except EnctestError as error:
-            self._tell(error)
+            self.tell(error)
             return False
         self._needs_host = self._needs_databases = False
         return True
@@ -364,15 +290,15 @@ class Explorer:
         except EnctestError as error:
             self._needs_databases = True
             self.agenda.clear()
-            self._tell(error)
+            self.tell(error)
             return
         job = self.agenda.next(self.book, self._runs, self.project, self.settings, lease)
-        self._running = Running(self, job, self._change)
+        self.running = Running(self, job, self._change)
         self._set_phase("collecting", job.run)
         try:
-            await self._running.go()
+            await self.running.go()
         finally:
-            self._running = None
+            self.running = None
             self.journal.save(self.selector)
             await self.launcher.release(lease)
 
@@ -408,7 +334,8 @@ class Explorer:
             Error(message="The session host died; it is started anew for the next run.", hint=output[-2000:])
         )
 
-    def _tell(self, error: EnctestError) -> None:
+    def tell(self, error: EnctestError) -> None:
+        """Say what a user can put right."""
         self.publish(Error(message=error.title, hint=error.hint))
 
 

@@ -1,0 +1,110 @@
+"""The desk: what front ends ask for, and the answers they get."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from enctest.errors import EnctestError
+from enctest.events import (
+    Command,
+    Debug,
+    DebugReady,
+    Details,
+    Follow,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+)
+from enctest.explorer.front_ends import FrontEnd
+
+_ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
+"""What to add so that a debugger has the test, and the terminal, to itself."""
+
+if TYPE_CHECKING:
+    from enctest.databases.manager import Lease
+    from enctest.explorer.explorer import Explorer
+
+
+class Desk:
+    """Obeys commands on behalf of an explorer."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lease: Lease | None = None
+
+    def obey(self, front_end: FrontEnd, command: Command) -> None:
+        """Do what a front end asks."""
+        if isinstance(command, Follow):
+            if command.test is not None:
+                front_end.send([self._details(command.test)])
+        elif isinstance(command, RunTests):
+            self._run_asked(command)
+        elif isinstance(command, RunFailed):
+            self._ask(self._explorer.book.failed(), "failed before")
+        elif isinstance(command, Stop):
+            self._explorer.stop()
+        elif isinstance(command, Pause):
+            self._explorer.pause(on=command.on)
+        elif isinstance(command, Debug):
+            task = asyncio.create_task(self._debug(front_end, command.test))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _run_asked(self, command: RunTests) -> None:
+        if command.tests is None:
+            self._explorer.agenda.everything(command.reason)
+            self._explorer.interrupt()
+            return
+        self._ask(self._explorer.book.match(command.tests), command.reason)
+
+    def _ask(self, tests: set[str], reason: str) -> None:
+        files = {self._explorer.book.tests[test].file for test in tests if test in self._explorer.book.broken}
+        self._explorer.agenda.add(tests - self._explorer.book.broken, files, reason)
+        self._explorer.interrupt()
+
+    def _details(self, test: str) -> Details:
+        running = self._explorer.running
+        spans = running.ledger.traces.of(test) if running else None
+        result = self._explorer.journal.result(test)
+        entry = self._explorer.book.tests.get(test)
+        run, stored = (0, ()) if spans is not None else self._explorer.journal.trace(test)
+        return Details(
+            test=test,
+            run=running.job.run if running and spans is not None else run,
+            outcome=entry.outcome if entry else None,
+            running=entry.running if entry else False,
+            duration_ms=entry.duration_ms if entry else 0.0,
+            message=entry.message if entry else "",
+            failure=result.failure if result else "",
+            sections=result.sections if result else (),
+            path=result.path if result and result.path else (entry.info.path if entry else ""),
+            line=result.line if result and result.path else (entry.info.line if entry else 0),
+            why=self._explorer.selector.why(test),
+            spans=stored if spans is None else spans,
+        )
+
+    async def _debug(self, front_end: FrontEnd, test: str) -> None:
+        explorer = self._explorer
+        try:
+            lease = await explorer.launcher.lease()
+        except EnctestError as error:
+            explorer.tell(error)
+            return
+        await explorer.launcher.release(self._lease)
+        self._lease = lease
+        versions = explorer.launcher.ready.versions if explorer.launcher.ready else {}
+        alone = [option for name, option in _ALONE.items() if name in versions]
+        options = [arg for arg in explorer.args if not _is_path(arg, explorer.project.invocation)]
+        argv = (explorer.python, "-m", "pytest", "--pdb", *alone, *options, test)
+        env = dict(lease.env) if lease else {}
+        cwd = str(explorer.project.invocation)
+        front_end.send([DebugReady(test=test, argv=argv, env=env, cwd=cwd)])
+
+
+def _is_path(arg: str, folder: Path) -> bool:
+    """Tell whether an argument names tests: the debugger is to get only its own."""
+    return (folder / arg.split("::", 1)[0]).exists()

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from enctest.errors import EnctestError
+from enctest.events import Span, TestFinished, TestInfo
+from enctest.store.history import History, StoredTest
+
+INFO = TestInfo(test="a.py::x[é]", path="a.py", line=3, markers=("slow",))
+
+
+def stored(**changes: object) -> StoredTest:
+    values: dict[str, object] = {
+        "info": INFO,
+        "position": 1,
+        "file": "a.py",
+        "outcome": "passed",
+        "outdated": False,
+    }
+    return StoredTest(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
+    result = TestFinished(run=2, test=INFO.test, outcome="passed", duration_ms=2.5)
+    spans = (
+        Span(span=1, parent=None, name="x", kind="test", start_ns=1, end_ns=9, attributes={"a": [1, "b"]}),
+    )
+    first = History(tmp_path)
+    first.save(
+        tests=[stored()], results=[result], traces=[(result, spans)], dependencies={("test", "k"): b"v"}
+    )
+    first.set_meta("modules", ["json", "httpx"])
+    first.close()
+    second = History(tmp_path)
+    assert second.tests() == [stored()]
+    assert second.result(INFO.test) == result
+    assert second.trace(INFO.test) == (2, spans)
+    assert second.trace(INFO.test, "pass") == (2, spans)
+    assert second.dependencies("test") == {"k": b"v"}
+    assert second.meta("modules", list[str]) == ["json", "httpx"]
+    assert second.path.stat().st_mode & 0o777 == 0o600
+    second.close()
+
+
+def test_a_failure_does_not_replace_the_last_pass(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for run, outcome in ((1, "passed"), (2, "failed")):
+        result = TestFinished(run=run, test="t", outcome=outcome, duration_ms=1)  # type: ignore[arg-type]
+        history.save(traces=[(result, ())])
+    assert history.trace("t") == (2, ())
+    assert history.trace("t", "pass") == (1, ())
+    history.close()
+
+
+def test_removed_tests_leave_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    result = TestFinished(run=1, test=INFO.test, outcome="passed", duration_ms=1)
+    history.save(tests=[stored()], results=[result], traces=[(result, ())])
+    history.save(removed=[INFO.test])
+    assert history.tests() == []
+    assert history.result(INFO.test) is None
+    assert history.trace(INFO.test) == (0, ())
+    history.close()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "version"])
+def test_a_history_that_cannot_be_read_is_moved_aside_and_said(tmp_path: Path, damage: str) -> None:
+    History(tmp_path).close()
+    path = tmp_path / "history.db"
+    if damage == "garbage":
+        path.write_bytes(b"this is no database" * 1000)
+    else:
+        with sqlite3.connect(path) as db:
+            db.execute("pragma user_version = 999")
+        db.close()
+    history = History(tmp_path)
+    assert "moved to" in history.notice
+    assert history.tests() == []
+    history.close()
+    assert len(list(tmp_path.glob("history.*.broken.db"))) == 1
+
+
+def test_a_save_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    other = sqlite3.connect(tmp_path / "history.db", timeout=0)
+    history._db.execute("pragma busy_timeout = 50")
+    other.execute("begin immediate")
+    with pytest.raises(EnctestError, match="cannot be written"):
+        history.save(tests=[stored()])
+    other.execute("rollback")
+    other.close()
+    assert history.tests() == []
+    history.save(tests=[stored()])
+    assert history.tests() == [stored()]
+    history.close()

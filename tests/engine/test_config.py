@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enctest import config
+from enctest.errors import EnctestError
+from enctest.paths import Project, find_root
+
+
+def test_no_pyproject_means_defaults(tmp_path: Path) -> None:
+    assert config.load(tmp_path) == config.Settings()
+
+
+def test_databases_are_read_with_their_names(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.enctest.databases.shop]\nmigrations = "migrations"\nenv = {PGHOST = "{host}"}\n'
+    )
+    settings = config.load(tmp_path)
+    assert settings.databases["shop"].migrations == "migrations"
+    assert settings.databases["shop"].env == {"PGHOST": "{host}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[tool.enctest\n", "not valid TOML"),
+        ("[tool.enctest]\nspanz = true\n", "spanz"),
+        ("[tool.enctest]\nspans = 3\n", "spans"),
+        ('[tool.enctest.databases.x]\nengine = "oracle"\n', "oracle"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, part: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(EnctestError) as caught:
+        config.load(tmp_path)
+    assert part in caught.value.title
+    assert str(tmp_path) in caught.value.title
+    assert caught.value.hint
+
+
+def test_the_root_is_the_nearest_project(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    assert find_root(deep) == tmp_path
+
+
+def test_state_is_private_and_ignores_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    (tmp_path / "pyproject.toml").touch()
+    project = Project.find(tmp_path)
+    assert project.state == tmp_path / ".enctest"
+    assert (project.state / ".gitignore").read_text() == "*\n"
+    assert project.state.stat().st_mode & 0o777 == 0o700
+    assert project.runtime.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    Project.find(tmp_path)
+    next(tmp_path.glob("enctest-*")).chmod(0o755)
+    with pytest.raises(EnctestError, match="not private"):
+        Project.find(tmp_path)
