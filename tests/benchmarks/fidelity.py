@@ -1,0 +1,95 @@
+"""Does `enctest` give every test of real suites the outcome that plain pytest gives it?
+
+    python -m tests.benchmarks.fidelity [--cache FOLDER] [NAME ...]
+
+runs plain pytest and `enctest` on each suite of `suites.py`, prints each node id whose outcome differs, and
+exits with 1 if there is one. Tests that plain pytest itself judges differently in two runs are listed but do
+not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from enctest.errors import EnctestError
+
+from tests.benchmarks.outcomes import Result, run
+from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A test and how it ended here and there; empty where it did not run."""
+
+    test: str
+    plain: str
+    enctest: str
+
+
+def differences(plain: dict[str, str], other: dict[str, str]) -> list[Difference]:
+    """Return the tests whose outcomes differ, by node id."""
+    return [
+        Difference(test, plain.get(test, ""), other.get(test, ""))
+        for test in sorted(plain.keys() | other.keys())
+        if plain.get(test) != other.get(test)
+    ]
+
+
+def compare(prepared: Prepared, *, plain_only: bool) -> bool:
+    """Run a suite both ways and print what came of it; return whether they agree."""
+    pytest = [str(prepared.python), "-m", "pytest", "-p", "no:enctest"]
+    plain = run(prepared, pytest)
+    describe(prepared, "pytest", plain)
+    if plain_only:
+        return bool(plain.outcomes)
+    enctest = run(prepared, [str(prepared.bin / "enctest")])
+    describe(prepared, "enctest", enctest)
+    found = differences(plain.outcomes, enctest.outcomes)
+    if not found and plain.outcomes and plain.exit_code == enctest.exit_code:
+        return True
+    unstable = {each.test for each in differences(plain.outcomes, run(prepared, pytest).outcomes)}
+    for each in found:
+        note = "  (plain pytest is not sure either)" if each.test in unstable else ""
+        print(f"  {each.test}: pytest {each.plain or '-'}, enctest {each.enctest or '-'}{note}")
+    real = [each for each in found if each.test not in unstable]
+    if plain.exit_code != enctest.exit_code and (real or not found):
+        print(f"  exit codes: pytest {plain.exit_code}, enctest {enctest.exit_code}")
+        tell_end(enctest)
+        return False
+    return bool(plain.outcomes) and not real
+
+
+def describe(prepared: Prepared, command: str, result: Result) -> None:
+    """Print one line about a run."""
+    suite = f"{prepared.suite.name} {prepared.suite.version}"
+    print(
+        f"{suite:20} {command:8} {result.seconds:6.2f} s  exit {result.exit_code}  {result.summary}",
+        flush=True,
+    )
+
+
+def tell_end(result: Result) -> None:
+    """Print the last lines of a run's output."""
+    for line in result.output.splitlines()[-8:]:
+        print(f"  | {line}")
+
+
+def main() -> int:
+    """Compare the chosen suites."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.fidelity", description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--plain-only", action="store_true", help="run plain pytest only")
+    options = parser.parse_args()
+    try:
+        agree = [compare(each, plain_only=options.plain_only) for each in prepare_chosen(options)]
+    except (EnctestError, subprocess.TimeoutExpired) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0 if all(agree) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

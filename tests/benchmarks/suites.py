@@ -1,0 +1,174 @@
+"""Prepares real projects with their own test suites: source distributions, each with an own environment.
+
+    python -m tests.benchmarks.suites [--cache FOLDER] [NAME ...]
+
+prints name, folder and interpreter of each, separated by tabs. What has been prepared is used again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from enctest.errors import EnctestError
+from enctest.paths import cache_folder
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A project on the package index.
+
+    Attributes:
+        name: Its name there.
+        version: The release whose source distribution is used.
+        extras: Its own extras that the tests need.
+        requirements: What else its tests need, as its repository lists it.
+        arguments: What pytest is told.
+    """
+
+    name: str
+    version: str
+    extras: str = ""
+    requirements: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A suite that is ready: `root` is the project's folder, `bin` that of its interpreter and commands."""
+
+    suite: Suite
+    root: Path
+    bin: Path
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.bin / "python"
+
+
+# Versions as they were when the release was made: newer ones break a few of its tests.
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "flask",
+            "3.1.3",
+            requirements=("asgiref", "greenlet", "pytest==8.4.2", "python-dotenv", "werkzeug==3.1.3"),
+        ),
+        Suite(
+            "httpx",
+            "0.28.1",
+            extras="[brotli,http2,socks,zstd]",
+            requirements=(
+                "chardet==5.2.0",
+                "click==8.1.7",  # with pygments, its extra `cli`, which wants an older rich than textual
+                "cryptography",
+                "pygments",
+                "pytest==8.3.4",
+                "trio==0.27.0",
+                "trustme",
+                "uvicorn==0.32.1",
+            ),
+            # The second one passes or fails by when the garbage collector runs.
+            arguments=("-m", "not network", "--deselect", "tests/test_timeouts.py::test_write_timeout[trio]"),
+        ),
+        Suite("itsdangerous", "2.2.0", requirements=("freezegun", "pytest>=9")),
+    )
+}
+
+
+def prepare(suite: Suite, cache: Path) -> Prepared:
+    """Download and unpack a suite and install it, its test requirements and enctest (both editable).
+
+    Raises:
+        EnctestError: The package index has no such file, or something cannot be installed.
+    """
+    home = cache / f"{suite.name}-{suite.version}"
+    prepared = Prepared(suite, home / "project", home / "environment" / "bin")
+    stamp = home / "prepared"
+    recipe = f"{suite}\n{REPOSITORY}\n{sys.version}\n"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == recipe:
+        return prepared
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    _unpack(_download(suite, home), prepared.root)
+    _call(sys.executable, "-m", "venv", str(prepared.bin.parent))
+    project = f"{prepared.root}{suite.extras}"
+    _pip(prepared.python, "install", "-e", project, "-e", str(REPOSITORY), *suite.requirements)
+    stamp.write_text(recipe, encoding="utf-8")
+    return prepared
+
+
+def _download(suite: Suite, home: Path) -> Path:
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        wanted = f"{suite.name}=={suite.version}"
+        _pip(Path(sys.executable), "download", "--no-deps", "--no-binary", suite.name, "-d", folder, wanted)
+        archives = list(Path(folder).glob("*.tar.gz"))
+        if len(archives) != 1:
+            raise EnctestError(f"{wanted} has no source distribution")
+        return archives[0].rename(home / archives[0].name)
+
+
+def _unpack(archive: Path, root: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=archive.parent) as folder, tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+        (unpacked,) = Path(folder).iterdir()
+        unpacked.rename(root)
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    _call(str(python), "-m", "pip", "-q", "--disable-pip-version-check", *arguments)
+
+
+def _call(*command: str) -> None:
+    # An environment of our own: its packages are compiled once, as in anybody's.
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EnctestError(f"{' '.join(command)} failed", done.stderr.strip())
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Let a script choose the suites and the folder they are in."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SUITES)}; default: all")
+    parser.add_argument("--cache", type=Path, default=None, help="folder to prepare them in")
+
+
+def prepare_chosen(options: argparse.Namespace) -> list[Prepared]:
+    """Prepare the suites that were chosen on the command line.
+
+    Raises:
+        EnctestError: A name is unknown, or a suite cannot be prepared.
+    """
+    cache = (options.cache or cache_folder() / "suites").resolve()
+    unknown = [name for name in options.names if name not in SUITES]
+    if unknown:
+        raise EnctestError(f"there is no suite {unknown[0]}", f"Known are {', '.join(SUITES)}.")
+    return [prepare(SUITES[name], cache) for name in options.names or SUITES]
+
+
+def main() -> int:
+    """Prepare the suites and print where they are."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.suites", description=__doc__)
+    add_arguments(parser)
+    try:
+        for prepared in prepare_chosen(parser.parse_args()):
+            print(prepared.suite.name, prepared.root, prepared.python, sep="\t")
+    except EnctestError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
