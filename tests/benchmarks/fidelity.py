@@ -14,10 +14,13 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from enctest.errors import EnctestError
-
 from tests.benchmarks.outcomes import Result, run
 from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
+
+from enctest.errors import EnctestError
+
+SHOWN = 20
+"""Differences that are printed, per suite."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +46,32 @@ def compare(prepared: Prepared, *, plain_only: bool) -> bool:
     pytest = [str(prepared.python), "-m", "pytest", "-p", "no:enctest"]
     plain = run(prepared, pytest)
     describe(prepared, "pytest", plain)
-    if plain_only:
+    if plain_only or not plain.outcomes:
         return bool(plain.outcomes)
     enctest = run(prepared, [str(prepared.bin / "enctest")])
     describe(prepared, "enctest", enctest)
     found = differences(plain.outcomes, enctest.outcomes)
-    if not found and plain.outcomes and plain.exit_code == enctest.exit_code:
+    if not found and plain.exit_code == enctest.exit_code:
         return True
-    unstable = {each.test for each in differences(plain.outcomes, run(prepared, pytest).outcomes)}
-    for each in found:
-        note = "  (plain pytest is not sure either)" if each.test in unstable else ""
-        print(f"  {each.test}: pytest {each.plain or '-'}, enctest {each.enctest or '-'}{note}")
-    real = [each for each in found if each.test not in unstable]
-    if plain.exit_code != enctest.exit_code and (real or not found):
-        print(f"  exit codes: pytest {plain.exit_code}, enctest {enctest.exit_code}")
+    again = run(prepared, pytest)
+    unstable = {each.test for each in differences(plain.outcomes, again.outcomes)}
+    tell_differences(found, unstable)
+    if any(each.test not in unstable for each in found) or enctest.exit_code not in {
+        plain.exit_code,
+        again.exit_code,
+    }:
         tell_end(enctest)
         return False
-    return bool(plain.outcomes) and not real
+    return True
+
+
+def tell_differences(found: list[Difference], unstable: set[str]) -> None:
+    """Print the first differences, one a line."""
+    for each in found[:SHOWN]:
+        note = "  (plain pytest is not sure either)" if each.test in unstable else ""
+        print(f"  {each.test}: pytest {each.plain or '-'}, enctest {each.enctest or '-'}{note}")
+    if len(found) > SHOWN:
+        print(f"  and {len(found) - SHOWN} more")
 
 
 def describe(prepared: Prepared, command: str, result: Result) -> None:
