@@ -1,10 +1,10 @@
 """Does `enctest` give every test of real suites the outcome that plain pytest gives it?
 
-    python -m tests.benchmarks.fidelity [--cache FOLDER] [NAME ...]
+    python -m tests.benchmarks.fidelity [--cache FOLDER] [--watch] [NAME ...]
 
-runs plain pytest and `enctest` on each suite of `suites.py`, prints each node id whose outcome differs, and
-exits with 1 if there is one. Tests that plain pytest itself judges differently in two runs are listed but do
-not count.
+runs plain pytest and `enctest` (or `enctest watch`) on each suite of `suites.py`, prints the node ids whose
+outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges differently in two runs
+are listed but do not count.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from tests.benchmarks.outcomes import Result, run
 from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
+from tests.benchmarks.watched import watch
 
 from enctest.errors import EnctestError
 
@@ -41,28 +42,26 @@ def differences(plain: dict[str, str], other: dict[str, str]) -> list[Difference
     ]
 
 
-def compare(prepared: Prepared, *, plain_only: bool) -> bool:
+def compare(prepared: Prepared, *, plain_only: bool, watched: bool) -> bool:
     """Run a suite both ways and print what came of it; return whether they agree."""
     pytest = [str(prepared.python), "-m", "pytest", "-p", "no:enctest"]
     plain = run(prepared, pytest)
     describe(prepared, "pytest", plain)
     if plain_only or not plain.outcomes:
         return bool(plain.outcomes)
-    enctest = run(prepared, [str(prepared.bin / "enctest")])
-    describe(prepared, "enctest", enctest)
+    enctest = watch(prepared) if watched else run(prepared, [str(prepared.bin / "enctest")])
+    describe(prepared, "enctest watch" if watched else "enctest", enctest)
     found = differences(plain.outcomes, enctest.outcomes)
-    if not found and plain.exit_code == enctest.exit_code:
+    if not found and (watched or plain.exit_code == enctest.exit_code):
         return True
     again = run(prepared, pytest)
     unstable = {each.test for each in differences(plain.outcomes, again.outcomes)}
     tell_differences(found, unstable)
-    if any(each.test not in unstable for each in found) or enctest.exit_code not in {
-        plain.exit_code,
-        again.exit_code,
-    }:
-        tell_end(enctest)
-        return False
-    return True
+    codes = {plain.exit_code, again.exit_code}
+    if all(each.test in unstable for each in found) and (watched or enctest.exit_code in codes):
+        return True
+    tell_end(enctest)
+    return False
 
 
 def tell_differences(found: list[Difference], unstable: set[str]) -> None:
@@ -78,7 +77,7 @@ def describe(prepared: Prepared, command: str, result: Result) -> None:
     """Print one line about a run."""
     suite = f"{prepared.suite.name} {prepared.suite.version}"
     print(
-        f"{suite:20} {command:8} {result.seconds:6.2f} s  exit {result.exit_code}  {result.summary}",
+        f"{suite:20} {command:13} {result.seconds:6.2f} s  exit {result.exit_code}  {result.summary}",
         flush=True,
     )
 
@@ -94,9 +93,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.fidelity", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--plain-only", action="store_true", help="run plain pytest only")
+    parser.add_argument("--watch", action="store_true", help="compare with the first run of `enctest watch`")
     options = parser.parse_args()
     try:
-        agree = [compare(each, plain_only=options.plain_only) for each in prepare_chosen(options)]
+        agree = [
+            compare(each, plain_only=options.plain_only, watched=options.watch)
+            for each in prepare_chosen(options)
+        ]
     except (EnctestError, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)
         return 2
