@@ -1,0 +1,274 @@
+"""One running PostgreSQL server per project, shared by every process that works on it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from enctest.databases import datadir, folders, supervisor
+from enctest.databases.account import Account, server_account, within_reach
+from enctest.databases.binaries import Binaries
+from enctest.databases.protocol import Connection, ServerError, identifier, literal
+from enctest.errors import EnctestError
+
+ROLE = "enctest"
+"""The role that tests are: owner of its databases, no superuser."""
+
+_ACCESS = "access.json"
+_LOG = "server.log"
+_LAYOUT = 1  # of a cluster's folder; another number is another cluster
+_START_SECONDS = 60.0
+_POLL_SECONDS = 0.002
+_PORT_ATTEMPTS = 3
+_UNIX_PORT = 5432
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How to reach a server: its port (part of the socket's name too) and, with TCP, the role's password."""
+
+    port: int
+    password: str
+
+
+class Cluster:
+    """A server that this process uses; it ends when its last user closes it or dies. Made by `join`."""
+
+    def __init__(self, folder: Path, lock: int, binaries: Binaries) -> None:
+        self.folder = folder
+        self.binaries = binaries
+        self._lock = lock
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def join(cls, root: Path, binaries: Binaries, *, tcp: bool = False) -> Self:
+        """Find the running cluster of the project at `root`, or start it.
+
+        Raises:
+            EnctestError: There is no room for it, or it does not start.
+        """
+        account = server_account()
+        identity = [
+            os.fsencode(root),
+            os.fsencode(binaries.bin),
+            binaries.version.encode(),
+            b"%d%d" % (_LAYOUT, tcp),
+        ]
+        key = hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
+        binaries = within_reach(binaries, account)
+        folders.sweep(account)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            folder, lock = folders.enter(key, account)
+            cluster = cls(folder, lock, binaries)
+            try:
+                alive = folders.claim_start(folder)
+                if alive is not None:
+                    cluster._start(alive, account, tcp=tcp)
+                elif not cluster._join_running():
+                    cluster.close()
+                    continue
+                _ensure_role(cluster)
+            except BaseException:
+                cluster.close()
+                raise
+            return cluster
+        raise EnctestError(f"the PostgreSQL cluster in {folder} does not come up", f"See {folder / _LOG}.")
+
+    @property
+    def socket_folder(self) -> Path:
+        """The folder with the server's socket; only its user, and root, can enter."""
+        return self.folder / "s"
+
+    @property
+    def access(self) -> Access:
+        """How to reach the server.
+
+        Raises:
+            OSError: It never started.
+        """
+        return msgspec.json.decode((self.folder / _ACCESS).read_bytes(), type=Access)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the data are in the memory file system."""
+        return self.folder.is_relative_to(folders.MEMORY)
+
+    def connect(self, database: str = datadir.SUPERUSER, user: str = datadir.SUPERUSER) -> Connection:
+        """Open a session, as the superuser unless told otherwise.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refuses.
+        """
+        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
+        return Connection(str(path), database=database, user=user)
+
+    def close(self) -> None:
+        """Stop using the server; when nobody else does, return once everything of it is gone."""
+        if self._lock < 0:
+            return
+        folders.leave(self.folder, self._lock)
+        self._lock = -1
+        if self._child is not None and not _wait(self._child_is_gone, 0.0 if self.folder.exists() else 1.0):
+            self._child.returncode = 0  # it serves others now, and is not ours to wait for
+        self._child = None
+
+    def _child_is_gone(self) -> bool:
+        return self._child is None or self._child.poll() is not None
+
+    def _start(self, alive: int, account: Account | None, *, tcp: bool) -> None:
+        """Start the server with the lock `alive`, which its supervisor inherits.
+
+        Raises:
+            EnctestError: It does not start.
+        """
+        try:
+            from_cache = True
+            for _ in range(_PORT_ATTEMPTS):
+                from_cache, problem = self._attempt(alive, account, tcp=tcp)
+                if not problem:
+                    return
+                if from_cache and "Address already in use" not in problem:
+                    shutil.rmtree(datadir.cached(self.binaries), ignore_errors=True)  # it may be damaged
+        finally:
+            os.close(alive)
+        raise EnctestError(
+            f"PostgreSQL {self.binaries.version} does not start: {problem}",
+            f"The programs are in {self.binaries.bin} ({self.binaries.source}).",
+        )
+
+    def _attempt(self, alive: int, account: Account | None, *, tcp: bool) -> tuple[bool, str]:
+        """Try once; return whether the data came from the cache, and what went wrong."""
+        supervisor.discard_server(str(self.folder))
+        shutil.rmtree(self.socket_folder, ignore_errors=True)
+        (self.folder / _LOG).unlink(missing_ok=True)
+        go, signal_go = os.pipe()
+        try:
+            self._child = self._spawn(alive, go, account)
+            datadir.make_folder(self.socket_folder, account)
+            data = self.folder / supervisor.DATA
+            from_cache = datadir.make(data, self.binaries, account)
+            access = Access(_free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
+            datadir.configure(
+                data, self.binaries, account, socket=self.socket_folder, port=access.port, tcp=tcp
+            )
+            _write_private(self.folder / _ACCESS, msgspec.json.encode(access))
+            os.write(signal_go, b"!")
+        except BaseException:
+            os.close(signal_go)
+            if self._child is not None:
+                self._child.wait()  # it never got the byte, so it leaves
+            raise
+        finally:
+            os.close(go)
+        os.close(signal_go)
+        child = self._child
+        if (
+            _wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
+            and child.poll() is None
+        ):
+            return from_cache, ""
+        child.terminate()
+        child.wait()
+        return from_cache, self._problem()
+
+    def _spawn(self, alive: int, go: int, account: Account | None) -> subprocess.Popen[bytes]:
+        who = [account.uid, account.gid] if account else [-1, -1]
+        script = supervisor.__file__  # as a file and without site-packages: it starts in a third of the time
+        program = self.binaries.bin / "postgres"
+        command = [sys.executable, "-I", "-S", script, *map(str, [self.folder, program, *who, alive, go])]
+        log = os.open(self.folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return subprocess.Popen(
+                command, cwd="/", env=datadir.server_environment(), pass_fds=(alive, go),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        finally:
+            os.close(log)
+
+    def _is_ready(self) -> bool:
+        """Tell whether the server takes connections."""
+        try:
+            lines = (
+                (self.folder / supervisor.DATA / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            )
+            if len(lines) > 7 and lines[7].strip() == "ready":  # noqa: PLR2004 - line 8 is the state
+                self.connect().close()
+                return True
+        except (OSError, ServerError):
+            pass  # not yet
+        return False
+
+    def _problem(self) -> str:
+        log = (self.folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        complaints = [line for line in log if any(mark in line for mark in ("FATAL:", "could not", "Error:"))]
+        return (complaints or log or ["it says nothing"])[0].split("  ", 1)[-1]
+
+    def _join_running(self) -> bool:
+        """Wait for the server that another process starts; tell whether it came up."""
+        ready = False
+
+        def settled() -> bool:
+            nonlocal ready
+            ready = self._is_ready()
+            if ready:
+                return True
+            alive = folders.claim_start(self.folder)
+            if alive is not None:
+                os.close(alive)
+            return alive is not None
+
+        return _wait(settled, _START_SECONDS) and ready
+
+
+def _ensure_role(cluster: Cluster) -> None:
+    """Make the role that tests are, unless another process was quicker."""
+    with cluster.connect() as admin:
+        if admin.value("select 1 from pg_roles where rolname = $1", ROLE):
+            return
+        password = cluster.access.password
+        secret = f"password {literal(password)}" if password else ""
+        try:
+            admin.query(f"create role {identifier(ROLE)} login createdb {secret}")
+        except ServerError as error:
+            if error.sqlstate not in {"42710", "23505"}:  # it exists: made by another process just now
+                raise
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """Replace a file that only we may read, at once."""
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+    temporary.rename(path)

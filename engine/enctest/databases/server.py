@@ -1,0 +1,176 @@
+"""One cluster as this process uses it: started when needed, again when it died, cleaned in the background."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import RLock
+
+from enctest.databases.binaries import Binaries, find
+from enctest.databases.cluster import ROLE, Cluster
+from enctest.databases.protocol import ServerError
+from enctest.databases.templates import Admin, Plan, Template
+from enctest.databases.urls import Location
+from enctest.errors import EnctestError
+
+
+class Server:
+    """A cluster and our sessions with it; methods may be called from any thread.
+
+    Args:
+        root: The project's root.
+        version: Major version asked for, or empty.
+        bin_folder: The programs' folder, or empty.
+        tcp: Also listen on 127.0.0.1.
+    """
+
+    def __init__(self, root: Path, version: str, bin_folder: str, *, tcp: bool) -> None:
+        self._root = root
+        self._version = version
+        self._bin = bin_folder
+        self._tcp = tcp
+        self._mutex = RLock()
+        self._cluster: Cluster | None = None
+        self._admin: Admin | None = None
+        self._taken: set[str] = set()
+        self._last_drop: Future[None] | None = None
+        self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="enctest-databases")
+
+    def find(self) -> Binaries:
+        """Return the programs this server has or would have.
+
+        Raises:
+            EnctestError: There are none.
+        """
+        return find(self._version, self._bin, root=self._root)
+
+    def start(self) -> str:
+        """Make sure that the server runs; return a description of it.
+
+        Raises:
+            EnctestError: It cannot be started.
+        """
+        with self._mutex:
+            if self._admin is None or self._cluster is None or not self._admin.is_alive():
+                self._disconnect()
+                self._cluster = Cluster.join(self._root, self.find(), tcp=self._tcp)
+                self._admin = Admin(self._cluster)
+            binaries = self._cluster.binaries
+            place = "in memory" if self._cluster.in_memory else f"in {self._cluster.folder.parent}"
+            return f"PostgreSQL {binaries.version} ({binaries.source}), {place}"
+
+    def template(self, plan: Plan) -> Template | None:
+        """Return the template of a plan, if there is one.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            return self._session.template(plan)
+
+    def make_template(self, plan: Plan) -> Template:
+        """Make the template of a plan, or wait for the process that does.
+
+        Raises:
+            EnctestError: A migration failed.
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            return self._session.make_template(plan)
+
+    def create(self, template: Template) -> str:
+        """Make a copy of a template and return its name.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            name = self._session.create(template, self._taken)
+            self._taken.add(name)
+            return name
+
+    def locate(self, name: str, *, tcp: bool) -> Location:
+        """Return where a database is.
+
+        Raises:
+            OSError: The server is gone.
+        """
+        if self._cluster is None:
+            raise ConnectionError("the server is not started")
+        access = self._cluster.access
+        if tcp:
+            return Location("127.0.0.1", access.port, ROLE, access.password, name)
+        return Location(str(self._cluster.socket_folder), access.port, ROLE, "", name)
+
+    def drop_later(self, name: str) -> None:
+        """Remove a copy in the background."""
+        self._last_drop = self._cleaner.submit(self._drop, self._cluster, name)
+
+    def settle(self) -> None:
+        """Wait until everything to be dropped is."""
+        if self._last_drop is not None:
+            self._last_drop.result()  # one thread, so all before it are done too
+
+    def close(self) -> None:
+        """Drop our copies if others use the cluster, and leave it; the last one out ends it."""
+        self._cleaner.shutdown(wait=True)
+        with self._mutex:
+            for name in sorted(self._taken):
+                self._drop(self._cluster, name)
+            self._disconnect()
+
+    @property
+    def _session(self) -> Admin:
+        if self._admin is None:
+            raise ConnectionError("the server is not started")
+        return self._admin
+
+    def _disconnect(self) -> None:
+        self._taken.clear()
+        if self._admin is not None:
+            self._admin.close()
+        if self._cluster is not None:
+            self._cluster.close()
+        self._admin = self._cluster = None
+
+    def _drop(self, cluster: Cluster | None, name: str) -> None:
+        if cluster is None:
+            return
+        try:
+            cleaner = Admin(cluster)  # of its own: ending sessions can take a while
+            try:
+                cleaner.drop(name)
+            finally:
+                cleaner.close()
+        except (OSError, ServerError):
+            return  # the server is gone, or cannot drop it: the copy goes with the server
+        with self._mutex:
+            if self._cluster is cluster and self._admin is not None and name in self._taken:
+                self._taken.discard(name)
+                try:
+                    self._admin.unclaim(name)
+                except OSError:
+                    return  # as above
+
+
+def group(root: Path, wanted: dict[str, tuple[str, str, bool]]) -> dict[str, Server]:
+    """Return the server of each database, given its (version, bin, tcp); equal ones share it."""
+    servers: dict[tuple[str, str], Server] = {}
+    for version, bin_folder, _ in wanted.values():
+        kind = (version, bin_folder)
+        tcp = any(other[:2] == kind and other[2] for other in wanted.values())
+        if kind not in servers:
+            servers[kind] = Server(root, version, bin_folder, tcp=tcp)
+    return {name: servers[version, bin_folder] for name, (version, bin_folder, _) in wanted.items()}
+
+
+def explain(error: OSError | ServerError) -> EnctestError:
+    """Turn a failure of the server into words for the user."""
+    if isinstance(error, ServerError):
+        return EnctestError(
+            f"PostgreSQL refused: {error}", "\n".join(t for t in (error.detail, error.hint) if t)
+        )
+    return EnctestError(f"the PostgreSQL server went away: {error}", "It is started again at the next run.")

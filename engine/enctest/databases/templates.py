@@ -1,0 +1,238 @@
+"""Migrated template databases, one per state of the migrations, and copies of them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+from enctest.databases import migrations
+from enctest.databases.cluster import ROLE, Cluster
+from enctest.databases.migrations import Migration
+from enctest.databases.protocol import ServerError, identifier, literal
+from enctest.errors import EnctestError
+
+_LOCKS = 1701733236
+"""First number of our advisory locks; the second is a hash of the name of a database (or template)."""
+
+_KEPT = 3
+_LAYOUT = "1"  # of a template; another is another key
+_DUPLICATE = "42P04"
+_CLONE_SINCE = 18
+_STRATEGY_SINCE = 15
+_EVICT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A database to make: its name in the application, its migrations, and the project's root."""
+
+    database: str
+    migrations: tuple[Migration, ...]
+    root: Path
+
+
+@dataclass(frozen=True)
+class Template:
+    """A sealed database to copy.
+
+    Attributes:
+        database: The application's name for it.
+        name: The template's own name.
+        dressed: Whether the migrations set parameters or rights on the database itself, which copies lack.
+    """
+
+    database: str
+    name: str
+    dressed: bool
+
+
+class Admin:
+    """A superuser's session with a cluster, for making and removing databases; for one thread at a time.
+
+    Raises:
+        OSError: The server is gone.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.connection = cluster.connect()
+        self._can_clone = cluster.binaries.major >= _CLONE_SINCE
+        if self._can_clone:
+            try:
+                self.connection.query("set file_copy_method = 'clone'")
+            except ServerError:
+                self._can_clone = False  # not on this platform
+
+    def close(self) -> None:
+        """End the session; its claims end with it."""
+        self.connection.close()
+
+    def is_alive(self) -> bool:
+        """Tell whether the server still answers."""
+        try:
+            return self.connection.value("select 1") == "1"
+        except (OSError, ValueError, ServerError):  # ValueError: closed on our side
+            return False
+
+    def template(self, plan: Plan) -> Template | None:
+        """Return the finished template of a plan, if there is one."""
+        name = _template_name(plan, self._cluster.binaries.version)
+        found = self.connection.query(
+            "select exists (select from pg_db_role_setting where setdatabase = d.oid) or datacl is not null "
+            "from pg_database d where datname = $1 and datistemplate and not datallowconn",
+            name,
+        )
+        return Template(plan.database, name, dressed=found[0][0] == "t") if found else None
+
+    def make_template(self, plan: Plan) -> Template:
+        """Make the template of a plan, or wait for the process that does.
+
+        Raises:
+            EnctestError: A migration failed.
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        name = _template_name(plan, self._cluster.binaries.version)
+        self.connection.query(f"select pg_advisory_lock({_lock(name)})")
+        try:
+            found = self.template(plan)
+            if found is None:
+                self._build(plan, name)
+                self._drop_older(plan.database, name)
+                found = self.template(plan)
+        finally:
+            self.connection.query(f"select pg_advisory_unlock({_lock(name)})")
+        if found is None:
+            raise EnctestError(f"the template of database {plan.database} vanished while it was made")
+        return found
+
+    def create(self, template: Template, taken: set[str]) -> str:
+        """Make a copy that no other process uses; return its name, which is not in `taken`.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused, for example because the disk is full.
+        """
+        name = self._claim(template.database, taken, source=template.name)
+        if template.dressed:
+            self._dress(template.name, name)
+        return name
+
+    def drop(self, database: str) -> None:
+        """Remove a database; sessions still on it are ended first."""
+        self.evict(database)
+        self.connection.query(f"drop database if exists {identifier(database)}")
+
+    def unclaim(self, database: str) -> None:
+        """Let other processes use the name again."""
+        self.connection.query(f"select pg_advisory_unlock({_lock(database)})")
+
+    def evict(self, database: str) -> None:
+        """End all sessions on a database and let no new ones in.
+
+        By hand, as `drop ... with (force)` takes 100 ms whenever there is one.
+        """
+        if not self.connection.value("select 1 from pg_database where datname = $1", database):
+            return
+        self.connection.query(
+            f"alter database {identifier(database)} allow_connections false is_template false"
+        )
+        end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1"
+        deadline = time.monotonic() + _EVICT_SECONDS
+        while self.connection.value(end, database) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def _build(self, plan: Plan, template: str) -> None:
+        """Migrate under the application's name, as migrations may mention it, then rename and seal."""
+        database = self._claim(plan.database, set(), source="template0")
+        try:
+            try:
+                with self._cluster.connect(database, ROLE) as connection:
+                    migrations.apply(connection, plan.migrations, database=plan.database, root=plan.root)
+                    connection.query("analyze")
+            except (EnctestError, ServerError):
+                self.drop(database)
+                raise
+            self.evict(database)
+            self.connection.query(f"alter database {identifier(database)} is_template true")
+            self.connection.query(f"alter database {identifier(database)} rename to {identifier(template)}")
+        finally:
+            self.unclaim(database)
+
+    def _claim(self, wanted: str, taken: set[str], *, source: str) -> str:
+        """Copy `source` under the first free name; what a dead process left under it is dropped."""
+        for name in _names(wanted):
+            if name in taken or self.connection.value(f"select pg_try_advisory_lock({_lock(name)})") != "t":
+                continue
+            try:
+                self._copy(source, name)
+            except ServerError as error:
+                if error.sqlstate != _DUPLICATE:
+                    self.unclaim(name)
+                    raise
+                self.drop(name)
+                self._copy(source, name)
+            return name
+        raise AssertionError("names never end")
+
+    def _copy(self, source: str, name: str) -> None:
+        strategy = "strategy file_copy" if self._cluster.binaries.major >= _STRATEGY_SINCE else ""
+        sql = f"create database {identifier(name)} template {identifier(source)} owner {ROLE} {strategy}"
+        try:
+            self.connection.query(sql)
+        except ServerError as error:
+            if not self._can_clone or error.sqlstate == _DUPLICATE:
+                raise
+            self._can_clone = False  # the file system may lack what the platform has
+            self.connection.query("set file_copy_method = 'copy'")
+            self.connection.query(sql)
+
+    def _dress(self, template: str, name: str) -> None:
+        """Give a copy what belongs to the database but is not in it: parameters and rights."""
+        self.connection.query(
+            "insert into pg_db_role_setting select n.oid, s.setrole, s.setconfig "
+            "from pg_db_role_setting s, pg_database t, pg_database n "
+            "where s.setdatabase = t.oid and t.datname = $1 and n.datname = $2; "
+            "update pg_database n set datacl = t.datacl from pg_database t "
+            "where t.datname = $1 and n.datname = $2",
+            template,
+            name,
+        )
+
+    def _drop_older(self, database: str, newest: str) -> None:
+        """Keep the templates of a few earlier states only (a branch switched back to is one)."""
+        older = self.connection.query(
+            "select datname from pg_database where datname ~ $1 and datistemplate and datname <> $2 "
+            "order by oid desc offset $3::int",
+            f"^{re.escape(_prefix(database))}[0-9a-f]{{16}}$",
+            newest,
+            str(_KEPT - 1),
+        )
+        for (name,) in older:
+            if name is not None:
+                with contextlib.suppress(ServerError):  # another process is copying it: next time
+                    self.drop(name)
+
+
+def _names(wanted: str) -> Iterator[str]:
+    yield wanted
+    yield from (f"{wanted}_run{number}" for number in count(2))
+
+
+def _prefix(database: str) -> str:
+    return f"template_{database[:36]}_"
+
+
+def _template_name(plan: Plan, version: str) -> str:
+    parts = (_LAYOUT, version, plan.database, migrations.digest(plan.migrations))
+    return _prefix(plan.database) + sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _lock(name: str) -> str:
+    return f"{_LOCKS}, hashtext({literal(name)})"

@@ -1,0 +1,79 @@
+"""What tests get to know of their databases: URLs and environment variables."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from enctest.config import DatabaseSettings
+from enctest.errors import EnctestError
+
+_FIELD = re.compile(r"\{([a-z_]+)\}")
+_FIELDS = ("url", "host", "port", "user", "password", "name")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a database is; `host` is an address, or the folder of a unix socket."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    name: str
+
+    def url(self, scheme: str) -> str:
+        """Return the URL, in the form that libpq, asyncpg and SQLAlchemy all read."""
+        user = quote(self.user, safe="")
+        path = quote(self.name, safe="")
+        if self.host.startswith("/"):
+            return f"{scheme}://{user}@/{path}?host={quote(self.host)}&port={self.port}"
+        return f"{scheme}://{user}:{quote(self.password, safe='')}@{self.host}:{self.port}/{path}"
+
+
+def variables(settings: DatabaseSettings, location: Location) -> dict[str, str]:
+    """Return the environment variables that `settings` asks for."""
+    values = {
+        "url": location.url(settings.scheme),
+        "host": location.host,
+        "port": str(location.port),
+        "user": location.user,
+        "password": location.password,
+        "name": location.name,
+    }
+    templates = _templates(settings)
+    return {key: _FIELD.sub(lambda match: values[match[1]], text) for key, text in templates.items()}
+
+
+def check(databases: Mapping[str, DatabaseSettings]) -> None:
+    """Check what types cannot say.
+
+    Raises:
+        EnctestError: Two databases set one variable, or a template names an unknown field.
+    """
+    counts = Counter(variable for settings in databases.values() for variable in _templates(settings))
+    for variable, number in counts.items():
+        if number > 1:
+            raise EnctestError(
+                f"{number} databases set the variable {variable}",
+                "Give each its own with `env` in [tool.enctest.databases.NAME].",
+            )
+    for name, settings in databases.items():
+        for variable, text in _templates(settings).items():
+            unknown = sorted(set(_FIELD.findall(text)) - set(_FIELDS))
+            if unknown:
+                raise EnctestError(
+                    f"`env` of database {name}: {variable} names the unknown field {{{unknown[0]}}}",
+                    "Known are " + ", ".join(f"{{{field}}}" for field in _FIELDS) + ".",
+                )
+
+
+def _templates(settings: DatabaseSettings) -> dict[str, str]:
+    if isinstance(settings.env, str):
+        return {settings.env: "{url}"}
+    if isinstance(settings.env, list):
+        return dict.fromkeys(settings.env, "{url}")
+    return settings.env
