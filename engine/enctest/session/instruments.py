@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from pathlib import Path
 
 import pytest
 
-from enctest.events import Record
+from enctest.events import ModulesImported
+from enctest.selection.pytest_plugin import RecordingPlugin
+from enctest.selection.recorder import Recorder
+from enctest.session.emitter import Emitter
 from enctest.session.job import Job
+from enctest.session.preload import imported_third_party
+from enctest.tracing.hooks import Instrumentation
+from enctest.tracing.pytest_plugin import TracingPlugin
+from enctest.tracing.recorder import TraceRecorder
 
 
 class Instruments:
-    """Arms and disarms the recorders of one run."""
+    """Arms and disarms the recorders of one run.
 
-    def __init__(self, job: Job, emit: Callable[[Record], None]) -> None:
-        self.job = job
-        self.emit = emit
+    Args:
+        job: The run.
+        emitter: Where records go.
+    """
+
+    def __init__(self, job: Job, emitter: Emitter) -> None:
+        self._job = job
+        self._emitter = emitter
+        self._recorder: Recorder | None = None
+        self._known: frozenset[str] = frozenset()
 
     def arm(self, config: pytest.Config) -> None:
         """Install hooks before anything of the project is imported."""
+        job, emit = self._job, self._emitter.emit
+        self._known = frozenset(sys.modules)
+        root = Path(job.root)
+        if job.spans:
+            traces = TraceRecorder(job.run, emit, root)
+            Instrumentation(traces).arm()
+            config.pluginmanager.register(TracingPlugin(traces), "enctest-tracing")
+        if job.record:
+            self._recorder = Recorder(root, job.run, emit, Path(job.state))
+            self._recorder.install()
+            config.pluginmanager.register(RecordingPlugin(self._recorder), "enctest-recording")
 
     def finish(self) -> None:
         """Tell what only the end knows."""
+        if self._recorder is not None:
+            self._recorder.flush()
+        names = imported_third_party(self._known, Path(self._job.root))
+        self._emitter.emit(ModulesImported(run=self._job.run, names=tuple(names)))

@@ -28,7 +28,7 @@ from enctest.session.pairing import pair
 
 
 class ReportPlugin:
-    """Reports one session.
+    """Reports one session; to be registered after every other plugin of ours.
 
     Args:
         job: What to run; its `files` are relative to pytest's root, as node ids are.
@@ -138,12 +138,17 @@ class ReportPlugin:
 
     # --- running ---
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """A test begins."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Around everything, other plugins' part included: when a result is told, its trace is whole."""
+        nodeid = item.nodeid
         self._results[nodeid] = outcomes.Result()
         self._emit(TestStarted(run=self.job.run, test=nodeid))
         self._flush()
+        try:
+            return (yield)
+        finally:
+            self._finished(nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -153,9 +158,7 @@ class ReportPlugin:
             return
         self._results.setdefault(report.nodeid, outcomes.Result()).reports.append(report)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """A test is over."""
+    def _finished(self, nodeid: str) -> None:
         result = self._results.pop(nodeid, None)
         if result is None or not result.reports:
             return

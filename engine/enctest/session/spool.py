@@ -66,7 +66,7 @@ def arm(config: pytest.Config) -> None:
         record=not _measures_coverage(config),
     )
     report = ReportPlugin(job, emitter.emit, emitter.flush, adjust=False)
-    instruments = Instruments(job, emitter.emit)
+    instruments = Instruments(job, emitter)
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(_Closer(emitter, report, instruments), "enctest-closer")

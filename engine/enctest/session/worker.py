@@ -38,9 +38,9 @@ class Worker:
         self._emitter.start()
         adjust(config, args)
         self._report = ReportPlugin(self._job, self._emitter.emit, self._emitter.flush)
-        config.pluginmanager.register(self._report, "enctest-report")
-        self._instruments = Instruments(self._job, self._emitter.emit)
+        self._instruments = Instruments(self._job, self._emitter)
         self._instruments.arm(config)
+        config.pluginmanager.register(self._report, "enctest-report")
 
     def end(self, exit_code: int) -> None:
         """Tell that the run is over and send what is left."""
