@@ -3,8 +3,8 @@
     python -m tests.benchmarks.fidelity [--cache FOLDER] [--watch] [NAME ...]
 
 runs plain pytest and `enctest` (or `enctest watch`) on each suite of `suites.py`, prints the node ids whose
-outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges differently in two runs
-are listed but do not count.
+outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges differently in two
+runs are listed but do not count.
 """
 
 from __future__ import annotations
