@@ -1,0 +1,61 @@
+"""Own thin instrumentation, armed before the application imports the libraries it is for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final
+
+from enctest.tracing.hooks.imports import ImportWatcher
+from enctest.tracing.hooks.patching import Patches
+from enctest.tracing.recorder import TraceRecorder
+
+HOOKS: Final = {
+    "asyncio.base_subprocess": "processes:hook_asyncio",
+    "asyncpg": "asyncpg_driver:hook",
+    "flask": "flask_server:hook",
+    "httpx": "httpx_client:hook",
+    "logging": "logs:hook",
+    "opentelemetry.sdk.trace": "opentelemetry_sdk:hook",
+    "opentelemetry.trace": "opentelemetry_api:hook",
+    "psycopg": "psycopg3:hook",
+    "psycopg2": "psycopg_2:hook",
+    "requests": "http_clients:hook_requests",
+    "sqlite3": "sqlite:hook",
+    "starlette.applications": "asgi:hook",
+    "subprocess": "processes:hook",
+    "urllib.request": "http_clients:hook_urllib",
+    "urllib3.connectionpool": "http_clients:hook_urllib3",
+}
+"""What to call, in which module here, once a module of the application's has been imported."""
+
+
+class Instrumentation:
+    """All hooks of one process."""
+
+    def __init__(self, recorder: TraceRecorder) -> None:
+        self._recorder = recorder
+        self._patches = Patches()
+        self._watcher = ImportWatcher({name: self._callback(name, hook) for name, hook in HOOKS.items()})
+
+    def arm(self) -> None:
+        """Instrument what is imported, and what will be."""
+        self._watcher.install()
+
+    def disarm(self) -> None:
+        """Put every library back as it was."""
+        self._watcher.uninstall()
+        self._patches.restore()
+        self._recorder.foreign = None
+
+    def _callback(self, name: str, hook: str) -> Callable[[ModuleType], None]:
+        def instrument(module: ModuleType) -> None:
+            try:
+                file, _, function = hook.partition(":")
+                target: Any = getattr(importlib.import_module(f"{__name__}.{file}"), function)
+                target(module, self._recorder, self._patches)
+            except Exception as error:  # noqa: BLE001 - an unknown version of a library must not break its import
+                self._recorder.complain(name, error)
+
+        return instrument

@@ -1,0 +1,69 @@
+"""Replaces functions of libraries so that neither tracebacks, warnings nor signatures tell."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, TypeVar
+
+_MARK = "_enctest_wrapped"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Patches:
+    """Remembers what was replaced, and puts it back."""
+
+    def __init__(self) -> None:
+        self._undo: list[tuple[Any, str, Any, Any]] = []
+
+    def wrap(self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+        """Replace `owner.name` by `make(original)`, once; do nothing when the library lacks it.
+
+        Args:
+            owner: A class or module.
+            name: The function's name; one that a class only inherits is left to its base.
+            make: Gets the original function, returns what stands in for it.
+        """
+        original = vars(owner).get(name)
+        if original is None or hasattr(original, _MARK):
+            return
+        replacement: Any = functools.wraps(original)(transparent(make(original)))
+        setattr(replacement, _MARK, True)
+        setattr(owner, name, replacement)
+        self._undo.append((owner, name, original, replacement))
+
+    def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """Replace `owner.name`, such as a property, by `make(original)`; nothing when it is missing."""
+        original = vars(owner).get(name)
+        if original is not None:
+            replacement = make(original)
+            setattr(owner, name, replacement)
+            self._undo.append((owner, name, original, replacement))
+
+    def share(self, owner: Any, name: str, source: Any) -> None:
+        """Replace `owner.name`, the same function under another name, by what `source.name` is now."""
+        replacement = vars(source).get(name)
+        original = getattr(replacement, "__wrapped__", None)
+        if original is not None and vars(owner).get(name) is original:
+            setattr(owner, name, replacement)
+            self._undo.append((owner, name, original, replacement))
+
+    def restore(self) -> None:
+        """Put the originals back, except where somebody replaced ours since."""
+        while self._undo:
+            owner, name, original, replacement = self._undo.pop()
+            if vars(owner).get(name) is replacement:
+                setattr(owner, name, original)
+
+
+def transparent(function: F) -> F:
+    """Make `function`'s frames count as the interpreter's own.
+
+    `warnings` (stacklevel) and `logging` (caller) step over frames whose file name holds both
+    `importlib` and `_bootstrap`; a name in angle brackets is no file to debuggers and coverage.
+    """
+    if isinstance(function, FunctionType):
+        name = f"<enctest {function.__name__}, no file: importlib._bootstrap>"
+        function.__code__ = function.__code__.replace(co_filename=name)
+    return function

@@ -1,0 +1,52 @@
+"""What HTTP clients and servers share: the attributes of a request."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from enctest.events import Attributes
+from enctest.tracing.values import REDACTED, is_secret, redact
+
+_PAIR = re.compile(r"([?&;])([^=&;#]+)=([^&;#]*)")
+_CLIENT_ERROR = 400
+_SERVER_ERROR = 500
+
+
+def safe_url(url: str) -> str:
+    """Return `url` without passwords and without the values of secret query parameters."""
+
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]}={REDACTED if is_secret(match[2]) else match[3]}"
+
+    url = redact(url) if "@" in url else url
+    return _PAIR.sub(hide, url) if "?" in url else url
+
+
+def client_request(method: str, url: str) -> tuple[str, Attributes]:
+    """Return name and attributes of the span of an outgoing request."""
+    parts = urlsplit(url)
+    attributes: Attributes = {"http.request.method": method, "url.full": safe_url(url)}
+    if parts.hostname:
+        attributes["server.address"] = parts.hostname
+    if parts.port:
+        attributes["server.port"] = parts.port
+    return f"{method} {parts.path or '/'}", attributes
+
+
+def server_request(method: str, path: str, query: str) -> tuple[str, Attributes]:
+    """Return name and attributes of the span of an incoming request."""
+    attributes: Attributes = {"http.request.method": method, "url.path": path}
+    if query:
+        attributes["url.query"] = safe_url(f"?{query}")[1:]
+    return f"{method} {path}", attributes
+
+
+def client_failed(status: int) -> bool:
+    """Return whether a client's span counts as an error, by the semantic conventions."""
+    return status >= _CLIENT_ERROR
+
+
+def server_failed(status: int) -> bool:
+    """Return whether a server's span counts as an error: not if the client was wrong."""
+    return status >= _SERVER_ERROR

@@ -1,0 +1,247 @@
+"""The skeleton of a test's trace: test, setup, call and teardown, fixtures."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Generator
+from typing import Any, Final
+
+import pytest
+
+from enctest.events import Attributes, SpanStatus
+from enctest.tracing.recorder import TraceRecorder
+from enctest.tracing.spans import OpenSpan, now
+from enctest.tracing.values import show_named
+
+_XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
+_CO_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+class TracingPlugin:
+    """Opens and closes the spans that pytest's own steps are.
+
+    Args:
+        recorder: Where the spans go.
+    """
+
+    def __init__(self, recorder: TraceRecorder) -> None:
+        self._recorder = recorder
+        self._phase: OpenSpan | None = None
+        self._phase_end = 0
+        self._failed = False
+
+    # --- the test -------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Open the root span; close it at the latest when the test's protocol is over."""
+        self._failed = False
+        self._phase = None
+        self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
+        try:
+            return (yield)
+        except BaseException:
+            self._failed = True
+            raise
+        finally:
+            self._end_test()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logfinish(self) -> None:
+        """Close the root span before anybody tells that the test is finished."""
+        self._end_test()
+
+    def _end_test(self) -> None:
+        self._end_phase("error" if self._failed else "unset")
+        self._recorder.end_test("error" if self._failed else "ok")
+
+    # --- its phases -------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        """Span of the setup."""
+        return (yield from self._in_phase("setup"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Generator[None, object, object]:
+        """Span of the call."""
+        return (yield from self._in_phase("call"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, object, object]:
+        """Span of the teardown."""
+        return (yield from self._in_phase("teardown"))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Close the phase's span with what pytest finally made of it (xfail, skip, strictness)."""
+        report = yield
+        if self._phase is not None:
+            attributes = _outcome(report)
+            if call.excinfo is not None and not _is_skip(call.excinfo.value):
+                self._recorder.exception(call.excinfo.value, self._phase)
+            self._failed = self._failed or report.failed
+            self._end_phase("error" if report.failed else "ok", attributes)
+        return report
+
+    def _in_phase(self, name: str) -> Generator[None, object, object]:
+        __tracebackhide__ = True
+        self._end_phase("unset")
+        self._phase = self._recorder.enter(name, "phase", {"pytest.phase": name})
+        self._phase_end = 0
+        try:
+            return (yield)
+        finally:
+            self._phase_end = now()
+
+    def _end_phase(self, status: SpanStatus, attributes: Attributes | None = None) -> None:
+        self._recorder.leave(self._phase, status, attributes, self._phase_end)
+        self._phase = None
+
+    # --- fixtures ---------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """Span of a fixture's setup, and of its teardown if it has one."""
+        __tracebackhide__ = True
+        recorder = self._recorder
+        name, attributes = _describe_fixture(fixturedef, request, recorder)
+        teardown = _Teardown(recorder, fixturedef, f"{name} teardown", attributes)
+        span = recorder.enter(name, "fixture", {**attributes, "pytest.fixture.step": "setup"})
+        try:
+            result = yield
+        except BaseException as error:
+            if not _is_skip(error):
+                recorder.exception(error, span)
+            recorder.leave(span, "unset" if _is_skip(error) else "error")
+            raise
+        recorder.leave(span, "ok")
+        teardown.watch()
+        return result
+
+    # --- coroutines -------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Let a coroutine test know its span: anyio runs it in the context of an earlier test's fixture."""
+        __tracebackhide__ = True
+        function = pyfuncitem.obj
+        if not inspect.iscoroutinefunction(function) or hasattr(function, "hypothesis"):
+            return (yield)
+        pyfuncitem.obj = _in_span(function, self._recorder, self._phase)
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+
+class _Teardown:
+    """Notices a fixture's teardown by finalizers that run first and last of all.
+
+    Whatever needs the fixture is torn down before both, since pytest runs finalizers last in, first out.
+    """
+
+    def __init__(
+        self, recorder: TraceRecorder, fixture: pytest.FixtureDef[Any], name: str, attributes: Attributes
+    ) -> None:
+        self._recorder = recorder
+        self._fixture = fixture
+        self._name = name
+        self._attributes = {**attributes, "pytest.fixture.step": "teardown"}
+        self._span: OpenSpan | None = None
+        self._before = _finalizers(fixture)
+        fixture.addfinalizer(self._end)
+
+    def watch(self) -> None:
+        """Call once the setup is done: a fixture without finalizers of its own has no teardown."""
+        code = getattr(self._fixture.func, "__code__", None)
+        generator = code is not None and code.co_flags & _CO_GENERATOR
+        if generator or _finalizers(self._fixture) > self._before + 1:
+            self._fixture.addfinalizer(self._begin)
+
+    def _begin(self) -> None:
+        self._span = self._recorder.enter(self._name, "fixture", dict(self._attributes))
+
+    def _end(self) -> None:
+        self._recorder.leave(self._span, "ok")
+        self._span = None
+
+
+def _finalizers(fixture: pytest.FixtureDef[Any]) -> int:
+    return len(getattr(fixture, "_finalizers", ()))
+
+
+def _in_span(
+    function: Callable[..., Any], recorder: TraceRecorder, span: OpenSpan | None
+) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def test(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        recorder.resume(span)
+        return await function(*args, **kwargs)
+
+    return test
+
+
+def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
+    """Return the attributes of a test's root span."""
+    file, line, name = item.reportinfo()
+    attributes: Attributes = {
+        "pytest.nodeid": item.nodeid,
+        "test.case.name": name,
+        "code.file.path": recorder.frames.shown(str(file)),
+        "code.line.number": (line or 0) + 1,
+    }
+    function = getattr(item, "function", None)
+    if function is not None:
+        attributes["code.function.name"] = f"{function.__module__}.{function.__qualname__}"
+    markers = list(dict.fromkeys(mark.name for mark in item.iter_markers()))
+    if markers:
+        attributes["pytest.markers"] = markers
+    callspec = getattr(item, "callspec", None)
+    if callspec is not None:
+        attributes["pytest.parameters"] = [
+            f"{key}={show_named(key, value)}" for key, value in callspec.params.items()
+        ]
+    return attributes
+
+
+def _describe_fixture(
+    fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest, recorder: TraceRecorder
+) -> tuple[str, Attributes]:
+    """Return name and attributes of a fixture's span."""
+    xunit = _XUNIT.match(fixture.argname)
+    name = xunit[1] if xunit else fixture.argname
+    attributes: Attributes = {
+        "pytest.fixture.name": name,
+        "pytest.fixture.scope": fixture.scope,
+        "pytest.fixture.shared": fixture.scope != "function",
+    }
+    code = getattr(inspect.unwrap(fixture.func), "__code__", None)
+    if code is not None:
+        attributes["code.file.path"] = recorder.frames.shown(code.co_filename)
+        attributes["code.line.number"] = code.co_firstlineno
+    if hasattr(request, "param"):
+        attributes["pytest.fixture.parameter"] = show_named(name, request.param)
+    return name, attributes
+
+
+def _outcome(report: pytest.TestReport) -> Attributes:
+    """Return what a report says besides passed and failed."""
+    attributes: Attributes = {"pytest.outcome": report.outcome}
+    if hasattr(report, "wasxfail"):
+        attributes["pytest.outcome"] = "xfailed" if report.skipped else "xpassed"
+        attributes["pytest.reason"] = report.wasxfail
+    elif report.skipped and isinstance(report.longrepr, tuple):
+        attributes["pytest.reason"] = report.longrepr[2]
+    return attributes
+
+
+def _is_skip(error: BaseException) -> bool:
+    return isinstance(error, pytest.skip.Exception)

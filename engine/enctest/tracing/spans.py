@@ -1,0 +1,136 @@
+"""A span under way, and the test it belongs to."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Final
+
+from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
+from enctest.tracing.values import Cleaner, shorten
+
+TEXT_BUDGET: Final = 64 * 1024 * 1024
+"""Characters of attributes sent in full per test."""
+ROOT: Final = 1
+"""Number of every test's root span."""
+_NAME_LIMIT: Final = 300
+
+CURRENT: ContextVar[OpenSpan | None] = ContextVar("enctest_span", default=None)
+
+
+def now(_clock: Callable[[], int] = time.monotonic_ns) -> int:
+    """Return nanoseconds of the monotonic clock, whatever tests do to the `time` module."""
+    return _clock()
+
+
+def current() -> OpenSpan | None:
+    """Return the span that this context (thread or task) is in, also if its test is over."""
+    return CURRENT.get()
+
+
+class TestTrace:
+    """What is known of the test that runs: numbers, limits and the way out."""
+
+    __slots__ = (
+        "cleaner",
+        "closed",
+        "epoch_ns",
+        "events",
+        "lost_events",
+        "lost_spans",
+        "numbers",
+        "run",
+        "test",
+    )
+    __test__ = False
+
+    def __init__(self, run: int, test: str, _wall: Callable[[], int] = time.time_ns) -> None:
+        self.run = run
+        self.test = test
+        self.epoch_ns = _wall() - now()
+        self.numbers = itertools.count(ROOT)
+        self.cleaner = Cleaner(TEXT_BUDGET)
+        self.events = self.lost_spans = self.lost_events = 0
+        self.closed = False
+
+    def at(self, ns: int) -> float:
+        """Return a monotonic time as seconds since the epoch."""
+        return (ns + self.epoch_ns) / 1e9
+
+
+class OpenSpan:
+    """A span under way. It is told when its start is sent, so `attributes` set until then are seen.
+
+    `refresh`, if given, is called before that, on the sending thread, to look for more of them.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_told",
+        "attributes",
+        "end_ns",
+        "kind",
+        "name",
+        "number",
+        "parent",
+        "phase",
+        "previous",
+        "refresh",
+        "start_ns",
+        "status",
+        "trace",
+    )
+
+    def __init__(
+        self, trace: TestTrace, parent: OpenSpan | None, name: str, kind: SpanKind, attributes: Attributes
+    ) -> None:
+        self.trace = trace
+        self.number = next(trace.numbers)
+        self.parent = parent.number if parent is not None else None
+        self.phase: OpenSpan = self if kind in {"test", "phase"} or parent is None else parent.phase
+        self.name = name
+        self.kind: SpanKind = kind
+        self.attributes = attributes
+        self.previous: OpenSpan | None = None
+        self.status: SpanStatus = "unset"
+        self.end_ns = 0
+        self.refresh: Callable[[], None] | None = None
+        self._told: Attributes = {}
+        self.start_ns = now()
+
+    def started(self) -> SpanStarted:
+        """Return the record of the start, with the attributes known by now."""
+        trace = self.trace
+        if self.refresh is not None and not self.end_ns:
+            self.refresh()
+        self._told = trace.cleaner.clean(self.attributes.copy())
+        return SpanStarted(
+            t=trace.at(self.start_ns),
+            run=trace.run,
+            test=trace.test,
+            span=self.number,
+            parent=self.parent,
+            name=shorten(self.name, _NAME_LIMIT),
+            kind=self.kind,
+            start_ns=self.start_ns,
+            attributes=self._told,
+        )
+
+    def ended(self) -> SpanEnded:
+        """Return the record of the end, with the attributes that the start did not tell."""
+        trace, told = self.trace, self._told
+        cleaned = trace.cleaner.clean(self.attributes.copy())
+        return SpanEnded(
+            t=trace.at(self.end_ns),
+            run=trace.run,
+            test=trace.test,
+            span=self.number,
+            status=self.status,
+            duration_ms=(self.end_ns - self.start_ns) / 1e6,
+            end_ns=self.end_ns,
+            attributes={
+                key: value for key, value in cleaned.items() if key not in told or told[key] != value
+            },
+        )

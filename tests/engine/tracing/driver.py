@@ -1,0 +1,47 @@
+"""A pytest plugin that captures spans as a worker does, and writes them to a file, live."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from enctest.tracing.capture import Capture
+from enctest.tracing.recorder import Item
+
+_queue: deque[Item] = deque()
+_done = threading.Event()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    capture = Capture(7, _queue.append, early_config.rootpath)
+    capture.arm(early_config)
+    threading.Thread(target=_send, daemon=True).start()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    _done.set()
+    _flush()
+
+
+def _send() -> None:
+    while not _done.wait(0.02):
+        _flush()
+
+
+_lock = threading.Lock()
+
+
+def _flush() -> None:
+    with _lock, Path(os.environ["SPAN_FILE"]).open("ab") as file:
+        while _queue:
+            item = _queue.popleft()
+            record = item() if callable(item) else item
+            if record is not None:
+                file.write(msgspec.json.encode(record) + b"\n")
