@@ -115,7 +115,7 @@ async def connect(handle: Handle, *, spans: bool = False) -> Feed:
         except OSError:
             if time.monotonic() > deadline:
                 raise _did_not_start(handle) from None
-            if not _is_running(handle.door):
+            if not _is_starting() and not _is_running(handle.door):
                 _start(handle)
             await asyncio.sleep(0.02)
     connection = Connection(reader, writer)
@@ -190,6 +190,11 @@ def _is_running(door: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _is_starting() -> bool:
+    """Tell whether an explorer that we started lives; it may not hold its lock yet."""
+    return any(process.poll() is None for process in _started)
 
 
 def _start(handle: Handle) -> None:

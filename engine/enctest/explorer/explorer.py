@@ -244,12 +244,12 @@ class Explorer:
     async def _conduct(self) -> None:
         self._begin()
         while True:
+            self._wake.clear()
             if not await self._make_ready():
                 self.agenda.clear()
             if self.agenda.empty:
                 self._settle()
                 await self._wake.wait()
-                self._wake.clear()
                 continue
             await self._run()
 

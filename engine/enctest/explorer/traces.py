@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from enctest.events import Span, SpanRecord
+from enctest.events import Span, SpanEnded, SpanRecord
 from enctest.tracing.model import Trace
 
+_ROOT = 1
 _KEPT = 200
 """Finished traces that stay in memory, so that a look at one never waits for the disk."""
 
@@ -24,8 +25,8 @@ class LiveTraces:
         trace = self._traces.get(record.test)
         if trace is None:
             trace = self._traces[record.test] = Trace()
-        trace.fold(record)
-        done = trace.done
+        trace.apply(record)
+        done = isinstance(record, SpanEnded) and record.span == _ROOT
         if done:
             self._done.add(record.test)
             self._trim()
@@ -34,7 +35,7 @@ class LiveTraces:
     def of(self, test: str) -> tuple[Span, ...] | None:
         """Return a test's spans so far, or None when this run has none of it."""
         trace = self._traces.get(test)
-        return trace.spans() if trace else None
+        return trace.freeze() if trace else None
 
     def close(self, test: str) -> tuple[Span, ...]:
         """Mark what a dead worker left open as ended now; return the spans."""
@@ -42,7 +43,7 @@ class LiveTraces:
         if trace is None:
             return ()
         trace.close(time.monotonic_ns())
-        return trace.spans()
+        return trace.freeze()
 
     def _trim(self) -> None:
         while len(self._done) > _KEPT:

@@ -22,6 +22,8 @@ SKIPPED_FOLDERS = frozenset(
         "node_modules", "venv",
     }
 )  # fmt: skip
+_PASSING = "pytest-cache-files-"
+"""Folders that pytest makes beside its cache and renames at once."""
 _SKIPPED_FILES = (
     "*.pyc", "*.pyo", "*~", ".#*", "#*#", "*.swp", "*.swo", "*.swx", "4913", ".coverage", ".coverage.*",
     "*.new.svg", "*.db-wal", "*.db-shm", "*.db-journal", ".DS_Store",
@@ -72,9 +74,9 @@ class Watcher:
             relative = path.relative_to(self.root)
         except ValueError:
             return False
-        if any(part in SKIPPED_FOLDERS for part in relative.parts[:-1]):
+        if any(part in SKIPPED_FOLDERS or part.startswith(_PASSING) for part in relative.parts):
             return False
-        if path.name in SKIPPED_FOLDERS or any(fnmatch.fnmatch(path.name, p) for p in _SKIPPED_FILES):
+        if any(fnmatch.fnmatch(path.name, p) for p in _SKIPPED_FILES):
             return False
         return not any(fnmatch.fnmatch(relative.as_posix(), pattern) for pattern in self._ignore)
 
