@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Result:
     output: str
     records: list[Any]
 
-    @property
+    @cached_property
     def traces(self) -> dict[str, Trace]:
         return fold(self.records)
 

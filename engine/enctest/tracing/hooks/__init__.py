@@ -16,6 +16,7 @@ HOOKS: Final = {
     "asyncpg": "asyncpg_driver:hook",
     "flask": "flask_server:hook",
     "httpx": "httpx_client:hook",
+    "httpx2": "httpx_client:hook",
     "logging": "logs:hook",
     "opentelemetry.sdk.trace": "opentelemetry_sdk:hook",
     "opentelemetry.trace": "opentelemetry_api:hook",
