@@ -191,7 +191,8 @@ class ModuleRecorded(Event, frozen=True, kw_only=True):
 
     `imports` are project files, `blocks` the numbers of functions that ran while it was imported,
     `files` data files it read or folders it listed (those end in `/`), `absent` module names it
-    looked for in vain; all paths are relative to the root.
+    looked for in vain; all paths are relative to the root. `opaque`: a process was started whose work was
+    not seen, so that any change of the project counts.
     """
 
     run: int
@@ -200,10 +201,14 @@ class ModuleRecorded(Event, frozen=True, kw_only=True):
     blocks: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    opaque: bool = False
 
 
 class TestRecorded(Event, frozen=True, kw_only=True):
-    """What one test needed, shared fixtures included; `roots` are its test file and its conftests."""
+    """What one test needed, shared fixtures included; `roots` are its test file (first) and its conftests.
+
+    `opaque` is as in `ModuleRecorded`.
+    """
 
     __test__ = False
 
@@ -214,6 +219,7 @@ class TestRecorded(Event, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
+    opaque: bool = False
 
 
 class ModulesImported(Event, frozen=True, kw_only=True):

@@ -1,0 +1,75 @@
+"""Which files are the project's own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOREIGN_FOLDERS = frozenset(
+    {
+        "site-packages",
+        "dist-packages",
+        "node_modules",
+        "__pycache__",
+        "__pypackages__",
+        ".enctest",
+        ".git",
+        ".hg",
+        ".svn",
+        ".tox",
+        ".nox",
+        ".venv",
+        ".eggs",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+    }
+)
+"""Names of folders whose content is installed, generated or kept by tools."""
+
+
+def is_foreign_folder(folder: str, name: str) -> bool:
+    """Tell whether the folder `name` at path `folder` is no source (a virtual environment, too)."""
+    return name in FOREIGN_FOLDERS or os.path.isfile(os.path.join(folder, "pyvenv.cfg"))
+
+
+class Boundary:
+    """Maps absolute paths to paths relative to the project's root (with slashes).
+
+    Args:
+        root: The project's root, resolved.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._root = str(root)
+        self._folders: dict[str, str | None] = {}
+
+    def relative(self, path: str) -> str | None:
+        """Return the path of a file relative to the root, or None when it is not the project's own."""
+        folder, name = os.path.split(path)
+        try:
+            prefix = self._folders[folder]
+        except KeyError:
+            prefix = self._folders[folder] = self._folder(folder)
+        return None if prefix is None else prefix + name
+
+    def folder(self, path: str) -> str | None:
+        """Return a folder relative to the root, ending in `/` (the root itself is `./`), or None."""
+        prefix = self.relative(os.path.join(path, ""))
+        return "./" if prefix == "" else prefix
+
+    def _folder(self, folder: str) -> str | None:
+        relative = os.path.relpath(os.path.realpath(folder), self._root)
+        if relative == ".":
+            return ""
+        parts = relative.split(os.sep)
+        if parts[0] == os.pardir:
+            return None
+        current = self._root
+        for part in parts:
+            current = os.path.join(current, part)
+            if is_foreign_folder(current, part):
+                return None
+        return "/".join(parts) + "/"

@@ -1,0 +1,152 @@
+"""Which project files a test reads, which folders it lists, whether it starts processes: an audit hook."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import sysconfig
+from collections.abc import Callable
+from importlib.util import source_from_cache
+from types import FrameType
+
+from enctest.selection.boundary import Boundary
+
+_STARTS = frozenset(
+    {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty"}
+)
+_LISTS = frozenset({"os.listdir", "os.scandir"})
+_EVENTS = _STARTS | _LISTS | {"open"}
+_OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
+_IMPORT_FILE = "<frozen importlib._bootstrap_external>"
+_METADATA = os.path.join("importlib", "metadata")
+_QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
+_HARMLESS_PROGRAMS = frozenset(
+    {
+        *("cc", "gcc", "ld", "ldconfig", "objdump", "file", "which"),
+        *("date", "hostname", "id", "locale", "lsb_release", "stty", "sw_vers", "sysctl", "tput"),
+        *("uname", "whoami", "git", "docker"),
+        *("createdb", "dropdb", "initdb", "pg_ctl", "pg_dump", "pg_restore", "postgres", "psql"),
+    }
+)
+
+
+class FileWatch:
+    """Tells of reads, listings and processes that the project's tests cause.
+
+    Args:
+        boundary: Says which files are the project's own.
+        used: Gets a path relative to the root; folders end in `/`.
+        opaque: Called when a process was started that may run the project's code unseen.
+    """
+
+    def __init__(self, boundary: Boundary, used: Callable[[str], None], opaque: Callable[[], None]) -> None:
+        self._boundary = boundary
+        self._used = used
+        self._opaque = opaque
+        self._written: set[str] = set()
+        self._stdlib = tuple(
+            {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
+            | {"<frozen", "<string>"}
+        )
+        self._installed = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
+        self.active = False
+
+    def install(self) -> None:
+        """Start to listen; an audit hook stays until the process ends, but can be deaf."""
+        self.active = True
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if event in _EVENTS and self.active:
+            frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
+            if event == "open":
+                self._opened(arguments, frame)
+            elif event in _LISTS:
+                self._listed(arguments[0], frame)
+            elif not _harmless(event, arguments) and not self._is_own(frame):
+                self._opaque()
+
+    def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
+        path, _, flags = arguments
+        text = _absolute(path)
+        if text is None or _is_import(frame):
+            return
+        if text.endswith(".pyc"):
+            text = _source(text, frame)
+        name = self._boundary.relative(text)
+        if name is None:
+            return
+        if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            self._written.add(name)  # a test that writes it and reads it again does not depend on it
+        elif name not in self._written and not self._is_own(frame, quoting=not name.endswith(".py")):
+            self._used(name)
+
+    def _listed(self, path: object, frame: FrameType) -> None:
+        caller = frame.f_code.co_filename
+        if caller == _IMPORT_FILE or _METADATA in caller:
+            return
+        text = _absolute("." if path is None else path)
+        folder = None if text is None else self._boundary.folder(text)
+        if folder is not None and not self._is_own(frame):
+            self._used(folder)
+
+    def _is_own(self, frame: FrameType, *, quoting: bool = True) -> bool:
+        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
+        current: FrameType | None = frame
+        while current is not None:
+            file = current.f_code.co_filename
+            if not file.startswith(self._stdlib) or file.startswith(self._installed):
+                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
+            if not quoting and file.endswith(_QUOTERS):
+                return True
+            current = current.f_back
+        return False
+
+
+def _is_import(frame: FrameType) -> bool:
+    """Tell whether the import machinery reads a module's source or bytecode, for itself."""
+    getter = frame.f_back
+    asker = None if getter is None else getter.f_back
+    return asker is not None and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
+
+
+def _absolute(path: object) -> str | None:
+    if not isinstance(path, str | bytes | os.PathLike):
+        return None
+    try:
+        return os.path.abspath(os.fsdecode(path))
+    except (OSError, ValueError):  # no current folder any more, a null byte
+        return None
+
+
+def _source(path: str, frame: FrameType) -> str:
+    """Return the source of a bytecode file that something other than an import loads (`runpy`)."""
+    if frame.f_code.co_filename != _IMPORT_FILE:
+        return path
+    try:
+        return source_from_cache(path)
+    except ValueError:
+        return path
+
+
+def _harmless(event: str, arguments: tuple[object, ...]) -> bool:
+    """Tell whether the started program is one that runs no project code."""
+    if event in {"os.fork", "os.forkpty"}:
+        return False
+    first = arguments[0]
+    command = arguments[1] if event == "subprocess.Popen" and len(arguments) > 1 else None
+    if isinstance(first, str | bytes | os.PathLike):
+        words: list[str] = _words(os.fsdecode(first)) if event == "os.system" else [os.fsdecode(first)]
+    elif isinstance(command, list | tuple) and command:
+        words = [os.fsdecode(command[0])]
+    else:
+        words = []
+    return bool(words) and os.path.basename(words[0]) in _HARMLESS_PROGRAMS
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)[:1]
+    except ValueError:
+        return []

@@ -1,0 +1,188 @@
+"""What a file says, without its formatting: a hash per function body, and one for the module level."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+import msgspec
+
+from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
+
+FORMAT = f"1/{sys.version_info.major}.{sys.version_info.minor}"
+"""Fingerprints of different formats say nothing about each other: syntax trees differ between Pythons."""
+
+PYTHON_FILES = ("test_*.py", "*_test.py")
+"""pytest's default of the setting `python_files`."""
+
+_IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
+_HARMLESS = frozenset(
+    {"pytest.mark", "mark", "mock", "patch", "unittest", "hypothesis", "given", "settings", "example"}
+)
+_YIELDS = (ast.Yield, ast.YieldFrom)
+
+
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says.
+
+    Attributes:
+        digest: SHA-256 (hex) of its bytes.
+        level: Hash of everything outside function bodies; of the bytes when it is not Python or broken.
+        blocks: Qualified function name to hash of its body, in source order.
+        classes: Qualified names of its classes.
+        imports: Modules that its import statements name, as `names.imported_names` spells them.
+        tests: It is a test module: its tests are left out of `level`.
+        format: What made it, see `FORMAT`.
+    """
+
+    digest: str
+    level: str
+    blocks: dict[str, str] = {}
+    classes: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    tests: bool = False
+    format: str = FORMAT
+
+
+def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:
+    """Return the fingerprint of a file's content.
+
+    Args:
+        path: Path relative to the root, with slashes; only its name and suffix count.
+        source: The file's bytes.
+        python_files: Patterns of test modules, as in pytest's setting.
+    """
+    digest = hashlib.sha256(source).hexdigest()
+    if not path.endswith(".py"):
+        return Fingerprint(digest=digest, level=digest)
+    tests = is_test_module(path, python_files)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+        hasher = _Hasher(tree, tests=tests, doctest=b">>>" in source)
+        blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return Fingerprint(digest=digest, level=digest, tests=tests)
+    return Fingerprint(
+        digest=digest,
+        level=_digest(hasher.level),
+        blocks=blocks,
+        classes=tuple(hasher.classes),
+        imports=tuple(imported_names(tree)),
+        tests=tests,
+    )
+
+
+def is_test_module(path: str, python_files: Sequence[str] = PYTHON_FILES) -> bool:
+    """Tell whether pytest would collect tests from this file (by its name alone)."""
+    name = PurePosixPath(path).name
+    return any(
+        fnmatchcase(path, pattern) or fnmatchcase(path, f"*/{pattern}")
+        if "/" in pattern
+        else fnmatchcase(name, pattern)
+        for pattern in python_files
+    )
+
+
+def _digest(stream: Iterable[str]) -> str:
+    return hashlib.blake2b("\x1f".join(stream).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+_FIELDS = {
+    kind: tuple(field for field in kind._fields if field not in _IGNORED_FIELDS)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+
+
+class _Hasher:
+    """Deals the tokens of a syntax tree out to the module level and to a stream per function."""
+
+    def __init__(self, tree: ast.Module, *, tests: bool, doctest: bool) -> None:
+        self.level: list[str] = []
+        self.classes: list[str] = []
+        named = functions(tree)
+        self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
+        self._names = {node: name for name, node in named}
+        self._tests = tests
+        self._doctest = doctest
+        for node in tree.body:
+            self._statement(node, self.level, "", tests=tests)
+
+    def _statement(self, node: ast.stmt, out: list[str], prefix: str, *, tests: bool) -> None:
+        """Emit a statement of a module or class; `tests` says that test functions may stand here."""
+        if isinstance(node, Function):
+            self._function(node, out, tests=tests)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node, out, prefix, tests=tests)
+        else:
+            self._emit(node, out)
+
+    def _class(self, node: ast.ClassDef, out: list[str], prefix: str, *, tests: bool) -> None:
+        self.classes.append(prefix + node.name)
+        out.append(f"class {node.name}")
+        for field in ("type_params", "bases", "keywords", "decorator_list"):
+            self._value(getattr(node, field, None), out)
+        for child in node.body:
+            self._statement(child, out, f"{prefix}{node.name}.", tests=tests)
+        out.append("end")
+
+    def _function(self, node: Function, out: list[str], *, tests: bool) -> None:
+        block = self.blocks[self._names[node]]
+        if tests and node.name.startswith("test"):
+            self._signature(node, block)
+            for statement in node.body:
+                self._emit(statement, block)
+            if all(_harmless(decorator) for decorator in node.decorator_list):
+                return
+            self._signature(node, out)
+            return
+        self._signature(node, out)
+        text = docstring(node)
+        if text is not None:
+            self._emit(text, out if node.decorator_list or self._doctest else block)
+        for statement in node.body[text is not None :]:
+            self._emit(statement, block)
+
+    def _signature(self, node: Function, out: list[str]) -> None:
+        """Emit what is evaluated when the function is made, and whether a call runs its body at once."""
+        lazy = any(isinstance(inner, _YIELDS) for inner in own_nodes(node))
+        out.append(f"{type(node).__name__} {node.name} {lazy}")
+        for field in ("type_params", "args", "returns", "decorator_list"):
+            self._value(getattr(node, field, None), out)
+
+    def _emit(self, node: ast.AST, out: list[str]) -> None:
+        if isinstance(node, Function):
+            self._function(node, out, tests=False)
+            return
+        if isinstance(node, ast.ClassDef):
+            self._class(node, out, "", tests=False)
+            return
+        kind = type(node)
+        out.append(kind.__name__)
+        for field in _FIELDS[kind]:
+            self._value(getattr(node, field, None), out)
+        out.append(")")
+
+    def _value(self, value: object, out: list[str]) -> None:
+        if isinstance(value, ast.AST):
+            self._emit(value, out)
+        elif isinstance(value, list):
+            out.append("[")
+            for item in value:
+                self._value(item, out)
+            out.append("]")
+        else:
+            out.append(repr(value))
+
+
+def _harmless(decorator: ast.expr) -> bool:
+    """Tell whether a test's decorator concerns nothing but the test."""
+    name = dotted(decorator)
+    return name.startswith("pytest.mark.") or name.partition(".")[0] in _HARMLESS

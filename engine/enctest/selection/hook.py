@@ -1,0 +1,258 @@
+"""The import hook: project files are compiled with probes, and every import is told to a listener.
+
+No finder is put in front and no loader replaced: `SourceFileLoader.exec_module` itself is exchanged for a
+function that does the same, at the same lines, under the same file name, so that modules found by any
+finder are covered and tracebacks stay as they are. Files that pytest rewrites go through its own loader.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import hashlib
+import importlib
+import importlib.machinery
+import inspect
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, Protocol
+
+from enctest.selection.boundary import Boundary
+from enctest.selection.bytecode import Bytecode
+from enctest.selection.probe import Hits, Layout, attach, instrument
+
+_EXTERNAL = "<frozen importlib._bootstrap_external>"
+_Loader = importlib.machinery.SourceFileLoader
+
+_EXEC_MODULE = """
+def exec_module(self, module):
+    load = _prepare(self, module)
+    if load.code is None:
+        load.compile(self.get_code(module.__name__))
+    if load.code is None:
+        raise ImportError(f"cannot load module {module.__name__!r} when get_code() returns None")
+    load.begin()
+    try:
+        _bootstrap._call_with_frames_removed(exec, load.code, module.__dict__)
+    finally:
+        load.end()
+"""
+
+
+class Listener(Protocol):
+    """Who wants to know of imports. Nothing here may raise."""
+
+    def declared(self, path: str, digest: str, layout: Layout) -> Hits:
+        """A project file was compiled; its hits go into what is returned."""
+
+    def begins(self, path: str, module: ModuleType, imports: tuple[str, ...]) -> object:
+        """A project module is about to be executed; returns a token for `ends`."""
+
+    def ends(self, token: object) -> None:
+        """A project module was executed, or failed."""
+
+    def sought(self, name: str) -> None:
+        """A module was looked for and is nowhere."""
+
+    def asked(self, name: object, package: object) -> None:
+        """A module was asked for by a computed name."""
+
+
+class Load:
+    """One execution of a module's file. Foreign files pass through unchanged."""
+
+    def __init__(self, importer: Importer, module: ModuleType, file: str, path: str | None) -> None:
+        self._importer = importer
+        self._module = module
+        self._file = file
+        self._path = path
+        self._source = b""
+        self._layout: Layout | None = None
+        self._token: object = None
+        self.code: CodeType | None = None
+        self.ours = path is not None
+
+    def lookup(self, variant: str, *, plain: bool = False) -> CodeType | None:
+        """Read the source; take the code from the cache if it is there. `plain` wants none."""
+        if self._path is None:
+            return None
+        try:
+            self._source = Path(self._file).read_bytes()
+        except OSError:
+            return None
+        found = None if plain else self._importer.bytecode.load(self._file, variant, self._digest())
+        if found is not None:
+            self.code = self._attach(*found)
+        return self.code
+
+    def compile(self, plain: CodeType | None) -> None:
+        """Compile with probes where that can be done; else `plain`, what Python itself made of the file."""
+        self.code = plain
+        if plain is not None and self._path is not None and type(self._module.__loader__) is _Loader:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python itself has just given them
+                self.code = self.probed("", lambda _: None) or plain
+
+    def probed(self, variant: str, change: Callable[[ast.Module], None]) -> CodeType | None:
+        """Compile the source with probes after `change`; None when it does not compile."""
+        try:
+            tree = ast.parse(self._source, filename=self._file)
+            change(tree)
+            layout = instrument(tree)
+            code = compile(tree, self._file, "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
+            return None
+        self._importer.bytecode.keep(self._file, variant, self._digest(), code, layout)
+        return self._attach(code, layout)
+
+    def begin(self) -> None:
+        """The module's code is about to run."""
+        if self._path is None:
+            return
+        listener = self._importer.listener
+        if self._layout is None:
+            self._layout = Layout()
+            listener.declared(self._path, self._digest().hex(), self._layout)
+        imports = self._layout.imports
+        self._token = listener.begins(self._path, self._module, imports)
+
+    def end(self) -> None:
+        """The module's code has run."""
+        if self._token is not None:
+            self._importer.listener.ends(self._token)
+
+    def source(self) -> bytes:
+        """Return the bytes that were read."""
+        return self._source
+
+    def _attach(self, code: CodeType, layout: Layout) -> CodeType:
+        if self._path is None:
+            return code
+        self._layout = layout
+        return attach(code, self._importer.listener.declared(self._path, self._digest().hex(), layout))
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(self._source).digest()
+
+
+class _Absent:
+    """The last finder: asked only for what nobody else has."""
+
+    def __init__(self, sought: Callable[[str], None]) -> None:
+        self._sought = sought
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> None:
+        """Find nothing, but remember the name."""
+        del path, target
+        self._sought(name)
+
+
+class Importer:
+    """Installs and removes the hook.
+
+    Args:
+        boundary: Says which files are the project's own.
+        bytecode: Where compiled files are kept.
+        listener: Who wants to know.
+    """
+
+    def __init__(self, boundary: Boundary, bytecode: Bytecode, listener: Listener) -> None:
+        self.boundary = boundary
+        self.bytecode = bytecode
+        self.listener = listener
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Hook the loader, the computed imports, the failed ones, and pytest's rewriter if it is there."""
+        from enctest.selection import rewriting
+
+        names = {"_prepare": self._prepare, "_bootstrap": importlib._bootstrap}  # noqa: SLF001 - see the module
+        self.exchange(_Loader, "exec_module", _like(_Loader.exec_module, _EXEC_MODULE, names))
+        self._hook_import_module()
+        finder = _Absent(self.listener.sought)
+        sys.meta_path.append(finder)
+        self._undo.append(lambda: sys.meta_path.remove(finder))
+        rewriting.install(self)
+
+    def uninstall(self) -> None:
+        """Put everything back; modules that were imported keep their probes."""
+        while self._undo:
+            self._undo.pop()()
+
+    def exchange(self, target: Any, name: str, value: object) -> None:
+        """Set an attribute until `uninstall`."""
+        missing = object()
+        before = vars(target).get(name, missing)
+        setattr(target, name, value)
+        self._undo.append(
+            lambda: delattr(target, name) if before is missing else setattr(target, name, before)
+        )
+
+    def _prepare(self, loader: importlib.machinery.SourceFileLoader, module: ModuleType) -> Load:
+        file = str(loader.path)
+        load = Load(self, module, file, self.boundary.relative(os.path.abspath(file)))
+        load.lookup("", plain=type(loader) is not _Loader)
+        return load
+
+    def _hook_import_module(self) -> None:
+        """Let `importlib.import_module` tell; its code is changed, since others hold the function."""
+        function = importlib.import_module
+        code = _with_call(function, self.listener.asked)
+        if code is not None:
+            before, function.__code__ = function.__code__, code
+            self._undo.append(lambda: setattr(function, "__code__", before))
+
+
+def _like(original: Callable[..., object], text: str, names: dict[str, object]) -> FunctionType:
+    """Compile a function whose statements stand at the first and last lines of the one it replaces.
+
+    Python cuts import machinery out of tracebacks by file name; pytest shows what is left, with line numbers.
+    """
+    lines = [line for *_, line in original.__code__.co_lines() if line is not None]
+    first, last = min(line for line in lines if line != min(lines)), max(lines)
+    tree = ast.parse(text)
+    for statement in ast.walk(tree.body[0]):
+        if isinstance(statement, ast.expr | ast.stmt):
+            late = statement.lineno >= text.splitlines().index("    load.begin()") + 1
+            statement.lineno = statement.end_lineno = last if late else first
+            statement.col_offset = statement.end_col_offset = 0
+    scope: dict[str, Any] = {**names, "__builtins__": builtins, "__name__": original.__module__}
+    exec(compile(tree, _EXTERNAL, "exec"), scope)  # noqa: S102 - the text is above
+    function = scope["exec_module"]
+    function.__qualname__ = original.__qualname__
+    return function  # type: ignore[no-any-return]
+
+
+def _with_call(function: FunctionType | Any, callback: Callable[[object, object], None]) -> CodeType | None:
+    """Return the code of `import_module` with `callback(name, package)` at its head, if it can be had."""
+    try:
+        source = inspect.getsource(function)
+    except (OSError, TypeError):
+        return None
+    tree = ast.parse(source)
+    definition = tree.body[0]
+    if not isinstance(definition, ast.FunctionDef):
+        return None
+    names = [argument.arg for argument in definition.args.args]
+    if names != ["name", "package"]:
+        return None
+    marker = b"\0enctest: asked\0"
+    place = definition.body[1]
+    call = ast.Expr(ast.Call(ast.Constant(marker), [ast.Name(name, ast.Load()) for name in names], []))
+    definition.body.insert(1, call)
+    for node in ast.walk(call):
+        if isinstance(node, ast.expr | ast.stmt):
+            ast.copy_location(node, place)
+    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "a bytes object is not callable": it is exchanged below
+        module = compile(tree, function.__code__.co_filename, "exec")
+    code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
+    constants = (callback if type(c) is bytes and c == marker else c for c in code.co_consts)
+    return code.replace(co_consts=tuple(constants))

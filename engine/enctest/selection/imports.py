@@ -1,0 +1,135 @@
+"""Edges between project files: import statements and computed imports, as they were really resolved."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from enctest.selection.boundary import Boundary
+from enctest.selection.names import imported_names
+from enctest.selection.owners import Owner
+
+
+class ImportGraph:
+    """Knows which module names stand for which project files.
+
+    An import statement names modules that may be imported later, or never; so names wait until they turn up
+    in `sys.modules`, and then become an edge or, for foreign modules, nothing.
+
+    Args:
+        boundary: Says which files are the project's own.
+    """
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._boundary = boundary
+        self._paths: dict[str, str] = {}
+        self._waiting: list[tuple[str, str]] = []
+        self._asked: list[tuple[Owner, str]] = []
+        self._files: dict[str, str | None] = {}
+        self._seen: set[str] = set()
+        self._size = 0
+
+    def add(self, path: str, module: ModuleType, imports: Iterable[str]) -> None:
+        """A file was imported as `module`; `imports` are the names in its import statements."""
+        name = module.__name__
+        self._paths[name] = path
+        self._seen.add(name)
+        self._size = 0
+        package = str(module.__package__ or "")
+        names = {_absolute(imported, package) for imported in imports} | {name}
+        self._waiting.extend((path, prefix) for prefix in _prefixes(names))
+
+    def ask(self, owners: Iterable[Owner], name: str, package: str) -> None:
+        """A module was asked for by a computed name, on behalf of `owners`."""
+        for prefix in _prefixes([_absolute(name, package)]):
+            self._asked.extend((owner, prefix) for owner in owners)
+        self._size = 0
+
+    def has_news(self) -> bool:
+        """Tell whether anything was imported since the last `edges`."""
+        return len(sys.modules) != self._size
+
+    def edges(self, module: Callable[[str], Owner]) -> Iterator[tuple[Owner, str]]:
+        """Yield (owner, imported file) for what is imported by now; `module` gives a file's owner."""
+        asked, self._asked = self._asked, []
+        for owner, name in asked:
+            if name in self._paths:
+                yield owner, self._paths[name]
+        waiting, self._waiting = self._waiting, []
+        for path, name in waiting:
+            if name in self._paths:
+                yield module(path), self._paths[name]
+            elif name not in sys.modules:
+                self._waiting.append((path, name))
+        self._size = len(sys.modules)
+
+    def strangers(self) -> Iterator[tuple[str, ModuleType, str, list[str]]]:
+        """Yield (path, module, digest, imports) of project modules that did not come through the hook."""
+        for name, module in list(sys.modules.items()):
+            if name in self._seen:
+                continue
+            self._seen.add(name)
+            if name == "__main__" or not isinstance(module, ModuleType):
+                continue
+            origin = vars(module).get("__file__")
+            if not isinstance(origin, str):
+                continue
+            path = self._boundary.relative(origin)
+            if path is not None:
+                yield path, module, *_read(Path(origin))
+
+    def nearest_file(self) -> str | None:
+        """Return the project file whose code is nearest on this thread's stack."""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who imports
+        while frame is not None:
+            file = frame.f_code.co_filename
+            try:
+                path = self._files[file]
+            except KeyError:
+                path = self._files[file] = None if file.startswith("<") else self._boundary.relative(file)
+            if path is not None and not _is_own(frame):
+                return path
+            frame = frame.f_back
+        return None
+
+
+def _is_own(frame: FrameType) -> bool:
+    """Tell whether the recorder's own code runs here (it is project code when its own tests are recorded)."""
+    return str(frame.f_globals.get("__name__", "")).startswith("enctest.")
+
+
+def _absolute(name: str, package: str) -> str:
+    stripped = name.lstrip(".")
+    level = len(name) - len(stripped)
+    if not level:
+        return name
+    parts = package.split(".")
+    base = ".".join(parts[: len(parts) - level + 1])
+    return f"{base}.{stripped}" if stripped and base else base or stripped
+
+
+def _prefixes(names: Iterable[str]) -> set[str]:
+    found = set()
+    for name in names:
+        while name and name not in found:
+            found.add(name)
+            name = name.rpartition(".")[0]  # noqa: PLW2901 - climbs to the parent package
+    return found
+
+
+def _read(file: Path) -> tuple[str, list[str]]:
+    try:
+        source = file.read_bytes()
+    except OSError:
+        return "", []
+    digest = hashlib.sha256(source).hexdigest()
+    if file.suffix != ".py":
+        return digest, []
+    try:
+        return digest, imported_names(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError):
+        return digest, []

@@ -1,0 +1,312 @@
+"""The explorer's side: who depends on what, in memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from enctest.events import BlocksDeclared, DependencyRecord, ModuleRecorded, TestRecorded
+from enctest.selection.affected import Answer, Graph
+from enctest.selection.fingerprint import Fingerprint
+from enctest.selection.inverse import Inverse
+from enctest.selection.rows import Affection, Changes, FileRow, TestRow
+
+_RUNS_KEPT = 4
+T = TypeVar("T")
+
+
+class File:
+    """A project file: see `rows.FileRow`."""
+
+    __slots__ = (
+        "absent",
+        "blocks",
+        "digest",
+        "files",
+        "fingerprint",
+        "imports",
+        "names",
+        "number",
+        "opaque",
+        "path",
+    )
+
+    def __init__(self, path: str, number: int) -> None:
+        self.path = path
+        self.number = number
+        self.fingerprint: Fingerprint | None = None
+        self.digest = ""
+        self.names: dict[str, int] = {}
+        self.forget_import()
+
+    def forget_import(self) -> None:
+        """Forget what importing it needed."""
+        self.imports: set[str] = set()
+        self.blocks: set[int] = set()
+        self.files: set[str] = set()
+        self.absent: set[str] = set()
+        self.opaque = False
+
+    def row(self) -> FileRow:
+        """Return what is to be stored."""
+        return FileRow(
+            path=self.path,
+            number=self.number,
+            fingerprint=self.fingerprint,
+            digest=self.digest,
+            names=self.names,
+            imports=tuple(sorted(self.imports)),
+            blocks=tuple(sorted(self.blocks)),
+            files=tuple(sorted(self.files)),
+            absent=tuple(sorted(self.absent)),
+            opaque=self.opaque,
+        )
+
+    @classmethod
+    def of(cls, row: FileRow) -> File:
+        """Return the file that a stored row describes."""
+        file = cls(row.path, row.number)
+        file.fingerprint, file.digest, file.names, file.opaque = (
+            row.fingerprint,
+            row.digest,
+            row.names,
+            row.opaque,
+        )
+        file.imports, file.blocks = set(row.imports), set(row.blocks)
+        file.files, file.absent = set(row.files), set(row.absent)
+        return file
+
+
+class DependencyIndex:
+    """Folds dependency records, and answers which tests a change can affect."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, File] = {}
+        self.tests: dict[str, TestRow] = {}
+        self.homes: dict[int, tuple[File, str]] = {}
+        self._runs: dict[int, _Run] = {}
+        self._shared: dict[Any, Any] = {}
+        self._next_file = 0
+        self._next_block = 0
+        self._dirty_files: set[str] = set()
+        self._dirty_tests: set[str] = set()
+        self._gone_tests: set[str] = set()
+        self._graph: Graph | None = None
+        self._inverse: Inverse | None = None
+
+    # --- records ---
+
+    def feed(self, record: DependencyRecord) -> None:
+        """Fold one record of a worker."""
+        if isinstance(record, BlocksDeclared):
+            self._declared(record)
+        elif isinstance(record, ModuleRecorded):
+            self._module(record)
+        elif isinstance(record, TestRecorded):
+            self._test(record)
+
+    def end_run(self, run: int) -> None:
+        """Forget a run's numbers: no record of it follows."""
+        self._runs.pop(run, None)
+
+    def is_current(self, run: int, test: str) -> bool:
+        """Tell whether a test that `run` recorded saw the files as they are remembered now.
+
+        False also when the test has no record. Ask before `end_run`.
+        """
+        row = self.tests.get(test)
+        state = self._runs.get(run)
+        if row is None or state is None:
+            return False
+        stale = [path for path, digest in state.digests.items() if self._digest(path) != digest]
+        if not stale:
+            return True
+        reached = {self.files[path].number for path in self._imports().reach(stale)}
+        return reached.isdisjoint(array("I", row.needs))
+
+    def _declared(self, record: BlocksDeclared) -> None:
+        file = self._file(record.path)
+        if file.digest != record.digest:
+            file.digest = record.digest
+            self._touch(file)
+        run = self._run(record.run)
+        run.digests[record.path] = record.digest
+        for offset, name in enumerate(record.names):
+            run.numbers[record.first + offset] = self._block(file, name)
+
+    def _module(self, record: ModuleRecorded) -> None:
+        file = self._file(record.path)
+        before = file.row()
+        file.imports.update(record.imports)
+        try:
+            file.blocks.update(self._run(record.run).blocks(record.blocks))
+        except KeyError:  # the record is of a run that was ended: unknown means affected
+            file.opaque = True
+        file.files.update(record.files)
+        file.absent.update(record.absent)
+        file.opaque |= record.opaque
+        for path in record.imports:
+            self._file(path)
+        if file.row() != before:
+            self._touch(file)
+
+    def _test(self, record: TestRecorded) -> None:
+        try:
+            blocks = sorted(set(self._run(record.run).blocks(record.blocks)))
+        except KeyError:  # the record is of a run that was ended: unknown means affected
+            self.forget_tests([record.test])
+            return
+        needs = {self._file(path).number for path in record.roots}
+        needs.update(self.homes[block][0].number for block in blocks)
+        row = TestRow(
+            test=record.test,
+            roots=self._one(record.roots),
+            blocks=array("I", blocks).tobytes(),
+            needs=self._one(array("I", sorted(needs)).tobytes()),
+            files=self._one(record.files),
+            absent=self._one(record.absent),
+            opaque=record.opaque,
+        )
+        if self.tests.get(row.test) != row:
+            self.tests[row.test] = row
+            self._dirty_tests.add(row.test)
+            self._gone_tests.discard(row.test)
+            if self._inverse is not None:
+                self._inverse.put(row)
+
+    # --- files ---
+
+    def remember(self, path: str, fingerprint: Fingerprint | None) -> None:
+        """Take a file's content as known: later changes are changes against it. None: it is gone.
+
+        When a module level changes, all tests that reach it are outdated until they ran again; so what its
+        import needed before is forgotten then.
+        """
+        file = self._file(path)
+        old = file.fingerprint
+        if old == fingerprint:
+            return
+        if fingerprint is None:
+            file.digest = ""
+        if old is not None and (fingerprint is None or _is_other_level(file, old, fingerprint)):
+            file.forget_import()
+        file.fingerprint = fingerprint
+        self._touch(file)
+
+    def forget_tests(self, tests: Iterable[str]) -> None:
+        """Forget tests that no longer exist."""
+        for test in tests:
+            row = self.tests.pop(test, None)
+            if row is not None:
+                self._dirty_tests.discard(test)
+                self._gone_tests.add(test)
+                if self._inverse is not None:
+                    self._inverse.remove(row)
+
+    def affected(self, changes: Mapping[str, Fingerprint | None]) -> Affection:
+        """Return what changes affect, against what is remembered; None is a deleted file.
+
+        Tests without a record are not known here: they have to run anyway.
+        """
+        if self._inverse is None:
+            self._inverse = Inverse(self.tests.values())
+        return Answer(self.files, self._imports(), self._inverse).find(changes, self.tests)
+
+    # --- storage ---
+
+    def restore(self, files: Iterable[FileRow], tests: Iterable[TestRow]) -> None:
+        """Take up what was stored."""
+        for row in files:
+            file = self.files[row.path] = File.of(row)
+            self._next_file = max(self._next_file, row.number + 1)
+            for name, number in row.names.items():
+                self.homes[number] = file, name
+                self._next_block = max(self._next_block, number + 1)
+        for test in tests:
+            self.tests[test.test] = TestRow(
+                test=test.test,
+                roots=self._one(test.roots),
+                blocks=test.blocks,
+                needs=self._one(test.needs),
+                files=self._one(test.files),
+                absent=self._one(test.absent),
+                opaque=test.opaque,
+            )
+        self._graph = self._inverse = None
+
+    def changed_rows(self) -> Changes:
+        """Return what has to be stored since the last call."""
+        changes = Changes(
+            tests=tuple(self.tests[test] for test in self._dirty_tests),
+            files=tuple(self.files[path].row() for path in self._dirty_files),
+            gone_tests=tuple(self._gone_tests),
+        )
+        for pending in (self._dirty_tests, self._dirty_files, self._gone_tests):
+            pending.clear()
+        return changes
+
+    # --- inside ---
+
+    def _file(self, path: str) -> File:
+        try:
+            return self.files[path]
+        except KeyError:
+            file = self.files[path] = File(path, self._next_file)
+            self._next_file += 1
+            self._touch(file)
+            return file
+
+    def _touch(self, file: File) -> None:
+        self._dirty_files.add(file.path)
+        self._graph = None
+
+    def _block(self, file: File, name: str) -> int:
+        try:
+            return file.names[name]
+        except KeyError:
+            number = file.names[name] = self._next_block
+            self.homes[number] = file, name
+            self._next_block += 1
+            self._touch(file)
+            return number
+
+    def _run(self, run: int) -> _Run:
+        try:
+            return self._runs[run]
+        except KeyError:
+            while len(self._runs) >= _RUNS_KEPT:
+                del self._runs[min(self._runs)]
+            state = self._runs[run] = _Run()
+            return state
+
+    def _digest(self, path: str) -> str:
+        file = self.files.get(path)
+        return "" if file is None or file.fingerprint is None else file.fingerprint.digest
+
+    def _imports(self) -> Graph:
+        if self._graph is None:
+            self._graph = Graph(self.files, self.homes)
+        return self._graph
+
+    def _one(self, value: T) -> T:
+        """Return the one object that stands for all equal ones: many tests need the same."""
+        shared: T = self._shared.setdefault(value, value)
+        return shared
+
+
+def _is_other_level(file: File, old: Fingerprint, new: Fingerprint) -> bool:
+    """Tell whether what importing the file needs is no longer what is known of it."""
+    return old.level != new.level and file.digest != new.digest
+
+
+class _Run:
+    """What the records of one run refer to."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[int, int] = {}
+        self.digests: dict[str, str] = {}
+
+    def blocks(self, numbers: Sequence[int]) -> Iterator[int]:
+        """Translate a worker's numbers to the index's."""
+        return map(self.numbers.__getitem__, numbers)

@@ -1,0 +1,77 @@
+"""What made a kept value (a cache's, a memo's) is needed by every later caller: it counts as module level."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+
+from enctest.selection.owners import Ledger, Owner
+from enctest.selection.probe import Hits
+
+_ENOUGH = 300
+"""Calls of one function that are looked at one by one."""
+
+
+class KeptValues:
+    """Follows the functions that keep values for later callers.
+
+    What runs within such a call is credited to the function's module, besides the caller. After many calls,
+    or where the body does not run within the call (coroutines), all that its caller needs is credited.
+
+    Args:
+        ledger: Who owns what happens now.
+        module: Gives the owner of a file.
+    """
+
+    def __init__(self, ledger: Ledger, module: Callable[[str], Owner]) -> None:
+        self._ledger = ledger
+        self._module = module
+        self._calls: Counter[tuple[str, int]] = Counter()
+        self._open: list[tuple[int, Hits, int, Owner | None]] = []
+        self._wide: dict[int, str] = {}
+
+    def watch(self, hits: Hits) -> None:
+        """Follow the functions of one more module."""
+        hits.entered, hits.left = self._entered, self._left
+        for index in hits.layout.lazy:
+            self._wide[hits.first + index] = hits.path
+
+    def spread(self, owner: Owner) -> None:
+        """Credit all that `owner` needed to the modules of those functions that were not followed in it."""
+        for number in self._wide.keys() & owner.blocks:
+            self._module(self._wide[number]).take(owner)
+
+    def _entered(self, hits: Hits, index: int) -> None:
+        hits[index] = 1
+        key = hits.path, index
+        self._calls[key] += 1
+        owner: Owner | None = None
+        if self._calls[key] <= _ENOUGH:
+            owner = Owner()
+            self._ledger.push(owner, beside=not in_main_thread())
+            owner.blocks.add(hits.first + index)
+        elif index in hits.layout.cached:
+            self._wide[hits.first + index] = hits.path
+        self._open.append((threading.get_ident(), hits, index, owner))
+
+    def _left(self, hits: Hits, index: int) -> None:
+        thread = threading.get_ident()
+        for place in range(len(self._open) - 1, -1, -1):
+            found = self._open[place]
+            if found[:3] == (thread, hits, index):
+                del self._open[place]
+                if found[3] is not None:
+                    self._credit(found[3], hits)
+                return
+
+    def _credit(self, owner: Owner, hits: Hits) -> None:
+        self._ledger.pop(owner)
+        for outer in self._ledger.all_current:
+            outer.take(owner)
+        self._module(hits.path).take(owner)
+
+
+def in_main_thread() -> bool:
+    """Tell whether this is the main thread."""
+    return threading.get_ident() == threading.main_thread().ident

@@ -1,0 +1,104 @@
+"""Who is to blame for what happens now: the session, a module, a fixture, a cached call or a test."""
+
+from __future__ import annotations
+
+from enctest.selection.probe import Hits
+
+
+class Owner:
+    """What has happened on behalf of one thing.
+
+    Attributes:
+        path: The file, if this is a module; relative to the root.
+        blocks: Numbers of functions that ran.
+        imports: Project files that were imported first on its behalf, or by a computed name.
+        files: Data files that were read, folders (ending in `/`) that were listed.
+        absent: Module names that were looked for in vain.
+        opaque: Another process was started, whose work was not seen.
+        uses: Fixtures of wider scope that this one asked for.
+    """
+
+    __slots__ = ("absent", "blocks", "files", "imports", "opaque", "path", "uses")
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+        self.blocks: set[int] = set()
+        self.imports: set[str] = set()
+        self.files: set[str] = set()
+        self.absent: set[str] = set()
+        self.opaque = False
+        self.uses: set[Owner] = set()
+
+    def take(self, other: Owner) -> None:
+        """Add everything that another owner has."""
+        self.blocks |= other.blocks
+        self.imports |= other.imports
+        self.files |= other.files
+        self.absent |= other.absent
+        self.opaque |= other.opaque
+
+    def extent(self) -> tuple[int, ...]:
+        """Say how much there is; it only grows."""
+        return len(self.blocks), len(self.imports), len(self.files), len(self.absent), self.opaque
+
+
+class Ledger:
+    """The stack of owners and the hits that were not credited yet.
+
+    Imports and cached calls of other threads stand beside the stack: while one is at work, what happens
+    is credited both to it and to the top of the stack.
+    """
+
+    def __init__(self) -> None:
+        self.session = Owner()
+        self._stack = [self.session]
+        self._beside: list[Owner] = []
+        self._hits: list[Hits] = []
+
+    @property
+    def current(self) -> Owner:
+        """The owner at the top of the stack."""
+        return self._stack[-1]
+
+    @property
+    def depth(self) -> int:
+        """How many owners there are above the session."""
+        return len(self._stack) - 1
+
+    @property
+    def all_current(self) -> list[Owner]:
+        """All owners of what happens now."""
+        return [self._stack[-1], *self._beside]
+
+    def watch(self, hits: Hits) -> None:
+        """Look for hits of one more module."""
+        self._hits.append(hits)
+
+    def push(self, owner: Owner, *, beside: bool = False) -> None:
+        """Let `owner` own what happens from now on."""
+        self.settle()
+        (self._beside if beside else self._stack).append(owner)
+
+    def pop(self, owner: Owner) -> None:
+        """End `owner`'s time, and that of what was pushed after it and never popped."""
+        self.settle()
+        if owner in self._beside:
+            self._beside.remove(owner)
+            return
+        for index in range(len(self._stack) - 1, 0, -1):
+            if self._stack[index] is owner:
+                del self._stack[index:]
+                return
+
+    def settle(self) -> None:
+        """Credit the hits since the last time."""
+        found = set()
+        for hits in self._hits:
+            index = hits.find(1)
+            while index >= 0:
+                hits[index] = 0
+                found.add(hits.first + index)
+                index = hits.find(1, index + 1)
+        if found:
+            for owner in self.all_current:
+                owner.blocks |= found
