@@ -1,0 +1,222 @@
+"""The one registry of actions: bindings, footer, help, palette and the user's key map come from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from enctest.errors import EnctestError
+
+Where = Literal["app", "list", "tree", "trace", "text"]
+"""Who answers: the whole app, or a focused list of that kind; `list` is every list."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something the user can ask for.
+
+    Attributes:
+        id: Its name in `[tool.enctest.keys]`.
+        keys: Keys that ask for it, comma separated, in Textual's names.
+        label: Two words for the footer.
+        help: One sentence for the help screen and the palette.
+        group: Heading in the help screen.
+        where: Who answers.
+        rank: Place in the footer; 0 keeps it out. When space is short the highest go first.
+        method: Name of the `action_` method, with arguments.
+        in_palette: Whether the palette offers it.
+    """
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    group: str
+    where: Where = "app"
+    rank: int = 0
+    method: str = ""
+    in_palette: bool = False
+
+    @property
+    def call(self) -> str:
+        """What Textual calls."""
+        return self.method or self.id.replace("-", "_")
+
+    @property
+    def call_from_screen(self) -> str:
+        """What Textual calls when the binding is not at hand: with the name of who answers."""
+        if self.where != "app":
+            return self.call
+        return f"app.{self.call}" if self.group == "Run" else f"screen.{self.call}"
+
+
+def _run(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
+    return Action(id_, keys, label, text, "Run", rank=rank, in_palette=True)
+
+
+def _look(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Look", rank=rank, method=method, in_palette=True)
+
+
+def _move(id_: str, keys: str, text: str, where: Where = "list") -> Action:
+    return Action(id_, keys, "", text, "Move", where=where)
+
+
+def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
+    return Action(id_, keys, label, text, "Trace", where="trace", rank=rank)
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    _run("run", "r", "Run", "Run the selected test, or all tests of the selected folder, file or class.", 2),
+    _run("run-all", "R", "All", "Run every test.", 5),
+    _run("run-failed", "f", "Failed", "Run the tests that failed last.", 6),
+    _run("stop", "x", "Stop", "Stop what is running.", 1),
+    _run("pause", "w", "Pause", "Stop or go on running tests when files are saved.", 11),
+    _run("debug", "d", "Debug", "Run the selected test under pdb, in this terminal.", 9),
+    _run("edit", "e", "Edit", "Open the selected test, or the line that failed, in $VISUAL or $EDITOR.", 8),
+    _run("restart", "ctrl+r", "Restart", "Start the explorer again when it has gone."),
+    _look(
+        "filter", "slash", "Filter", "Show only the tests, or find the spans, that hold all these words.", 4
+    ),
+    _look("next-failure", "n", "Next ✗", "Go to the next failing test.", 7, "failure(1)"),
+    _look("previous-failure", "N", "", "Go to the previous failing test.", method="failure(-1)"),
+    _look("trace", "t", "Trace", "Show the trace on the full screen, and back.", 10),
+    _look("tab-trace", "1", "", "Show what the test did.", method="tab('trace')"),
+    _look("tab-failure", "2", "", "Show why the test failed.", method="tab('failure')"),
+    _look("tab-output", "3", "", "Show what the test printed.", method="tab('output')"),
+    _look("tab-source", "4", "", "Show the test's source.", method="tab('source')"),
+    _look("next-tab", "right_square_bracket", "", "Show the next tab.", method="next_tab(1)"),
+    _look("previous-tab", "left_square_bracket", "", "Show the previous tab.", method="next_tab(-1)"),
+    _look("switch", "tab", "", "Go from the tests to the tabs, and back."),
+    _look("back", "escape", "", "Leave what is on top: help, search, full screen, message, details."),
+    _look("theme", "T", "", "Change between dark and light.", method="turn_theme"),
+    _look("help", "question_mark", "Help", "Show all keys.", 3),
+    Action(
+        "palette", "ctrl+p", "Palette", "Find any action by name.", "Look", rank=13, method="command_palette"
+    ),
+    Action(
+        "quit",
+        "q,ctrl+c,ctrl+q",
+        "Quit",
+        "Leave; the last screen to leave ends the explorer.",
+        "Run",
+        rank=12,
+    ),
+    _move("up", "up,k", "One line up."),
+    _move("down", "down,j", "One line down."),
+    _move("page-up", "pageup,ctrl+b", "One page up."),
+    _move("page-down", "pagedown,ctrl+f", "One page down."),
+    _move("half-up", "ctrl+u", "Half a page up."),
+    _move("half-down", "ctrl+d", "Half a page down."),
+    _move("first", "g,home", "To the first line."),
+    _move("last", "G,end", "To the last line."),
+    _move("choose", "enter", "Open: fold a group, go to the tabs of a test, show a span's details."),
+    _move("fold", "left,h", "Fold, or go to what is above.", "tree"),
+    _move("unfold", "right,l", "Unfold, or go to what is below.", "tree"),
+    _move("turn", "space", "Fold or unfold.", "tree"),
+    _move("scroll-left", "left,h", "Scroll to the left.", "text"),
+    _move("scroll-right", "right,l", "Scroll to the right.", "text"),
+    _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),
+    _trace("trace-unfold", "right,l", "", "Unfold the span, or go to its first child."),
+    _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 2),
+    _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 9),
+    _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 9),
+    _trace("trace-next-error", "full_stop", "Next error", "Go to the next span that failed.", 3),
+    _trace("trace-previous-error", "comma", "", "Go to the previous span that failed."),
+    _trace("trace-next-match", "n", "", "Go to the next match of the search."),
+    _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
+    _trace("trace-group", "u", "Group", "Show equal neighbours as one line, or each alone.", 9),
+    _trace("trace-tail", "F", "Follow", "Stay at the newest span while the test runs.", 9),
+)
+
+BY_ID: Final = {action.id: action for action in ACTIONS}
+
+_NAMES: Final = {
+    "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "left_square_bracket": "[",
+    "right_square_bracket": "]", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab",
+    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
+    "end": "End",
+}  # fmt: skip
+_CHARACTERS: Final = {
+    **{shown: name for name, shown in _NAMES.items() if len(shown) == 1 and shown.isascii()},
+    "+": "plus", "-": "minus", "=": "equals_sign", "!": "exclamation_mark", "@": "at", "#": "number_sign",
+    "$": "dollar_sign", "%": "percent_sign", "&": "ampersand", "*": "asterisk", "(": "left_parenthesis",
+    ")": "right_parenthesis", "_": "underscore", ";": "semicolon", ":": "colon", "'": "apostrophe",
+    '"': "quotation_mark", "<": "less_than_sign", ">": "greater_than_sign", "|": "vertical_line",
+    "\\": "backslash", "~": "tilde", "`": "grave_accent", "^": "circumflex_accent",
+    "{": "left_curly_bracket", "}": "right_curly_bracket", " ": "space",
+}  # fmt: skip
+_KEY: Final = re.compile(
+    r"((ctrl|shift|alt|super|meta)\+)*"
+    r"([A-Za-z0-9]|f([1-9]|1[0-9]|2[0-4])|up|down|left|right|home|end|pageup|pagedown|insert|delete|backspace|"
+    r"enter|escape|space|tab|" + "|".join(sorted(set(_CHARACTERS.values()))) + r")"
+)
+
+
+def display(keys: str, limit: int = 2) -> str:
+    """Return keys as they are written on keyboards: `/`, `Esc`, `^P`."""
+    shown = []
+    for key in keys.split(",")[:limit]:
+        name = _NAMES.get(key, key)
+        shown.append(f"^{name[5:].upper()}" if name.startswith("ctrl+") else name)
+    return " ".join(shown)
+
+
+def key_map(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of every action, the user's in place of ours.
+
+    Args:
+        overrides: Action to keys as in `[tool.enctest.keys]`; an empty string takes the key away.
+
+    Raises:
+        EnctestError: An action or a key does not exist, or a key would ask for two things.
+    """
+    keys = {action.id: action.keys for action in ACTIONS}
+    for name, wanted in overrides.items():
+        if name not in keys:
+            raise EnctestError(
+                f"[tool.enctest.keys] names an unknown action: {name!r}",
+                f"The actions are: {', '.join(keys)}.",
+            )
+        keys[name] = ",".join(_parse(name, wanted))
+    for first, second, key in _clashes(keys):
+        if first in overrides or second in overrides:
+            raise EnctestError(
+                f"[tool.enctest.keys] gives {display(key)!r} to both {first!r} and {second!r}",
+                f"Give {second if first in overrides else first!r} another key, or none: "
+                f'{second if first in overrides else first} = "".',
+            )
+    return keys
+
+
+def _parse(action: str, wanted: str) -> Iterable[str]:
+    for part in [] if not wanted.strip() else wanted.split(","):
+        key = part.strip()
+        key = _CHARACTERS.get(key, key)
+        if not _KEY.fullmatch(key):
+            raise EnctestError(
+                f"[tool.enctest.keys] {action} = {wanted!r}: {part.strip()!r} is not a key",
+                'Keys look like "F", "ctrl+t", "f5" or "slash"; several are separated by commas.',
+            )
+        yield key
+
+
+def _clashes(keys: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+    """Yield pairs of actions that one key would ask for, but for those that share it by default."""
+    for at, one in enumerate(ACTIONS):
+        for other in ACTIONS[at + 1 :]:
+            shared = set(keys[one.id].split(",")) & set(keys[other.id].split(",")) - {""}
+            by_default = set(one.keys.split(",")) & set(other.keys.split(","))
+            for key in sorted(shared - by_default):
+                if one.where == other.where or {one.where, other.where} & {"app", "list"}:
+                    yield one.id, other.id, key
+
+
+def footer(where: Iterable[Where]) -> list[Action]:
+    """Return what the footer shows when lists of these kinds are focused."""
+    places = set(where)
+    return sorted(
+        (a for a in ACTIONS if a.rank and a.where in places), key=lambda a: (a.where == "app", a.rank)
+    )

@@ -1,0 +1,249 @@
+"""The app: folds the explorer's events into the model, and sends it what the user asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from enctest.config import Settings
+from enctest.errors import EnctestError
+from enctest.events import Command, Debug, Error, Follow, Pause, RunFailed, RunTests, Stop
+from enctest.explorer.client import Feed
+from enctest_tui import editor, foreground
+from enctest_tui.actions import ACTIONS, display, key_map
+from enctest_tui.model import Changes, Model
+from enctest_tui.node import BAD
+from enctest_tui.screens.main import MainScreen
+
+_FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
+"""Seconds between two repaints, and between two while the user is at the keys."""
+_AT_THE_KEYS = 1.0
+"""Seconds after a key that count as that."""
+_BATCH = 2_000
+_BUDGET = 0.008
+"""Events folded at once, and seconds folding may take before keys are looked at."""
+
+
+class EnctestApp(App[None]):
+    """One front end of an explorer.
+
+    Args:
+        open_feed: Joins the explorer, starting it if need be.
+        root: The project's root, for editors and source.
+        settings: The user's theme and keys.
+        trouble: Something to tell from the start, such as broken settings.
+
+    Raises:
+        EnctestError: The settings name an unknown theme, action or key.
+    """
+
+    TITLE = "enctest"
+    CSS_PATH: ClassVar[list[str]] = [  # type: ignore[assignment]  # Textual's own annotation is not a ClassVar
+        "app.tcss",
+        "widgets/line_view.tcss",
+        "widgets/trace_view.tcss",
+        "screens/help.tcss",
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = []
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+f24"  # the registry has its own
+
+    def __init__(
+        self,
+        open_feed: Callable[[], Awaitable[Feed]],
+        root: Path,
+        settings: Settings,
+        trouble: EnctestError | None = None,
+    ) -> None:
+        super().__init__()
+        self.model = Model()
+        self.feed: Feed | None = None
+        self._open_feed = open_feed
+        self._root = root
+        self._key_at = 0.0
+        self._keys = key_map(settings.keys)
+        if settings.theme not in self.available_themes:
+            raise EnctestError(
+                f"[tool.enctest] names an unknown theme: {settings.theme!r}",
+                f"The themes are: {', '.join(sorted(self.available_themes))}.",
+            )
+        self.theme = settings.theme
+        self.set_keymap({name: self._keys[name] or "f24" for name in settings.keys})
+        if trouble is not None:
+            self.model.trouble = Error(message=trouble.title, hint=trouble.hint)
+        self.main = MainScreen(self.model, self._keys)
+
+    def get_default_screen(self) -> Screen[None]:
+        """Begin with the tests."""
+        return self.main
+
+    def on_mount(self) -> None:
+        """Join the explorer while the first frame is drawn."""
+        if self.model.trouble is not None:
+            self.call_after_refresh(self.main.show_changes, Changes.TROUBLE)
+        self.run_worker(self._live(), name="feed", group="feed", exclusive=True)
+
+    # --- events --------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """Join the explorer, then fold and repaint until it is gone."""
+        try:
+            self.feed = await self._open_feed()
+        except EnctestError as error:
+            self._lost(error.title, error.hint)
+            return
+        self.main.lost = ""
+        try:
+            await self._fold(self.feed)
+        finally:
+            feed, self.feed = self.feed, None
+            await feed.close()
+
+    async def _fold(self, feed: Feed) -> None:
+        while True:
+            await feed.wait()
+            changes, count = Changes.NONE, 0
+            until = time.monotonic() + _BUDGET
+            while batch := feed.drain(_BATCH):
+                count += len(batch)
+                changes |= self.model.fold(batch)
+                if time.monotonic() > until:
+                    break
+            if Changes.ATTACHED in changes and self.model.details.test:
+                feed.send(Follow(test=self.model.details.test))
+            if changes:
+                self.main.show_changes(changes)
+            if Changes.DEBUG in changes:
+                self._debug()
+            if feed.closed and not count:
+                self._lost(feed.closed)
+                return
+            at_the_keys = time.monotonic() - self._key_at < _AT_THE_KEYS
+            await asyncio.sleep(_QUICK_FRAME if at_the_keys else _FRAME)
+
+    def _lost(self, why: str, hint: str = "") -> None:
+        again, leave = display(self._keys["restart"], 1), display(self._keys["quit"], 1)
+        self.model.trouble = Error(
+            message=why, hint=f"{hint}\n{again} starts it again, {leave} quits.".strip()
+        )
+        self.main.lost = why
+        self.main.show_changes(Changes.TROUBLE | Changes.STATUS)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Note when a key was pressed: while the user is at the keys, the screen follows faster."""
+        if isinstance(event, events.Key | events.MouseEvent):
+            self._key_at = time.monotonic()
+        await super().on_event(event)
+
+    # --- commands ------------------------------------------------------------------------------------
+
+    def _send(self, command: Command) -> None:
+        if self.feed is not None:
+            self.feed.send(command)
+        else:
+            self.notify("the explorer is not there", severity="warning", markup=False, timeout=3)
+
+    @on(MainScreen.Followed)
+    def _followed(self, event: MainScreen.Followed) -> None:
+        if self.feed is not None:
+            self.feed.send(Follow(test=event.test or None))
+
+    def action_run(self) -> None:
+        """Run what is selected; of a group under a filter, what the filter leaves."""
+        tests = self.main.tests.selection()
+        if tests:
+            self._send(RunTests(tests=tests))
+
+    def action_run_all(self) -> None:
+        """Run everything."""
+        self._send(RunTests(tests=None))
+
+    def action_run_failed(self) -> None:
+        """Run what failed last."""
+        if self.model.tests.root.counts[BAD]:
+            self._send(RunFailed())
+        else:
+            self.notify("nothing has failed", markup=False, timeout=2)
+
+    def action_stop(self) -> None:
+        """Stop what is running."""
+        self._send(Stop())
+
+    def action_pause(self) -> None:
+        """Stop or go on watching."""
+        self._send(Pause(on=not self.model.status.paused))
+
+    def action_restart(self) -> None:
+        """Start the explorer again when it has gone."""
+        if self.feed is not None:
+            self.notify("the explorer is running", markup=False, timeout=2)
+            return
+        self.model.trouble = None
+        self.model.status.phase = "starting"
+        self.main.lost = ""
+        self.main.show_changes(Changes.TROUBLE | Changes.STATUS)
+        self.run_worker(self._live(), name="feed", group="feed", exclusive=True)
+
+    def action_debug(self) -> None:
+        """Ask for a command that runs the selected test under pdb."""
+        node = self.main.tests.selected
+        if node is not None and node.is_test:
+            self._send(Debug(test=node.id))
+        else:
+            self.notify("select a test to debug", markup=False, timeout=2)
+
+    def _debug(self) -> None:
+        ready, self.model.debug = self.model.debug, None
+        if ready is not None:
+            self._complain(foreground.run(self, ready.argv, Path(ready.cwd), env=ready.env, wait=True))
+
+    def action_edit(self) -> None:
+        """Open what the user looks at in their editor."""
+        path, line = self.main.side.place()
+        if not path:
+            self.notify("select a test or a file to edit", markup=False, timeout=2)
+            return
+        root = Path(self.model.status.root or self._root)
+        try:
+            words = editor.find_editor()
+        except EnctestError as error:
+            self._complain(str(error))
+            return
+        argv = editor.command(words, root / path, line)
+        if editor.needs_terminal(words):
+            self._complain(foreground.run(self, argv, root))
+        else:
+            self._complain(foreground.start(argv, root))
+
+    def _complain(self, problem: str) -> None:
+        if problem:
+            self.notify(problem, severity="error", markup=False)
+
+    # --- palette -------------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Offer what the registry offers, and Textual's themes."""
+        for action in ACTIONS:
+            if action.in_palette and isinstance(screen, MainScreen):
+                title = action.id.replace("-", " ").capitalize()
+                keys = display(self._keys[action.id])
+                yield SystemCommand(
+                    f"{title}  ({keys})" if keys else title,
+                    action.help,
+                    self._caller(action.call_from_screen),
+                )
+        yield SystemCommand("Choose a theme", "Change the colours.", self.action_change_theme)
+
+    def _caller(self, call: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self.run_action(call)
+
+        return run

@@ -1,0 +1,123 @@
+"""The command `enctest-tui`: opens the explorer of the project in the current folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from enctest.errors import EnctestError
+
+_HELP = """\
+usage: enctest-tui [--demo] [--python PATH] [PYTEST ARGS]
+
+Shows the tests of the project in this folder, and runs those that a save affects.
+
+  --demo         copy the sample project to a temporary folder and open it
+  --python PATH  interpreter that runs the tests (default: the active virtual
+                 environment, else the project's own, else this one)
+  --version      print the version
+  --help         print this
+  --             what follows goes to pytest, whatever it looks like
+
+Everything else goes to pytest: paths, node ids, -k, -m, -p and so on.
+Without a screen: enctest watch. Keys: press ? in the app.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for; `args` are pytest's."""
+
+    args: tuple[str, ...] = ()
+    python: str = ""
+    demo: bool = False
+    help: bool = False
+    version: bool = False
+
+
+def parse(argv: Sequence[str]) -> Options:
+    """Take our own options out of a command line.
+
+    Raises:
+        EnctestError: `--python` names nothing.
+    """
+    args: list[str] = []
+    python, flags = "", set()
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            args += words
+        elif word in {"--demo", "--help", "-h", "--version"}:
+            flags.add(word)
+        elif word == "--python" or word.startswith("--python="):
+            python = word.partition("=")[2] or next(words, "")
+            if not python:
+                raise EnctestError(
+                    "--python needs the path of an interpreter", "For example: --python .venv/bin/python"
+                )
+        else:
+            args.append(word)
+    wants_help = bool(flags & {"--help", "-h"})
+    return Options(tuple(args), python, "--demo" in flags, help=wants_help, version="--version" in flags)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    try:
+        options = parse(sys.argv[1:] if argv is None else argv)
+        if options.help or options.version:
+            print(_HELP if options.help else _version(), end="")
+            return 0
+        return _open(options)
+    except EnctestError as error:
+        print(f"enctest-tui: {error.title}", file=sys.stderr)
+        if error.hint:
+            print(error.hint, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _version() -> str:
+    from enctest import __version__
+
+    return f"enctest-tui {__version__}\n"
+
+
+def _open(options: Options) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise EnctestError(
+            "enctest-tui needs a terminal", "Without one: enctest watch, or enctest for a single run."
+        )
+    if options.demo:
+        os.chdir(_demo())
+    from enctest.paths import Project
+    from enctest_tui.link import Link
+
+    project = Project.find()
+    link = Link(project, options.args, options.python)
+    # Only now, with the explorer on its way, what takes long to import.
+    from enctest_tui.start import run
+
+    return run(link)
+
+
+def _demo() -> Path:
+    """Copy the sample project to a temporary folder and say where."""
+    import shutil
+    import tempfile
+
+    sample = Path(__file__).parent / "demo"
+    target = Path(tempfile.mkdtemp(prefix="enctest-demo-")) / "shop"
+    shutil.copytree(
+        sample, target, ignore=shutil.ignore_patterns("__pycache__", ".enctest", ".pytest_cache", ".venv")
+    )
+    print(f"The sample project is in {target}")
+    return target
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,318 @@
+"""The one reducer: explorer events in, everything the screen shows out. No widget holds truth."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from enctest import events as ev
+from enctest_tui.spans import Trace
+from enctest_tui.testtree import TestTree
+
+
+class Changes(enum.Flag):
+    """What a batch of events changed, so that only that is painted."""
+
+    NONE = 0
+    TESTS = enum.auto()
+    STATUS = enum.auto()
+    DETAILS = enum.auto()
+    TRACE = enum.auto()
+    TROUBLE = enum.auto()
+    DEBUG = enum.auto()
+    FINISHED = enum.auto()
+    """A run ended."""
+    CHANGED = enum.auto()
+    """A file was saved."""
+    ATTACHED = enum.auto()
+
+
+@dataclass(slots=True)
+class Run:
+    """Progress of one run; `done` counts tests, `counts` maps outcomes to numbers."""
+
+    run: int
+    total: int = 0
+    done: int = 0
+    reason: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    duration_ms: float = 0.0
+    stopped: str = ""
+    is_over: bool = False
+
+
+@dataclass(slots=True)
+class Status:
+    """What the status lines say; `settled_ms` is the time from the last save to its last result."""
+
+    root: str = ""
+    python: str = ""
+    args: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    databases: tuple[ev.DatabaseStatus, ...] = ()
+    phase: str = "starting"
+    paused: bool = False
+    is_ready: bool = False
+    changed: tuple[str, ...] = ()
+    affected: int | None = None
+    settled_ms: float | None = None
+    run: Run | None = None
+    notice: str = ""
+
+
+@dataclass(slots=True)
+class Details:
+    """What is known of the followed test; `known` is false until the explorer has answered."""
+
+    test: str = ""
+    known: bool = False
+    outcome: ev.Outcome | None = None
+    running: bool = False
+    duration_ms: float = 0.0
+    message: str = ""
+    failure: str = ""
+    sections: tuple[ev.Section, ...] = ()
+    path: str = ""
+    line: int = 0
+    why: str = ""
+
+
+class Model:
+    """The state of one front end.
+
+    Attributes:
+        trouble: The last error that has not been dismissed or overtaken by another save.
+        debug: Set when a debug command has been prepared; the app takes it away.
+    """
+
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
+        self.tests = TestTree()
+        self.status = Status()
+        self.details = Details()
+        self.trace = Trace(clock)
+        self.trouble: ev.Error | None = None
+        self.debug: ev.DebugReady | None = None
+        self._reasons: dict[str, str] = {}
+        self._fold: dict[type[ev.Event], Callable[[ev.Event], Changes]] = {}
+        for kind, method in _methods().items():
+            self._fold[kind] = getattr(self, method)
+
+    def fold(self, events: Iterable[ev.ExplorerEvent]) -> Changes:
+        """Take in a batch of events; say what changed."""
+        changes = Changes.NONE
+        fold = self._fold
+        for event in events:
+            changes |= fold[type(event)](event)
+        return changes
+
+    def follow(self, test: str) -> None:
+        """Show this test from now on; empty shows none."""
+        if test != self.details.test:
+            node = self.tests.tests.get(test)
+            self.details = (
+                Details(test=test, path=node.path, line=node.line) if node is not None else Details(test=test)
+            )
+            self.trace.clear()
+
+    # --- the project ---------------------------------------------------------------------------------
+
+    def _attached(self, event: ev.Attached) -> Changes:
+        choices, structure = self.tests.choices(), self.tests.structure
+        self.tests = TestTree()
+        self.tests.structure = structure
+        self.tests.load(event.tests, choices)
+        self.status = Status(
+            root=event.root,
+            python=event.python,
+            args=event.args,
+            versions=event.versions,
+            databases=event.databases,
+            phase=event.phase,
+            paused=event.paused,
+        )
+        return Changes.ATTACHED | Changes.TESTS | Changes.STATUS
+
+    def _phase(self, event: ev.Phase) -> Changes:
+        self.status.phase = event.phase
+        self.status.is_ready = False
+        return Changes.STATUS
+
+    def _ready(self, _event: ev.Ready) -> Changes:
+        self.status.phase = "idle"
+        self.status.is_ready = True
+        return Changes.STATUS
+
+    def _paused(self, event: ev.Paused) -> Changes:
+        self.status.paused = event.on
+        return Changes.STATUS
+
+    def _databases(self, event: ev.Databases) -> Changes:
+        self.status.databases = event.databases
+        return Changes.STATUS
+
+    def _error(self, event: ev.Error) -> Changes:
+        self.trouble = event
+        return Changes.TROUBLE
+
+    def _notice(self, event: ev.Notice) -> Changes:
+        self.status.notice = event.message
+        return Changes.STATUS
+
+    def _debug_ready(self, event: ev.DebugReady) -> Changes:
+        self.debug = event
+        return Changes.DEBUG
+
+    # --- changes and what they affect ----------------------------------------------------------------
+
+    def _change(self, event: ev.Change) -> Changes:
+        self.status.changed = event.paths
+        self.status.affected = self.status.settled_ms = None
+        self.status.notice = ""
+        self.trouble = None
+        return Changes.STATUS | Changes.TROUBLE | Changes.CHANGED
+
+    def _affected(self, event: ev.Affected) -> Changes:
+        self.tests.outdate(event.tests)
+        self._reasons = event.reasons
+        self.status.affected = len(event.tests)
+        if (why := event.reasons.get(self.details.test)) is not None:
+            self.details.why = why
+            return Changes.TESTS | Changes.STATUS | Changes.DETAILS
+        return Changes.TESTS | Changes.STATUS
+
+    def _settled(self, event: ev.Settled) -> Changes:
+        self.status.settled_ms = event.ms
+        return Changes.STATUS
+
+    # --- collection ----------------------------------------------------------------------------------
+
+    def _file_collected(self, event: ev.FileCollected) -> Changes:
+        self.tests.collect(event.path, event.tests, complete=event.complete)
+        return Changes.TESTS | Changes.STATUS
+
+    def _collected(self, event: ev.Collected) -> Changes:
+        known = set(event.tests)
+        self.tests.remove([id_ for id_ in self.tests.tests if id_ not in known and "::" in id_])
+        return Changes.TESTS | Changes.STATUS
+
+    def _tests_removed(self, event: ev.TestsRemoved) -> Changes:
+        self.tests.remove(event.tests)
+        return Changes.TESTS | Changes.STATUS
+
+    def _test_renamed(self, event: ev.TestRenamed) -> Changes:
+        self.tests.rename(event.old, event.new)
+        if self.details.test == event.old:
+            self.details.test = event.new
+            return Changes.TESTS | Changes.DETAILS
+        return Changes.TESTS
+
+    # --- runs ----------------------------------------------------------------------------------------
+
+    def _run_started(self, event: ev.RunStarted) -> Changes:
+        self.status.run = Run(event.run, total=len(event.tests), reason=event.reason)
+        self.status.phase = "running"
+        return Changes.STATUS
+
+    def _test_started(self, event: ev.TestStarted) -> Changes:
+        self.tests.start(event.test, event.run)
+        if event.test != self.details.test:
+            return Changes.TESTS
+        self.details.running = True
+        self.trace.clear(event.run)
+        return Changes.TESTS | Changes.DETAILS | Changes.TRACE
+
+    def _test_finished(self, event: ev.TestFinished) -> Changes:
+        self.tests.set(
+            event.test,
+            outcome=event.outcome,
+            duration_ms=event.duration_ms,
+            message=event.message,
+            outdated=False,
+            running=False,
+        )
+        run = self.status.run
+        if run is not None and run.run == event.run:
+            run.done += 1
+            run.counts[event.outcome] = run.counts.get(event.outcome, 0) + 1
+        if event.test != self.details.test:
+            return Changes.TESTS | Changes.STATUS
+        self._finish_details(event)
+        return Changes.TESTS | Changes.STATUS | Changes.DETAILS | Changes.TRACE
+
+    def _finish_details(self, event: ev.TestFinished) -> None:
+        details = self.details
+        details.known, details.running = True, False
+        details.outcome, details.duration_ms, details.message = (
+            event.outcome,
+            event.duration_ms,
+            event.message,
+        )
+        details.failure, details.sections = event.failure, event.sections
+        if event.path:
+            details.path, details.line = event.path, event.line
+        if self.trace.run == event.run:
+            self.trace.freeze()
+
+    def _run_finished(self, event: ev.RunFinished) -> Changes:
+        self.tests.stop(event.run)
+        run = self.status.run
+        if run is None or run.run != event.run:
+            run = self.status.run = Run(event.run)
+        run.counts, run.duration_ms, run.stopped, run.is_over = (
+            event.counts,
+            event.duration_ms,
+            event.stopped,
+            True,
+        )
+        changes = Changes.TESTS | Changes.STATUS | Changes.FINISHED
+        if self.details.running or self.trace.run == event.run:
+            self.details.running = False
+            self.trace.freeze()
+            changes |= Changes.DETAILS | Changes.TRACE
+        return changes
+
+    # --- the followed test ---------------------------------------------------------------------------
+
+    def _details(self, event: ev.Details) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.details = Details(
+            test=event.test,
+            known=True,
+            outcome=event.outcome,
+            running=event.running,
+            duration_ms=event.duration_ms,
+            message=event.message,
+            failure=event.failure,
+            sections=event.sections,
+            path=event.path or self.details.path,
+            line=event.line or self.details.line,
+            why=event.why or self._reasons.get(event.test, ""),
+        )
+        self.trace.load(event.run, event.spans, live=event.running)
+        return Changes.DETAILS | Changes.TRACE
+
+    def _span_started(self, event: ev.SpanStarted) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.trace.started(event)
+        return Changes.TRACE
+
+    def _span_event(self, event: ev.SpanEvent) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.trace.noted(event)
+        return Changes.TRACE
+
+    def _span_ended(self, event: ev.SpanEnded) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.trace.ended(event)
+        return Changes.TRACE
+
+
+def _methods() -> dict[type[ev.Event], str]:
+    """Return the method for each event: its tag with an underscore before it."""
+    return {kind: f"_{kind.__struct_config__.tag}" for kind in ev.ExplorerEvent.__args__}

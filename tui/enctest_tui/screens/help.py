@@ -1,0 +1,72 @@
+"""All keys, by group, as the registry and the user's key map have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from enctest_tui.actions import ACTIONS, Action, display
+from enctest_tui.outcomes import OUTCOMES, OUTDATED, SHAPES
+from enctest_tui.widgets.headline import coloured
+
+_COLUMNS = (("Run", "Look"), ("Move", "Trace", "Signs"))
+
+
+class HelpScreen(ModalScreen[None]):
+    """Keys and signs; any of the keys that close things closes it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q,enter", "dismiss", "Close"),
+        Binding("j,down", "scroll(1)", "Down"),
+        Binding("k,up", "scroll(-1)", "Up"),
+        Binding("ctrl+c,ctrl+q", "app.quit", "Quit", priority=True),
+    ]
+
+    def __init__(self, keys: Mapping[str, str]) -> None:
+        super().__init__()
+        self._keys = keys
+
+    def compose(self) -> ComposeResult:
+        """Two columns of groups."""
+        with VerticalScroll(id="help") as box:
+            box.border_title = "Keys"
+            box.border_subtitle = "Esc closes"
+            with Horizontal():
+                for groups in _COLUMNS:
+                    with Vertical():
+                        for group in groups:
+                            yield Static(self._group(group), markup=False)
+
+    def _group(self, group: str) -> Content:
+        if group == "Signs":
+            return _signs()
+        lines = [Content.styled(group, "bold $text-accent")]
+        lines += [self._line(action) for action in ACTIONS if action.group == group and self._keys[action.id]]
+        return Content("\n").join([*lines, Content("")])
+
+    def _line(self, action: Action) -> Content:
+        keys = display(self._keys[action.id])
+        return Content.assemble(
+            (f"{keys:<9}", "bold $text-primary"), (action.help.rstrip("."), "$foreground 80%")
+        )
+
+    def action_scroll(self, step: int) -> None:
+        """Scroll where the terminal is small."""
+        self.query_one("#help", VerticalScroll).scroll_relative(y=3 * step, animate=False)
+
+
+def _signs() -> Content:
+    signs = [(SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES]
+    signs.append((SHAPES["none"], "$foreground 55%", "not run yet"))
+    signs.append((OUTDATED, "$foreground", "outdated: the code has changed since"))
+    lines = [
+        Content.assemble((f"{shape:<9}", style), (text, "$foreground 80%")) for shape, style, text in signs
+    ]
+    return Content("\n").join([Content.styled("Signs", "bold $text-accent"), *lines])

@@ -1,0 +1,348 @@
+"""The one screen: tests on the left, what they did on the right, status and keys around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.screen import Screen
+from textual.timer import Timer
+
+from enctest_tui.actions import Where
+from enctest_tui.keys import bindings
+from enctest_tui.model import Changes, Model
+from enctest_tui.node import BAD, TOTAL, Node
+from enctest_tui.screens.help import HelpScreen
+from enctest_tui.widgets.banner import Banner
+from enctest_tui.widgets.find_box import FindBox
+from enctest_tui.widgets.key_line import KeyLine
+from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.side_pane import SidePane
+from enctest_tui.widgets.status import ActivityLine, TopBar
+from enctest_tui.widgets.tabs import TABS
+from enctest_tui.widgets.test_tree import TestTreeView
+from enctest_tui.widgets.trace_view import TraceView
+
+_REST = 0.05
+"""Seconds the cursor rests on a test before its details are asked for."""
+_PATIENCE = 0.3
+"""Seconds the former test's details stay while those of the next are under way."""
+
+
+class MainScreen(Screen[None]):
+    """Shows the model; commands go to the app."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("app")
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
+
+    @dataclass
+    class Followed(Message):
+        """Details and spans of this test are wanted; empty for none."""
+
+        test: str
+
+    def __init__(self, model: Model, keys: Mapping[str, str]) -> None:
+        super().__init__()
+        self.model = model
+        self.lost = ""
+        self._keys = keys
+        self._rest: Timer | None = None
+        self._patience: Timer | None = None
+        self._ticker: Timer | None = None
+        self.top = TopBar()
+        self.banner = Banner()
+        self.tests = TestTreeView(model.tests, id="tests")
+        self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
+        self.side = SidePane(model)
+        self.search = FindBox("words of a span or its attributes", id="search")
+        self.activity = ActivityLine()
+        self.key_line = KeyLine(keys)
+
+    def compose(self) -> ComposeResult:
+        """Status, tests beside tabs, activity, keys."""
+        yield self.top
+        yield self.banner
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield self.tests
+                yield self.filter
+            with Vertical(id="right"):
+                yield self.side
+                yield self.search
+        yield self.activity
+        yield self.key_line
+
+    def on_mount(self) -> None:
+        """Begin with the tests."""
+        self.tests.focus()
+        self._ticker = self.set_interval(0.1, self._tick, pause=True)
+        self.show_changes(Changes.STATUS | Changes.TESTS | Changes.DETAILS)
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Fill the lines anew."""
+        self.call_after_refresh(self.show_changes, Changes.STATUS)
+        self.call_after_refresh(self.side.show_headline, self.tests.selected)
+
+    # --- showing -------------------------------------------------------------------------------------
+
+    def show_changes(self, changes: Changes) -> None:
+        """Bring everything up to date that a batch of events has changed."""
+        model = self.model
+        if Changes.ATTACHED in changes:
+            self.tests.set_tree(model.tests)
+        if changes & (Changes.TESTS | Changes.STATUS):
+            self.tests.why_empty = self._why_empty()
+            self.tests.refresh_tree()
+            self._count_matches()
+            if self._followed() != model.details.test and self._rest is None:
+                self._selected_another()
+            self.side.show_headline(self.tests.selected)
+            self._show_status()
+        if Changes.TROUBLE in changes:
+            trouble = model.trouble
+            self.banner.show(trouble.message if trouble else "", trouble.hint if trouble else "")
+        if Changes.DETAILS in changes:
+            self.side.show_details(self.tests.selected)
+        elif Changes.TRACE in changes:
+            self.side.refresh_trace()
+        if Changes.CHANGED in changes:
+            self.side.refresh_source()
+        if Changes.FINISHED in changes and not self.tests.was_touched:
+            self._go_to_first_failure()
+        self._run_ticker()
+
+    def _show_status(self) -> None:
+        self.top.show(self.model.status, self.model.tests.root, self.lost)
+        self.activity.show(self.model.status, self.model.tests.root)
+        self.show_keys()
+
+    def show_keys(self) -> None:
+        """Show the keys that matter for what is focused."""
+        status, root = self.model.status, self.model.tests.root
+        focused = self.focused
+        where: list[Where] = ["app"]
+        if isinstance(focused, LineView):
+            where.append(focused.KIND)
+        labels = {"pause": "Watch" if status.paused else "Pause"}
+        if status.phase in {"idle", "starting"}:
+            labels["stop"] = ""
+        if not root.counts[BAD]:
+            labels["run-failed"] = labels["next-failure"] = ""
+        if self.has_class("-full"):
+            labels["trace"] = "Back"
+        self.key_line.show(where, labels)
+
+    def _why_empty(self) -> str:
+        status = self.model.status
+        if self.lost:
+            return ""
+        if status.phase in {"starting", "collecting"} or not status.root:
+            return "starting…" if status.phase == "starting" else "collecting tests…"
+        arguments = f" with the arguments {' '.join(status.args)}" if status.args else ""
+        return (
+            f"no tests: pytest found none in {status.root}{arguments}"
+            if status.is_ready
+            else "collecting tests…"
+        )
+
+    def _count_matches(self) -> None:
+        rows = self.tests.rows
+        if rows.filter:
+            self.filter.count(f"{rows.matches:,} of {self.model.tests.root.counts[TOTAL]:,}")
+
+    def _go_to_first_failure(self) -> None:
+        """Until the user takes over, the cursor goes where the trouble is."""
+        node = self.tests.selected
+        if node is None or not (node.is_test and node.bad):
+            failure = self.tests.rows.next_bad(1)
+            if failure is not None:
+                self.tests.go_to_test(failure)
+
+    def _run_ticker(self) -> None:
+        status = self.model.status
+        busy = status.phase != "idle" or self.model.trace.is_live
+        if self._ticker is not None:
+            (self._ticker.resume if busy and not self.lost else self._ticker.pause)()
+
+    def _tick(self) -> None:
+        self.tests.turn_spinner()
+        if self.model.status.phase in {"starting", "collecting"}:
+            self.activity.show(self.model.status, self.model.tests.root, turn=True)
+        if self.model.trace.is_live:
+            self.side.refresh_trace()
+
+    # --- selecting -----------------------------------------------------------------------------------
+
+    def _followed(self) -> str:
+        node = self.tests.selected
+        return node.id if node is not None and node.is_test else ""
+
+    @on(LineView.Moved, "#tests")
+    def _tree_moved(self) -> None:
+        self.side.show_headline(self.tests.selected)
+        self._selected_another()
+
+    def _selected_another(self) -> None:
+        if self._rest is not None:
+            self._rest.stop()
+        self._rest = self.set_timer(_REST, self._follow)
+
+    def _follow(self) -> None:
+        self._rest = None
+        test = self._followed()
+        if test == self.model.details.test and test:
+            return
+        self.search.clear()
+        self.model.follow(test)
+        self.post_message(self.Followed(test))
+        if self._patience is not None:
+            self._patience.stop()
+        if test:
+            # The answer comes at once as a rule: until then the former stays, so that nothing flickers.
+            self._patience = self.set_timer(_PATIENCE, self._show_without_answer)
+        else:
+            self.side.show_details(self.tests.selected)
+
+    def _show_without_answer(self) -> None:
+        if not self.model.details.known:
+            self.side.show_details(self.tests.selected)
+
+    @on(LineView.Chosen, "#tests")
+    def _tree_chosen(self) -> None:
+        node = self.tests.selected
+        if node is not None and node.is_test:
+            self.action_switch()
+        else:
+            self.tests.action_turn()
+
+    # --- what the registry calls ---------------------------------------------------------------------
+
+    def action_failure(self, step: int) -> None:
+        """Go to the next or previous failing test."""
+        self.tests.was_touched = True
+        failure = self.tests.rows.next_bad(step)
+        if failure is None:
+            self.notify("nothing fails", markup=False, timeout=2)
+        elif not self.tests.go_to_test(failure):
+            self.notify("the filter hides the next failing test", markup=False, timeout=3)
+
+    def action_filter(self) -> None:
+        """Look for tests, or for spans when the trace is focused."""
+        if isinstance(self.focused, TraceView):
+            self.search.open()
+        else:
+            self._show_side(on_=False)
+            self.filter.open()
+
+    def action_trace(self) -> None:
+        """Show the trace on the full screen, and back."""
+        full = not self.has_class("-full")
+        self.set_class(full, "-full")
+        if full:
+            self.side.open_tab("trace")
+            self.side.trace.view.focus()
+        else:
+            self._show_side(on_=False)
+        self.show_keys()
+
+    def action_tab(self, tab: str) -> None:
+        """Open a tab."""
+        self.remove_class("-full")
+        self.side.open_tab(tab)
+        if self.has_class("-narrow"):
+            self._show_side(on_=True)
+
+    def action_next_tab(self, step: int) -> None:
+        """Open the tab beside."""
+        self.action_tab(TABS[(TABS.index(self.side.tabs.active) + step) % len(TABS)])
+
+    def action_switch(self) -> None:
+        """Go from tests to tabs, from the trace to its details, and back."""
+        trace = self.side.trace
+        if self.tests.has_focus or self.filter.input.has_focus:
+            self._show_side(on_=True)
+        elif trace.view.has_focus and trace.shows_details:
+            trace.details.focus()
+        elif self.has_class("-full"):
+            trace.view.focus()
+        else:
+            self._show_side(on_=False)
+
+    def _show_side(self, *, on_: bool) -> None:
+        self.set_class(on_, "-side")
+        if not on_:
+            self.remove_class("-full")
+        (self.side.view if on_ else self.tests).focus()
+
+    def action_back(self) -> None:
+        """Leave what is on top."""
+        trace = self.side.trace
+        if trace.shows_details and (trace.details.has_focus or trace.view.has_focus):
+            trace.show_details(on_=False)
+            trace.view.focus()
+        elif self.search.text:
+            self.search.clear()
+            self.side.trace.view.search("")
+        elif self.has_class("-full"):
+            self.action_trace()
+        elif self.banner.has_class("-shown"):
+            self.model.trouble = None
+            self.banner.show("")
+        elif not self.tests.has_focus:
+            self._show_side(on_=False)
+        elif self.filter.text:
+            self.filter.clear()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        self.app.push_screen(HelpScreen(self._keys))
+
+    def action_command_palette(self) -> None:
+        """Find any action by name."""
+        self.app.action_command_palette()
+
+    def action_turn_theme(self) -> None:
+        """Change between dark and light."""
+        dark = self.app.current_theme.dark
+        self.app.theme = "textual-light" if dark else "textual-dark"
+
+    # --- finding -------------------------------------------------------------------------------------
+
+    @on(FindBox.Typed, "#filter")
+    def _filter_typed(self, event: FindBox.Typed) -> None:
+        self.tests.set_filter(event.text)
+        self._count_matches()
+
+    @on(FindBox.Closed, "#filter")
+    def _filter_closed(self) -> None:
+        self.tests.focus()
+
+    @on(FindBox.Typed, "#search")
+    def _search_typed(self, event: FindBox.Typed) -> None:
+        self.side.trace.view.search(event.text)
+
+    @on(FindBox.Closed, "#search")
+    def _search_closed(self) -> None:
+        self.side.trace.view.focus()
+
+    @on(TraceView.Searched)
+    def _searched(self) -> None:
+        view = self.side.trace.view
+        self.search.count(
+            f"{view.match_place + 1}/{view.match_count}" if view.match_count else "none" if view.words else ""
+        )
+
+    def on_descendant_focus(self) -> None:
+        """Show the keys of what is focused now."""
+        self.show_keys()
+
+    @property
+    def selected(self) -> Node | None:
+        """The node under the cursor of the tree."""
+        return self.tests.selected

@@ -1,0 +1,24 @@
+"""Settings, app, and what to say when it has ended; imports Textual."""
+
+from __future__ import annotations
+
+from enctest.config import Settings, load
+from enctest.errors import EnctestError
+from enctest_tui.app import EnctestApp
+from enctest_tui.link import Link
+
+
+def make_app(link: Link) -> EnctestApp:
+    """Return the app for a project; broken settings are told on the screen, and ours are used."""
+    root = link.project.root
+    try:
+        return EnctestApp(link.open, root, load(root))
+    except EnctestError as error:
+        return EnctestApp(link.open, root, Settings(), error)
+
+
+def run(link: Link) -> int:
+    """Run the app until the user leaves; return the exit code."""
+    app = make_app(link)
+    app.run()
+    return app.return_code or 0

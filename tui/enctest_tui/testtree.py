@@ -1,0 +1,262 @@
+"""The tree of tests: folders, files, classes, parametrised functions and tests, with rolled-up counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from enctest.events import Outcome, TestInfo, TestState
+from enctest_tui.node import SIZE, Kind, Node, groups, info_of, opened, split, state_places, tally
+
+
+class TestTree:
+    """All tests the project has, kept up to date one event at a time.
+
+    Attributes:
+        tests: Node id to test.
+        structure: Grows when rows may have come or gone; `rows.Rows` compares it.
+    """
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.root = Node("root", "", "", None)
+        self.tests: dict[str, Node] = {}
+        self.structure = 0
+        self._files: dict[str, Node] = {}
+        self._orders: dict[str, tuple[str, ...]] = {}
+        self._running: dict[Node, int] = {}
+
+    # --- structure -----------------------------------------------------------------------------------
+
+    def collect(self, path: str, infos: Iterable[TestInfo], *, complete: bool = True) -> None:
+        """Make `infos` the tests of the file `path`; add only, where the list is not complete."""
+        file = self._files.get(path)
+        before = self._orders.get(path, ())
+        old = {id_: self.tests[id_] for id_ in before}
+        infos = list({info.test: info for info in infos}.values())
+        if not complete:
+            named = {path, *(info.test for info in infos)}
+            infos += [info_of(test) for test in old.values() if test.id not in named]
+        if not infos:
+            self._drop(path, old)
+            return
+        places = {id_: place for place, id_ in enumerate(before)}
+        infos.sort(key=lambda info: (info.line, places.get(info.test, len(places))))
+        if file is None or before != tuple(info.test for info in infos):
+            self._fill(path, infos, old)
+            return
+        for info in infos:
+            old[info.test].line, old[info.test].markers = info.line, info.markers
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Take these tests out, and groups that are left empty."""
+        gone = set(ids)
+        for path in {self.tests[id_].path for id_ in gone if id_ in self.tests}:
+            left = [id_ for id_ in self._orders[path] if id_ not in gone]
+            self.collect(path, [info_of(self.tests[id_]) for id_ in left])
+
+    def _fill(self, path: str, infos: list[TestInfo], old: dict[str, Node]) -> None:
+        file = self._file(path)
+        self._add_counts(file.parent, file.counts, -1)
+        self._orders[path] = tuple(info.test for info in infos)
+        choices = opened(file)
+        file.children.clear()
+        file.counts = [0] * SIZE
+        for info in infos:
+            self._adopt(self._place(file, info, choices), old.pop(info.test, None))
+        self._forget(old)
+        self._add_counts(file.parent, file.counts, 1)
+        self.structure += 1
+
+    def _drop(self, path: str, old: dict[str, Node]) -> None:
+        file = self._files.pop(path, None)
+        self._orders.pop(path, None)
+        if file is None:
+            return
+        self._forget(old)
+        self._add_counts(file.parent, file.counts, -1)
+        node: Node | None = file
+        while node is not None and node.parent is not None and (node is file or not node.children):
+            del node.parent.children[node.name]
+            node = node.parent
+        self.structure += 1
+
+    def _place(self, file: Node, info: TestInfo, choices: dict[str, bool]) -> Node:
+        group = file
+        *groups, name = split(info)
+        for at, part in enumerate(groups):
+            child = group.children.get(part)
+            if child is None or child.is_test:
+                kind: Kind = "function" if at == len(groups) - 1 and name.startswith("[") else "class"
+                child = Node(kind, part, f"{group.id}::{part}", group, file.path)
+                child.expanded = choices.get(child.id)
+                group.children[part] = child
+            group = child
+        test = Node("test", name, info.test, group, file.path)
+        test.line, test.markers = info.line, info.markers
+        # A function and a class of one name, or an id used twice: keep both rows apart.
+        group.children[name if name not in group.children else f"{name}\0{info.test}"] = test
+        return test
+
+    def _adopt(self, test: Node, former: Node | None) -> None:
+        """Take over what is known of `former` and count the test in the groups of its file."""
+        if former is not None:
+            test.outcome, test.duration_ms, test.message = former.outcome, former.duration_ms, former.message
+            test.outdated, test.running, test.stamp = former.outdated, former.running, former.stamp + 1
+            if test.running:
+                self._running[test] = self._running.pop(former, 0)
+        self.tests[test.id] = test
+        group = test.parent
+        while group is not None and group.kind not in {"folder", "root"}:
+            tally(group, test)
+            group = group.parent
+
+    def _file(self, path: str) -> Node:
+        file = self._files.get(path)
+        if file is None:
+            *folders, name = path.split("/")
+            group = self.root
+            for part in folders:
+                group = self._child(group, "folder", part, f"{group.id}/{part}" if group.id else part)
+            file = self._files[path] = self._child(group, "file", name, path)
+            file.path = path
+        return file
+
+    def _child(self, group: Node, kind: Kind, name: str, id: str) -> Node:  # noqa: A002 - pytest's word
+        child = group.children.get(name)
+        if child is None:
+            child = group.children[name] = Node(kind, name, id, group, id)
+            group.in_order = False
+        return child
+
+    def _forget(self, tests: dict[str, Node]) -> None:
+        for id_, test in tests.items():
+            self._running.pop(test, None)
+            if self.tests.get(id_) is test:
+                del self.tests[id_]
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a test the node id it has now, keeping its row and all that is known of it."""
+        test = self.tests.get(old)
+        if test is None or new in self.tests or test.parent is None:
+            return
+        name = split(TestInfo(test=new, path=test.path, line=test.line))[-1]
+        children = test.parent.children
+        test.parent.children = {name if child is test else key: child for key, child in children.items()}
+        self.tests[new] = self.tests.pop(old)
+        self._orders[test.path] = tuple(new if id_ == old else id_ for id_ in self._orders[test.path])
+        test.id, test.name = new, name
+        test.stamp += 1
+
+    def choices(self) -> dict[str, bool]:
+        """Return which groups were opened or closed, by id, to hand to the tree that comes after."""
+        return opened(self.root)
+
+    def load(self, states: Iterable[TestState], choices: dict[str, bool]) -> None:
+        """Fill an empty tree with what the explorer knows."""
+        files: dict[str, list[TestState]] = {}
+        for state in states:
+            files.setdefault(state.info.path, []).append(state)
+        for path, those in files.items():
+            self.collect(path, [state.info for state in those])
+            for state in those:
+                self.set(
+                    state.info.test,
+                    outcome=state.outcome,
+                    duration_ms=state.duration_ms,
+                    message=state.message,
+                    outdated=state.outdated,
+                    running=state.running,
+                )
+        for group in groups(self.root):
+            group.expanded = choices.get(group.id, group.expanded)
+        self.structure += 1
+
+    # --- state ---------------------------------------------------------------------------------------
+
+    def set(
+        self,
+        id_: str,
+        *,
+        outcome: Outcome | None,
+        duration_ms: float,
+        message: str,
+        outdated: bool,
+        running: bool,
+    ) -> None:
+        """Note how a test stands; a test nobody collected is added (a file's failed collection is one)."""
+        test = self.tests.get(id_) or self._unknown(id_)
+        before, bad = state_places(test), test.bad
+        test.outcome, test.duration_ms, test.message = outcome, duration_ms, message
+        test.outdated, test.running = outdated, running
+        self._moved(test, before)
+        if running:
+            self._running.setdefault(test, 0)
+        else:
+            self._running.pop(test, None)
+        if test.bad and not bad:
+            self._open_above(test)
+
+    def start(self, id_: str, run: int) -> None:
+        """Note that a test runs now."""
+        test = self.tests.get(id_) or self._unknown(id_)
+        before = state_places(test)
+        test.running = True
+        self._running[test] = run
+        self._moved(test, before)
+
+    def outdate(self, ids: Iterable[str]) -> None:
+        """Note that the code of these tests has changed since they ran."""
+        for id_ in ids:
+            test = self.tests.get(id_)
+            if test is not None and not test.outdated:
+                before = state_places(test)
+                test.outdated = True
+                self._moved(test, before)
+
+    def stop(self, run: int) -> None:
+        """Note that nothing of this run goes on any more."""
+        for test in [test for test, its_run in self._running.items() if its_run in {0, run}]:
+            before = state_places(test)
+            test.running = False
+            del self._running[test]
+            self._moved(test, before)
+
+    @property
+    def running(self) -> Iterable[Node]:
+        """The tests that run now."""
+        return self._running.keys()
+
+    def _unknown(self, id_: str) -> Node:
+        path = id_.partition("::")[0]
+        self.collect(path, [TestInfo(test=id_, path=path, line=0)], complete=False)
+        return self.tests[id_]
+
+    def _moved(self, test: Node, before: tuple[int, ...]) -> None:
+        after = state_places(test)
+        test.stamp += 1
+        if after == before:
+            return
+        group = test.parent
+        while group is not None:
+            counts = group.counts
+            for place in before:
+                counts[place] -= 1
+            for place in after:
+                counts[place] += 1
+            group.stamp += 1
+            group = group.parent
+
+    def _open_above(self, test: Node) -> None:
+        """Open what hides a new failure; it stays open when the failure goes, so that nothing jumps."""
+        for group in test.ancestors():
+            if group.expanded is None:
+                group.expanded = True
+                self.structure += 1
+
+    def _add_counts(self, group: Node | None, counts: list[int], sign: int) -> None:
+        while group is not None:
+            for place, count in enumerate(counts):
+                group.counts[place] += sign * count
+            group.stamp += 1
+            group = group.parent

@@ -1,0 +1,77 @@
+"""The Failure tab: pytest's long representation, with what matters standing out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from enctest_tui.model import Details
+from enctest_tui.node import Node
+from enctest_tui.outcomes import INKS, SHAPES
+from enctest_tui.text import clean, one_line
+from enctest_tui.widgets.text_view import Piece, TextView
+
+Line = list[Piece]
+
+_PLACE = re.compile(r"^(\S.*?:\d+): ?(.*)$")
+_RULE = re.compile(r"^([_=-])(?: ?\1){9,}|^([_=-])\2{2,} .* \2{3,}$")
+
+
+class FailureView(TextView):
+    """Why the selected test failed; for a folder or file, what failed in it."""
+
+    def show_details(self, details: Details) -> None:
+        """Show one test's failure."""
+        self.message = _nothing(details)
+        failure = details.failure or details.message
+        self.show(colour(failure) if failure else [])
+
+    def show_group(self, group: Node) -> None:
+        """Show what failed below a group, a line each."""
+        self.message = "nothing failed here"
+        self.show([line for test in group.tests() if test.bad for line in _summary(test)])
+
+
+def _nothing(details: Details) -> str:
+    if details.running:
+        return "running…"
+    if not details.known or details.outcome is None:
+        return "not run yet"
+    return f"{details.outcome}: nothing to explain"
+
+
+def _summary(test: Node) -> Iterable[Line]:
+    outcome = test.outcome or "none"
+    yield [(f"{SHAPES[outcome]} ", INKS[outcome]), (clean(test.id), "strong")]
+    if test.message:
+        yield [("  ", "plain"), (one_line(test.message), "bad")]
+    yield []
+
+
+def colour(failure: str) -> list[Line]:
+    """Return a long representation line by line: errors red, the failing line bold, places in colour."""
+    lines = failure.expandtabs(4).strip("\n").split("\n")
+    return [_colour_line(clean(line)) for line in lines]
+
+
+def _colour_line(line: str) -> Line:
+    if line.startswith("E "):
+        return _error_line(line)
+    if line.startswith(">"):
+        return [(">", "bad"), (line[1:], "strong")]
+    if _RULE.match(line):
+        return [(line, "faint")]
+    place = _PLACE.match(line)
+    if place is not None:
+        return [(place.group(1), "accent"), (": ", "dim"), (place.group(2), "bad")]
+    return [(line, "dim" if line.startswith("    ") else "plain")]
+
+
+def _error_line(line: str) -> Line:
+    """Colour one `E` line; the differences that pytest prints are red, green and quiet."""
+    rest = line[1:].lstrip()
+    if rest.startswith("+ ") and not rest.startswith("+  where"):
+        return [("E", "bad"), (line[1:], "good")]
+    if rest.startswith(("? ", "+  where", "and ", "Use -v")) or rest == "...":
+        return [("E", "bad"), (line[1:], "dim")]
+    return [("E", "bad"), (line[1:], "bad" if rest.startswith("- ") else "bad-strong")]

@@ -1,0 +1,88 @@
+"""One line to type what to look for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.widgets import Input, Static
+
+
+class FindBox(Horizontal):
+    """A slash, the words, and how many match. Enter keeps them, Esc gives them up."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close(True)", "Clear"),
+        Binding("enter,down", "close(False)", "Keep"),
+    ]
+
+    @dataclass
+    class Typed(Message):
+        """The words have changed."""
+
+        box: FindBox
+        text: str
+
+        @property
+        def control(self) -> FindBox:
+            """The box it happened in."""
+            return self.box
+
+    @dataclass
+    class Closed(Message):
+        """The user is done; `cleared` means that the words were given up."""
+
+        box: FindBox
+        cleared: bool
+
+        @property
+        def control(self) -> FindBox:
+            """The box it happened in."""
+            return self.box
+
+    def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self.input = Input(placeholder=placeholder, compact=True, select_on_focus=False)
+        self.input.cursor_blink = False
+        self._count = Static("", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Slash, input, count."""
+        yield Static("/", classes="slash", markup=False)
+        yield self.input
+        yield self._count
+
+    @property
+    def text(self) -> str:
+        """What was typed."""
+        return self.input.value
+
+    def open(self) -> None:
+        """Show the box and type in it."""
+        self.add_class("-open")
+        self.input.focus()
+
+    def clear(self) -> None:
+        """Give the words up and hide the box."""
+        self.input.value = ""
+        self.remove_class("-open")
+
+    def count(self, text: str) -> None:
+        """Say how many match."""
+        self._count.update(text)
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.Typed(self, event.value))
+
+    def action_close(self, cleared: bool) -> None:
+        """Leave the box."""
+        if cleared or not self.text:
+            self.clear()
+        self.post_message(self.Closed(self, cleared=cleared or not self.text))

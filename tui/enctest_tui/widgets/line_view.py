@@ -1,0 +1,237 @@
+"""The base of every big list: it draws lines, and holds no widget and no node per row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from enctest_tui.actions import Where
+from enctest_tui.keys import bindings
+
+INKS = (
+    "plain", "strong", "dim", "faint", "good", "bad", "warn", "accent", "db", "http", "fixture", "phase",
+    "bad-strong", "match", "keyword", "string", "number", "comment", "name", "rail",
+)  # fmt: skip
+"""Names of text styles; `line_view.tcss` gives them colours from the theme."""
+
+
+class LineView(ScrollView, can_focus=True):
+    """A list of lines with a cursor. Subclasses say how many there are and draw one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("list")
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"ink--{ink}" for ink in INKS} | {
+        "line--cursor", "line--cursor-elsewhere", "line--mark",
+    }  # fmt: skip
+    ALLOW_SELECT = False
+    KIND: ClassVar[Where] = "list"
+    """Which actions of the registry it answers besides those of every list."""
+
+    cursor: reactive[int] = reactive(0, repaint=False, init=False)
+    """Index of the selected line."""
+
+    @dataclass
+    class Moved(Message):
+        """The cursor has come to another line."""
+
+        view: LineView
+
+        @property
+        def control(self) -> LineView:
+            """The list it happened in."""
+            return self.view
+
+    @dataclass
+    class Chosen(Message):
+        """Enter was pressed on the line, or it was clicked twice."""
+
+        view: LineView
+
+        @property
+        def control(self) -> LineView:
+            """The list it happened in."""
+            return self.view
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id)
+        self._inks: dict[str, Style] = {}
+        self._papers: dict[str, Style] = {}
+        self.line_count = 0
+
+    # --- for subclasses ------------------------------------------------------------------------------
+
+    def draw(self, index: int, width: int) -> list[Segment]:
+        """Return the text of one line, at most `width` cells."""
+        raise NotImplementedError
+
+    def empty(self) -> str:
+        """Return what to say when there are no lines."""
+        return ""
+
+    def marked(self, _index: int) -> bool:
+        """Say whether a line stands out though the cursor is elsewhere."""
+        return False
+
+    def ink(self, name: str) -> Style:
+        """Return a text style of the theme."""
+        style = self._inks.get(name)
+        if style is None:
+            styles = self.get_component_styles(f"ink--{name}")
+            blended = self.background_colors[1] + styles.color
+            style = self._inks[name] = Style(color=blended.rich_color) + styles.text_style
+        return style
+
+    def _paper(self, name: str) -> Style:
+        """Return the background of a line that stands out."""
+        style = self._papers.get(name)
+        if style is None:
+            blended = self.background_colors[1] + self.get_component_styles(f"line--{name}").background
+            style = self._papers[name] = Style(bgcolor=blended.rich_color)
+        return style
+
+    def set_lines(self, count: int, *, width: int = 0) -> None:
+        """Say how many lines there are now, and how wide if they can be scrolled sideways."""
+        self.line_count = count
+        size = Size(width or self.scrollable_content_region.width, count)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self.refresh()
+
+    # --- drawing -------------------------------------------------------------------------------------
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the screen."""
+        width = self.scrollable_content_region.width or self.size.width
+        index = y + self.scroll_offset.y
+        base = self.rich_style
+        if index >= self.line_count:
+            text = self.empty() if self.line_count == 0 and y == 1 else ""
+            segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
+            return Strip(segments).adjust_cell_length(width, base).apply_style(base)
+        strip = Strip(self.draw(index, width)).adjust_cell_length(width)
+        if index == self.cursor and (self.has_focus or self.shows_cursor_unfocused):
+            return strip.apply_style(base + self._paper("cursor" if self.has_focus else "cursor-elsewhere"))
+        if self.marked(index):
+            return strip.apply_style(base + self._paper("mark"))
+        return strip.apply_style(base)
+
+    shows_cursor_unfocused: ClassVar[bool] = True
+
+    def repaint(self, first: int, count: int = 1) -> None:
+        """Draw some lines again, if they can be seen."""
+        top = self.scroll_offset.y
+        start, end = max(first, top), min(first + count, top + self.size.height)
+        if start < end:
+            self.refresh(Region(0, start - top, self.size.width, end - start))
+
+    def notify_style_update(self) -> None:
+        """Forget colours when the theme changes."""
+        self._inks.clear()
+        self._papers.clear()
+        super().notify_style_update()
+
+    # --- moving --------------------------------------------------------------------------------------
+
+    def validate_cursor(self, cursor: int) -> int:
+        """Keep the cursor on a line."""
+        return max(0, min(cursor, self.line_count - 1))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Draw both lines again and tell."""
+        self.repaint(old)
+        self.repaint(new)
+        self.post_message(self.Moved(self))
+
+    def go_to(self, index: int, *, middle: bool = False) -> None:
+        """Put the cursor on a line and scroll as little as it takes; `middle` leaves room around."""
+        self.cursor = index
+        self.show_line(self.cursor, middle=middle)
+
+    def show_line(self, index: int, *, middle: bool = False) -> None:
+        """Scroll so that a line can be seen."""
+        height = self.scrollable_content_region.height
+        top = self.scroll_offset.y
+        if height <= 0:
+            self.call_after_refresh(self.show_line, index, middle=middle)
+        elif not top <= index < top + height:
+            away = height // 3 if middle or not -height < index - top < 2 * height else 0
+            y = index - away if index < top else index - height + 1 + away
+            self.scroll_to(y=max(0, y), animate=False, force=True)
+
+    def _user_goes_to(self, index: int) -> None:
+        self.touched()
+        self.go_to(index)
+
+    def touched(self) -> None:
+        """Called when the user moves the cursor."""
+
+    def action_up(self) -> None:
+        """Move one line up."""
+        self._user_goes_to(self.cursor - 1)
+
+    def action_down(self) -> None:
+        """Move one line down."""
+        self._user_goes_to(self.cursor + 1)
+
+    def action_page_up(self) -> None:
+        """Move one page up."""
+        self._user_goes_to(self.cursor - max(1, self.size.height - 1))
+
+    def action_page_down(self) -> None:
+        """Move one page down."""
+        self._user_goes_to(self.cursor + max(1, self.size.height - 1))
+
+    def action_half_up(self) -> None:
+        """Move half a page up."""
+        self._user_goes_to(self.cursor - max(1, self.size.height // 2))
+
+    def action_half_down(self) -> None:
+        """Move half a page down."""
+        self._user_goes_to(self.cursor + max(1, self.size.height // 2))
+
+    def action_first(self) -> None:
+        """Move to the first line."""
+        self._user_goes_to(0)
+
+    def action_last(self) -> None:
+        """Move to the last line."""
+        self._user_goes_to(self.line_count - 1)
+
+    def action_choose(self) -> None:
+        """Open the line."""
+        if self.line_count:
+            self.post_message(self.Chosen(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the line that was clicked; choose it on the second click."""
+        index = event.y + self.scroll_offset.y
+        if not 0 <= index < self.line_count:
+            return
+        self.touched()
+        self.cursor = index
+        if event.chain > 1:
+            self.action_choose()
+        else:
+            self.clicked(index, event.x)
+
+    def clicked(self, index: int, x: int) -> None:
+        """A line was clicked once, `x` cells from the left."""
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.touched()
+        self.scroll_to(y=self.scroll_offset.y + 3, animate=False)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.touched()
+        self.scroll_to(y=self.scroll_offset.y - 3, animate=False)

@@ -1,0 +1,154 @@
+"""The right side: what is known of the selected test, in four tabs."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from enctest_tui.model import Model
+from enctest_tui.node import Node
+from enctest_tui.widgets.failure import FailureView
+from enctest_tui.widgets.headline import Headline, coloured
+from enctest_tui.widgets.output import OutputView
+from enctest_tui.widgets.source import SourceView
+from enctest_tui.widgets.tabs import TABS, TabStrip
+from enctest_tui.widgets.trace_pane import TracePane
+
+
+class SidePane(Vertical):
+    """Headline, tabs, and the view of the open tab. Only the open one is kept up to date."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(id="side")
+        self._model = model
+        self._node: Node | None = None
+        self._stale = set(TABS)
+        self._shown_test = ""
+        self.headline = Headline()
+        self.tabs = TabStrip()
+        self.trace = TracePane(model.trace, id="trace")
+        self.failure = FailureView(id="failure")
+        self.output = OutputView(id="output")
+        self.source = SourceView(id="source")
+
+    def compose(self) -> ComposeResult:
+        """Headline over tabs over views."""
+        yield self.headline
+        yield self.tabs
+        with ContentSwitcher(initial=TABS[0]):
+            yield self.trace
+            yield self.failure
+            yield self.output
+            yield self.source
+
+    @property
+    def view(self) -> Widget:
+        """The list of the open tab."""
+        return {"trace": self.trace.view, "failure": self.failure, "output": self.output}.get(
+            self.tabs.active, self.source
+        )
+
+    def open_tab(self, tab: str) -> None:
+        """Open a tab; the focus stays in the tabs if it was there."""
+        had_focus = self.view.has_focus
+        self.tabs.active = tab
+        self.query_one(ContentSwitcher).current = tab
+        self._refresh_open()
+        if had_focus:
+            self.view.focus()
+
+    def show_headline(self, node: Node | None) -> None:
+        """Say what is selected, and mark the tabs."""
+        self._node = node
+        self.headline.show(node, self._model.details)
+        details = self._model.details
+        marks = {}
+        if node is not None and node.bad:
+            marks["failure"] = Content.styled(" ✗", coloured("failed"))
+        if details.sections and node is not None and node.is_test:
+            marks["output"] = Content.styled(f" {len(details.sections)}", "$foreground 40%")
+        self.tabs.mark(marks)
+
+    def show_details(self, node: Node | None) -> None:
+        """Show what is known now of the selected node, which may be another than before."""
+        self.show_headline(node)
+        self._stale = set(TABS)
+        self._refresh_open()
+
+    def refresh_trace(self) -> None:
+        """Show spans that have come."""
+        if self.tabs.active == "trace" and "trace" not in self._stale:
+            self.trace.refresh_trace()
+
+    def refresh_source(self) -> None:
+        """Read the shown file again if it was saved."""
+        self._stale.add("source")
+        if self.tabs.active == "source":
+            self._refresh_open()
+
+    def _refresh_open(self) -> None:
+        tab = self.tabs.active
+        if tab not in self._stale:
+            return
+        self._stale.discard(tab)
+        {"trace": self._show_trace, "failure": self._show_failure, "output": self._show_output}.get(
+            tab, self._show_source
+        )()
+
+    def _show_trace(self) -> None:
+        test = self._model.details.test
+        self.trace.view.why_empty = self._why_no_trace()
+        self.trace.refresh_trace(other=test != self._shown_test)
+        self._shown_test = test
+
+    def _why_no_trace(self) -> str:
+        node, details = self._node, self._model.details
+        if node is None:
+            return ""
+        if not node.is_test:
+            return "select a test to see what it did"
+        if details.running:
+            return "running…"
+        if node.outcome is None:
+            return "not run yet"
+        return "no spans were recorded" if details.known else "…"
+
+    def _show_failure(self) -> None:
+        if self._node is not None and not self._node.is_test:
+            self.failure.show_group(self._node)
+        else:
+            self.failure.show_details(self._model.details)
+
+    def _show_output(self) -> None:
+        self.output.show_details(self._model.details)
+
+    def _show_source(self) -> None:
+        node, details = self._node, self._model.details
+        if node is None or node.kind == "folder":
+            self.source.show_file("", "", 0)
+        elif node.is_test:
+            failed_here = details.line and details.path
+            path, line = (details.path, details.line) if failed_here else (node.path, node.line)
+            self.source.show_file(self._model.status.root, path, line)
+        else:
+            first = min((test.line for test in node.tests()), default=1)
+            self.source.show_file(self._model.status.root, node.path, 1 if node.kind == "file" else first)
+
+    def place(self) -> tuple[str, int]:
+        """Return file (relative to the root) and line that the user looks at; no file when there is none."""
+        node, details = self._node, self._model.details
+        row = self.trace.view.row
+        if self.tabs.active == "trace" and self.trace.view.has_focus and row is not None:
+            attributes = row.note.attributes if row.note is not None else row.span.attributes
+            if "code.file.path" in attributes:
+                return str(attributes["code.file.path"]), int(attributes.get("code.line.number", 0))
+        if node is None or node.kind == "folder":
+            return "", 0
+        if self.source.has_focus:
+            return (details.path if node.is_test and details.path else node.path), self.source.cursor + 1
+        if node.is_test and details.path:
+            return details.path, details.line
+        return node.path, node.line or min((test.line for test in node.tests()), default=0)

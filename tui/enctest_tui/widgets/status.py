@@ -1,0 +1,155 @@
+"""The status lines: the project above, what goes on below."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from textual.content import Content
+from textual.widgets import Static
+
+from enctest_tui.model import Run, Status
+from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node
+from enctest_tui.outcomes import OUTCOMES, SHAPES
+from enctest_tui.text import clean, duration, fit, one_line, plural
+from enctest_tui.widgets.headline import coloured
+
+_QUIET = "$foreground 55%"
+_WAITING = "◐◓◑◒"
+
+
+class TopBar(Static):
+    """Project, watch state, databases; totals on the right."""
+
+    def __init__(self) -> None:
+        super().__init__(id="top", markup=False)
+
+    def show(self, status: Status, root: Node, lost: str) -> None:
+        """Say how the project stands."""
+        width = max(20, self.size.width - 2)
+        right = _totals(root)
+        left = Content("   ").join(
+            [
+                Content.styled(clean(PurePath(status.root).name or "enctest"), "bold"),
+                _watching(status, lost),
+                *(_database(each.name, each.state, each.detail) for each in status.databases),
+            ]
+        )
+        room = width - right.cell_length - 2
+        if left.cell_length > room:
+            left = left.truncate(max(0, room), ellipsis=True)
+        gap = max(2, width - left.cell_length - right.cell_length)
+        self.update(Content.assemble(left, " " * gap, right))
+
+
+def _watching(status: Status, lost: str) -> Content:
+    if lost:
+        return Content.styled("† explorer lost", "bold $text-error")
+    if status.paused:
+        return Content.styled("‖ paused", "$text-warning")
+    if status.phase == "starting":
+        return Content.styled("◌ starting", _QUIET)
+    return Content.assemble(("●", "$text-success"), (" watching", _QUIET))
+
+
+def _database(name: str, state: str, detail: str) -> Content:
+    shape, style = {
+        "ready": ("◆", "$text-success"),
+        "failed": ("◆", "$text-error"),
+        "off": ("◇", _QUIET),
+    }.get(state, ("◇", "$text-warning"))
+    words = one_line(detail) if state == "ready" and detail else state
+    return Content.assemble(
+        (shape, style),
+        (f" {one_line(name)} {fit(words, 28)}", "$text-error" if state == "failed" else _QUIET),
+    )
+
+
+def _totals(root: Node) -> Content:
+    counts = root.counts
+    parts = [
+        Content.styled(f"{SHAPES[outcome]} {counts[place]:,}", coloured(outcome))
+        for place, outcome in enumerate(OUTCOMES)
+        if counts[place]
+    ]
+    if counts[OUTDATED]:
+        parts.append(Content.styled(f"○ {counts[OUTDATED]:,}", _QUIET))
+    elif counts[NONE]:
+        parts.append(Content.styled(f"· {counts[NONE]:,}", _QUIET))
+    return Content("  ").join(parts)
+
+
+class ActivityLine(Static):
+    """What was saved, what that affects, how the run goes or how it ended."""
+
+    def __init__(self) -> None:
+        super().__init__(id="activity", markup=False)
+        self._turn = 0
+
+    def show(self, status: Status, root: Node, *, turn: bool = False) -> None:
+        """Say what goes on; `turn` moves the sign of waiting on."""
+        self._turn += turn
+        width = max(20, self.size.width - 2)
+        right = self._right(status, width)
+        left = _left(status, root)
+        room = width - right.cell_length - 2
+        if left.cell_length > room:
+            left = left.truncate(max(0, room), ellipsis=True)
+        gap = max(1, width - left.cell_length - right.cell_length)
+        self.update(Content.assemble(left, " " * gap, right))
+
+    def _right(self, status: Status, width: int) -> Content:
+        run = status.run
+        if status.phase == "running" and run is not None and not run.is_over:
+            return _progress(run, max(8, min(32, width // 4)))
+        if status.phase in {"starting", "collecting"}:
+            word = "collecting…" if status.phase == "collecting" else "starting…"
+            return Content.assemble((_WAITING[self._turn % 4], "$text-primary"), (f" {word}", _QUIET))
+        return _result(run) if run is not None else Content("")
+
+
+def _left(status: Status, root: Node) -> Content:
+    if status.notice:
+        return Content.styled(one_line(status.notice), _QUIET)
+    if not status.changed:
+        reason = status.run.reason if status.run is not None else ""
+        return Content.styled(one_line(reason), _QUIET)
+    first = clean(PurePath(status.changed[0]).name)
+    more = f" and {len(status.changed) - 1} more" if len(status.changed) > 1 else ""
+    parts: list[Content | tuple[str, str]] = [(first, "bold"), (f"{more} saved", _QUIET)]
+    if status.affected is not None:
+        parts += [("  →  ", "$foreground 35%"), (f"{status.affected:,}", "bold")]
+        parts.append((f" of {plural(root.counts[TOTAL], 'test')} affected", _QUIET))
+    if status.settled_ms is not None:
+        parts += [
+            ("  →  ", "$foreground 35%"),
+            (
+                duration(status.settled_ms),
+                "bold $text-success" if not root.counts[BAD] else "bold $text-error",
+            ),
+        ]
+        parts.append((" from save to result", _QUIET))
+    return Content.assemble(*parts)
+
+
+def _progress(run: Run, cells: int) -> Content:
+    share = run.done / run.total if run.total else 0.0
+    full = min(cells, int(share * cells))
+    bad = sum(run.counts.get(outcome, 0) for outcome in ("failed", "error", "crashed"))
+    return Content.assemble(
+        ("━" * full, "$text-error" if bad else "$text-primary"),
+        ("━" * (cells - full), "$foreground 16%"),
+        (f" {run.done:,}/{run.total:,}", _QUIET),
+    )
+
+
+def _result(run: Run) -> Content:
+    parts = [
+        Content.styled(f"{run.counts[outcome]:,} {outcome}", coloured(outcome))
+        for outcome in OUTCOMES
+        if run.counts.get(outcome)
+    ]
+    if run.stopped:
+        parts.insert(0, Content.styled(one_line(run.stopped), "$text-warning"))
+    if run.duration_ms:
+        parts.append(Content.styled(f"in {duration(run.duration_ms)}", _QUIET))
+    return Content.styled(", ", _QUIET).join(parts)
