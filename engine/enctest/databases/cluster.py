@@ -25,6 +25,9 @@ from enctest.errors import EnctestError
 ROLE = "enctest"
 """The role that tests are: owner of its databases, no superuser."""
 
+MIGRATOR = "enctest_migrator"
+"""The role that migrations run as: many extensions, and other roles, need a superuser to make them."""
+
 _ACCESS = "access.json"
 _LOG = "server.log"
 _LAYOUT = 1  # of a cluster's folder; another number is another cluster
@@ -32,6 +35,9 @@ _START_SECONDS = 60.0
 _POLL_SECONDS = 0.002
 _PORT_ATTEMPTS = 3
 _UNIX_PORT = 5432
+_LINES_SHOWN = 4
+_CHATTER = ("starting PostgreSQL", "listening on", "database system")  # what every log has
+_EXISTS = {"42710", "23505"}  # said when another process makes the role at the same time
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -78,7 +84,7 @@ class Cluster:
                 elif not cluster._join_running():
                     cluster.close()
                     continue
-                _ensure_role(cluster)
+                _ensure_roles(cluster)
             except BaseException:
                 cluster.close()
                 raise
@@ -212,8 +218,9 @@ class Cluster:
 
     def _problem(self) -> str:
         log = (self.folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-        complaints = [line for line in log if any(mark in line for mark in ("FATAL:", "could not", "Error:"))]
-        return (complaints or log or ["it says nothing"])[0].split("  ", 1)[-1]
+        messages = [line.split(":  ", 1)[-1].strip() for line in log]
+        telling = [text for text in messages if text and not text.startswith(_CHATTER)]
+        return "; ".join(telling[-_LINES_SHOWN:]) or "it says nothing"
 
     def _join_running(self) -> bool:
         """Wait for the server that another process starts; tell whether it came up."""
@@ -232,18 +239,22 @@ class Cluster:
         return _wait(settled, _START_SECONDS) and ready
 
 
-def _ensure_role(cluster: Cluster) -> None:
-    """Make the role that tests are, unless another process was quicker."""
+def _ensure_roles(cluster: Cluster) -> None:
+    """Make our roles, unless another process was quicker."""
+    password = cluster.access.password
+    rights = {
+        ROLE: "createdb " + (f"password {literal(password)}" if password else ""),
+        MIGRATOR: "superuser",
+    }
     with cluster.connect() as admin:
-        if admin.value("select 1 from pg_roles where rolname = $1", ROLE):
-            return
-        password = cluster.access.password
-        secret = f"password {literal(password)}" if password else ""
-        try:
-            admin.query(f"create role {identifier(ROLE)} login createdb {secret}")
-        except ServerError as error:
-            if error.sqlstate not in {"42710", "23505"}:  # it exists: made by another process just now
-                raise
+        for role, right in rights.items():
+            if admin.value("select 1 from pg_roles where rolname = $1", role):
+                continue
+            try:
+                admin.query(f"create role {identifier(role)} login {right}")
+            except ServerError as error:
+                if error.sqlstate not in _EXISTS:
+                    raise
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -12,7 +12,8 @@ from itertools import count
 from pathlib import Path
 
 from enctest.databases import migrations
-from enctest.databases.cluster import ROLE, Cluster
+from enctest.databases.cluster import MIGRATOR, ROLE, Cluster
+from enctest.databases.datadir import SUPERUSER
 from enctest.databases.migrations import Migration
 from enctest.databases.protocol import ServerError, identifier, literal
 from enctest.errors import EnctestError
@@ -23,6 +24,11 @@ _LOCKS = 1701733236
 _KEPT = 3
 _LAYOUT = "1"  # of a template; another is another key
 _DUPLICATE = "42P04"
+_DUPLICATE_OBJECT = "42710"
+_HAND_OVER = (  # the catalogs are left out of `analyze`, for want of rights: most of its time would go there
+    "reset session authorization; reset role; "
+    f"reassign owned by {MIGRATOR} to {ROLE}; set role {ROLE}; set client_min_messages = error; analyze"
+)
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
 _EVICT_SECONDS = 5.0
@@ -149,13 +155,32 @@ class Admin:
             time.sleep(0.001)
 
     def _build(self, plan: Plan, template: str) -> None:
+        """Make a template; roles that an earlier state of the migrations made do not stand in the way."""
+        freed: set[str] = set()
+        while True:
+            try:
+                return self._build_once(plan, template)
+            except EnctestError as error:
+                role = _role_in_the_way(error)
+                if role is None or role in freed:
+                    raise
+                freed.add(role)
+                self._rename_role(role)
+
+    def _rename_role(self, role: str) -> None:
+        """Free the name of a role: it belongs to the whole server, and older databases still refer to it."""
+        number = self.connection.value("select oid from pg_roles where rolname = $1", role)
+        new = identifier(f"{role[:40]}_{number}")
+        self.connection.query(f"alter role {identifier(role)} rename to {new}")
+
+    def _build_once(self, plan: Plan, template: str) -> None:
         """Migrate under the application's name, as migrations may mention it, then rename and seal."""
         database = self._claim(plan.database, set(), source="template0")
         try:
             try:
-                with self._cluster.connect(database, ROLE) as connection:
+                with self._cluster.connect(database, MIGRATOR) as connection:
                     migrations.apply(connection, plan.migrations, database=plan.database, root=plan.root)
-                    connection.query("analyze")
+                    connection.query(_HAND_OVER)
             except (EnctestError, ServerError):
                 self.drop(database)
                 raise
@@ -218,6 +243,15 @@ class Admin:
             if name is not None:
                 with contextlib.suppress(ServerError):  # another process is copying it: next time
                     self.drop(name)
+
+
+def _role_in_the_way(error: EnctestError) -> str | None:
+    """Return the role that a migration could not make because it exists, if that is what went wrong."""
+    cause = error.__cause__
+    if not isinstance(cause, ServerError) or cause.sqlstate != _DUPLICATE_OBJECT:
+        return None
+    match = re.fullmatch(r'role "(.*)" already exists', cause.message)
+    return match[1] if match and match[1] not in {ROLE, MIGRATOR, SUPERUSER} else None
 
 
 def _names(wanted: str) -> Iterator[str]:
