@@ -43,7 +43,7 @@ def event_line(note: SpanNote) -> str:
     elif note.name == "exception":
         text = f"{found.get('exception.type', 'exception')}: {found.get('exception.message', '')}"
     else:
-        text = note.name
+        text = str(found.get("db.query.text", note.name))
     lines = text.strip().splitlines() or [note.name]
     more = len(lines) > 1 or len(lines[0]) > _WIDTH
     return lines[0][:_WIDTH] + ("…" if more else "")

@@ -90,6 +90,8 @@ def test_a(db):
         "RELEASE",
         "ROLLBACK",
     ]
+    returned = [node.attributes.get("db.response.returned_rows") for node in result.find("call").children]
+    assert returned[:5] == [None, None, None, None, 2]
     batch = result.find("INSERT orders")
     assert batch.attributes["db.operation.batch.size"] == 3
     assert [note.name for note in batch.events] == ["command"]  # the implicit BEGIN

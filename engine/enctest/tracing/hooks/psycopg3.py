@@ -17,21 +17,20 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     """Instrument psycopg."""
     library: Any = module
     spans = _Spans(recorder)
-    one = spans.calls(spans.execute, spans.rows)
+    one, declare = spans.calls(spans.execute, spans.rows), spans.calls(spans.execute, spans.done)
     many = spans.calls(spans.executemany, spans.rows)
-    copy = spans.calls(spans.execute, spans.rows)
-    stream = spans.calls(spans.stream, spans.rows)
+    stream = spans.calls(spans.stream, spans.done)
     command = spans.calls(spans.command, spans.command_rows)
-    for kind in (library.Cursor, library.ServerCursor):
-        patches.wrap(kind, "execute", one.sync)
-        patches.wrap(kind, "executemany", many.sync)
-        patches.wrap(kind, "copy", copy.manager)
-        patches.wrap(kind, "stream", stream.iterator)
-    for kind in (library.AsyncCursor, library.AsyncServerCursor):
-        patches.wrap(kind, "execute", one.coroutine)
-        patches.wrap(kind, "executemany", many.coroutine)
-        patches.wrap(kind, "copy", copy.async_manager)
-        patches.wrap(kind, "stream", stream.async_iterator)
+    patches.wrap(library.Cursor, "execute", one.sync)
+    patches.wrap(library.Cursor, "executemany", many.sync)
+    patches.wrap(library.Cursor, "copy", one.manager)
+    patches.wrap(library.Cursor, "stream", stream.iterator)
+    patches.wrap(library.ServerCursor, "execute", declare.sync)
+    patches.wrap(library.AsyncCursor, "execute", one.coroutine)
+    patches.wrap(library.AsyncCursor, "executemany", many.coroutine)
+    patches.wrap(library.AsyncCursor, "copy", one.async_manager)
+    patches.wrap(library.AsyncCursor, "stream", stream.async_iterator)
+    patches.wrap(library.AsyncServerCursor, "execute", declare.coroutine)
     for kind in library.Connection.__mro__[:-1]:
         patches.wrap(kind, "_exec_command", command.delegating)
 
@@ -77,6 +76,10 @@ class _Spans:
         result = cursor.pgresult
         returned = result.ntuples if result is not None and result.nfields else None
         self.queries.end(span, returned=returned, affected=cursor.rowcount)
+
+    def done(self, _cursor: Any, span: OpenSpan, _result: Any) -> None:
+        """A stream or server-side cursor: its rows come later."""
+        self.queries.end(span)
 
     def command(
         self, connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
