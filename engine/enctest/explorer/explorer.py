@@ -186,9 +186,10 @@ class Explorer:
     def _take(self, effect: Effect, reason: str) -> None:
         """Outdate what an effect reaches, remember that, and put it on the agenda."""
         self._change += 1
-        self._needs_host |= effect.restarts_host(self.launcher.ready)
+        self._needs_host |= effect.restarts_host(self.launcher.ready, self.project.root)
         migrated = self._migrations_changed(effect.paths)
-        reasons = dict(effect.tests)
+        everything = dict.fromkeys(self.book.tests, effect.everything) if effect.everything else {}
+        reasons = everything | effect.tests
         if migrated:
             self._needs_databases = True
             self.launcher.databases.invalidate()
@@ -207,8 +208,7 @@ class Explorer:
             self.agenda.everything(reason)
         elif tests or effect.new_in or self.book.broken:
             again = self.book.failed() - self.book.broken
-            files = {file for file in effect.new_in | self.book.broken if self.selector.may_hold_tests(file)}
-            self.agenda.add({*tests, *again}, files, reason)
+            self.agenda.add({*tests, *again}, effect.new_in | self.book.broken, reason)
         self.interrupt(set(tests))
 
     def _migrations_changed(self, paths: Sequence[str]) -> str:
@@ -255,11 +255,10 @@ class Explorer:
 
     def _begin(self) -> None:
         """Compare the project with what the history knows."""
+        effect = self.selector.scan()
         if not self.book.tests:
             self.agenda.everything("first run")
-            self.selector.scan()
             return
-        effect = self.selector.scan()
         if effect.paths or effect.everything:
             self._take(effect, "changed while away")
         elif waiting := self.book.outdated():
@@ -270,7 +269,7 @@ class Explorer:
         try:
             steps = []
             if self._needs_host:
-                steps.append(self.launcher.start_host())
+                steps.append(self._start_host())
             if self._needs_databases:
                 steps.append(self.launcher.prepare_databases())
             results = await asyncio.gather(*steps, return_exceptions=True)
@@ -282,6 +281,10 @@ class Explorer:
             return False
         self._needs_host = self._needs_databases = False
         return True
+
+    async def _start_host(self) -> None:
+        if self.selector.adopt(await self.launcher.start_host()):
+            self.agenda.everything("other test files than assumed")
 
     async def _run(self) -> None:
         self._runs += 1
@@ -316,6 +319,16 @@ class Explorer:
     def began(self, run: int) -> None:
         """A run has collected and starts its first test."""
         self._set_phase("running", run)
+
+    def ended(self, run: int, tests: Sequence[str], since: int) -> None:
+        """A run's worker is gone; what it ran before a file changed under it has to run again."""
+        if self._change == since:
+            self.selector.end_run(run)
+            return
+        stale = self.book.outdate(self.selector.stale(run, tests), self._change)
+        if stale:
+            self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
+            self.agenda.add(stale, (), "changed while they ran")
 
     # --- what others tell ---
 

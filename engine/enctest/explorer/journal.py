@@ -43,6 +43,7 @@ class Journal:
         self._new_results: dict[str, TestFinished] = {}
         self._new_traces: dict[str, tuple[Span, ...]] = {}
         self._gone: set[str] = set()
+        self._told: dict[str, object] = {}
 
     def finished(self, entry: Entry, result: TestFinished) -> None:
         """Take a result."""
@@ -103,6 +104,10 @@ class Journal:
     def close(self, selector: Selector) -> None:
         """Write everything and close the history."""
         self.save(selector)
+        self.release()
+
+    def release(self) -> None:
+        """Wait for what is being written, then close the history."""
         self._writer.close()
         self.history.close()
 
@@ -121,7 +126,10 @@ class Journal:
         }
         self._new_tests, self._new_results, self._new_traces, self._gone = {}, {}, {}, set()
         self._writer.do(self.history.save, **arguments)
-        self._writer.do(self.history.set_meta, key="run", value=self.last_run)
+        for key, value in ({"run": self.last_run} | selector.meta()).items():
+            if self._told.get(key) != value:
+                self._told[key] = value
+                self._writer.do(self.history.set_meta, key=key, value=value)
 
     def _failed(self, error: EnctestError) -> None:
         self._publish(Error(message=error.title, hint=error.hint))

@@ -52,6 +52,8 @@ class Ledger:
         """Take an event; return what it brought about besides."""
         match event:
             case SpanStarted() | SpanEvent() | SpanEnded():
+                if isinstance(event, SpanStarted) and event.kind == "db":
+                    self._selector.uses_database(event.test)
                 if self.traces.fold(event):
                     self._journal.traced(event.test, self.traces.of(event.test) or ())
             case TestStarted() if entry := self.book.tests.get(event.test):
@@ -59,7 +61,7 @@ class Ledger:
             case TestFinished():
                 self._journal.finished(self.book.finished(event, self._since), event)
             case BlocksDeclared() | ModuleRecorded() | TestRecorded():
-                self._depends(event)
+                self._selector.feed(event)
             case ModulesImported():
                 self._journal.learn(event.names)
             case TestRenamed():
@@ -85,11 +87,6 @@ class Ledger:
         self._journal.removed(tests)
         self._selector.forget(tests)
         return [TestsRemoved(tests=tuple(tests))]
-
-    def _depends(self, event: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
-        self._selector.feed(event)
-        if isinstance(event, TestRecorded) and self._selector.is_stale(event.test):
-            self.book.outdate([event.test], self._since + 1)
 
     def _rename(self, event: TestRenamed) -> None:
         self.book.renamed(event.old, event.new)

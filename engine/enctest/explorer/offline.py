@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from enctest.events import Error, Event, WorkerEvent
+from enctest.events import Error, Event, TestFinished, WorkerEvent
 from enctest.explorer.book import Book
 from enctest.explorer.journal import Journal
 from enctest.explorer.ledger import Ledger
@@ -35,8 +35,13 @@ class Offline:
         since = 1
         self.book.outdate(self._reach(effect), since)
         ledger = Ledger(self.book, self.journal, self.selector, since=since, whole=False)
+        ran: list[str] = []
         for event in events:
             ledger.fold(event)
+            if isinstance(event, TestFinished):
+                ran.append(event.test)
+        run = self.journal.last_run
+        self.book.outdate(self.selector.stale(run, ran), since + 1)
         self.journal.changed(self.book.tests.values())
         self.journal.save(self.selector)
 
@@ -45,8 +50,8 @@ class Offline:
         return self.selector.scan() if paths is None else self.selector.pretend(paths)
 
     def close(self) -> None:
-        """Write and close."""
-        self.journal.close(self.selector)
+        """Close; what was not folded is not written."""
+        self.journal.release()
 
     def _reach(self, effect: Effect) -> Iterable[str]:
         return list(self.book.tests) if effect.everything else effect.tests

@@ -52,6 +52,7 @@ class Running:
         self._cancelled = ""
         self._worker: Run | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._ran: list[str] = []
 
     def waits_for(self, tests: set[str]) -> bool:
         """Tell whether any of these is still to run here."""
@@ -108,6 +109,7 @@ class Running:
         explorer.publish(event, *also)
 
     def _test_finished(self, event: TestFinished) -> None:
+        self._ran.append(event.test)
         self._remaining.pop(event.test, None)
         if event.test == self._current:
             self._current = ""
@@ -116,6 +118,7 @@ class Running:
 
     def _end(self, status: int) -> None:
         explorer = self._explorer
+        explorer.ended(self.job.run, self._ran, self.since)
         finished = self._finished
         if finished is None and not self._cancelled:
             self._crashed(status)

@@ -1,75 +1,251 @@
-"""stopgap"""
+"""Selection as the explorer sees it: what changed on disk, what that reaches, and what of it is stored."""
 
 from __future__ import annotations
-import hashlib, os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from enctest.events import *
+from typing import TypeVar
+
+import msgspec
+
+from enctest.events import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.paths import Project
+from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
+from enctest.selection.index import DependencyIndex
+from enctest.selection.rows import FileRow, TestRow
+from enctest.selection.scan import FileStamp, environment_key, look, scan
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
+T = TypeVar("T")
+_encode = msgspec.msgpack.Encoder().encode
 
-@dataclass
+
+@dataclass(frozen=True)
 class Effect:
+    """What a change of files can do.
+
+    Attributes:
+        paths: What changed in content, relative to the root.
+        tests: Affected node ids, each with the reason.
+        new_in: Files that may hold new tests.
+        everything: Why all tests are affected, known or not; empty when that is not so.
+        saved_at: When the newest of them was written (seconds since the epoch).
+    """
+
     paths: tuple[str, ...] = ()
     tests: dict[str, str] = field(default_factory=dict)
-    new_in: set[str] = field(default_factory=set)
-    everything: bool = False
+    new_in: frozenset[str] = frozenset()
+    everything: str = ""
     saved_at: float = 0.0
 
-    def restarts_host(self, ready):
-        return False
+    def restarts_host(self, ready: HostReady | None, root: Path) -> bool:
+        """Tell whether the session host was started with one of these files."""
+        if ready is None:
+            return True
+        loaded = {Path(path) for path in (*ready.files, *ready.config_files)}
+        return any(root / path in loaded for path in self.paths)
 
 
 class Selector:
-    def __init__(self, project, history, python):
-        self.root = project.root
-        self.h = {}
+    """The dependency index, kept in step with the files and with the history.
 
-    def scan(self):
-        return Effect()
+    Args:
+        project: The project under test.
+        history: Where the index is stored.
+        python: The project's interpreter; empty means that the environment is not looked at.
+    """
 
-    def changed(self, paths):
-        c = []
-        t = 0.0
-        for p in paths:
-            try:
-                d = p.read_bytes()
-                t = max(t, p.stat().st_mtime)
-            except OSError:
-                d = b""
-            if self.h.get(p) != d:
-                self.h[p] = d
-                c.append(p.relative_to(self.root).as_posix())
-        return Effect(paths=tuple(c), everything=bool(c), saved_at=t)
+    def __init__(self, project: Project, history: History, python: str) -> None:
+        self._root = project.root
+        self._index = DependencyIndex()
+        self._python = python
+        self._environment: str = history.meta("environment", str) or ""
+        self._python_files = tuple(history.meta("python_files", list[str]) or PYTHON_FILES)
+        self._stamps = _restored(history, "stamp", FileStamp)
+        self._new_stamps: dict[str, FileStamp | None] = {}
+        self._why: dict[str, str] = {}
+        self._database_tests = set(history.meta("database_tests", list[str]) or ())
+        self._index.restore(
+            _restored(history, "file", FileRow).values(), _restored(history, "test", TestRow).values()
+        )
 
-    pretend = changed
+    # --- changes ---
 
-    def feed(self, r):
-        pass
+    def scan(self) -> Effect:
+        """Compare all files, and the environment, with what is remembered; remember them as they are."""
+        found = scan(self._root, self._stamps, python_files=self._python_files)
+        for path in found.changes.keys() | found.stamps.keys() ^ self._stamps.keys():
+            self._new_stamps[path] = found.stamps.get(path)
+        self._stamps = dict(found.stamps)
+        effect = self._remember(found.changes)
+        environment = _environment(self._python)
+        if environment and environment != self._environment:
+            known, self._environment = self._environment, environment
+            if known:
+                return replace(effect, everything="installed distributions changed")
+        return effect
 
-    def is_stale(self, t):
-        return False
+    def changed(self, paths: Iterable[Path]) -> Effect:
+        """Take changed files; what only looks changed (a touch, a temporary file) is no change."""
+        changes = self._look(paths)
+        return self._remember(changes)
 
-    def why(self, t):
-        return ""
+    def pretend(self, paths: Iterable[Path]) -> Effect:
+        """Return what these files can affect: their change, or any change where they are as they were."""
+        asked = [path.relative_to(self._root).as_posix() for path in paths]
+        changes: dict[str, Fingerprint | None] = {}
+        for path in asked:
+            known = self._index.files.get(path)
+            now = look(self._root, path, None, python_files=self._python_files)
+            fingerprint = now[1] if now else None
+            if known is not None and known.fingerprint is not None and fingerprint is not None:
+                same = known.fingerprint.digest == fingerprint.digest
+                fingerprint = _any_change(fingerprint) if same else fingerprint
+            changes[path] = fingerprint
+        affection = self._index.affected(changes)
+        return Effect(tuple(changes), affection.tests, affection.new_in, affection.everything)
 
-    def note(self, r):
-        pass
-
-    def forget(self, t):
-        pass
-
-    def renamed(self, a, b):
-        pass
-
-    def changed_rows(self):
-        return {}
-
-    def may_hold_tests(self, f):
+    def adopt(self, ready: HostReady) -> bool:
+        """Take what pytest calls a test file; True when that was another one than assumed."""
+        if not ready.python_files or ready.python_files == self._python_files:
+            return False
+        self._python_files = ready.python_files
+        self._stamps = {}
+        self.scan()
         return True
 
-    def using_databases(self):
-        return ()
+    # --- records ---
+
+    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
+        """Take what a worker recorded."""
+        self._index.feed(record)
+
+    def stale(self, run: int, tests: Iterable[str]) -> list[str]:
+        """Return the tests for which the run saw other files than there are now; ends the run's records."""
+        found = [test for test in tests if not self._index.is_current(run, test)]
+        self._index.end_run(run)
+        return found
+
+    def end_run(self, run: int) -> None:
+        """No record of this run follows."""
+        self._index.end_run(run)
+
+    def forget(self, tests: Sequence[str]) -> None:
+        """Tests are gone."""
+        self._index.forget_tests(tests)
+        self._database_tests.difference_update(tests)
+        for test in tests:
+            self._why.pop(test, None)
+
+    def renamed(self, old: str, new: str) -> None:
+        """A test has another node id."""
+        self._index.rename_test(old, new)
+        if old in self._database_tests:
+            self._database_tests.add(new)
+
+    # --- reasons and databases ---
+
+    def note(self, reasons: dict[str, str]) -> None:
+        """Remember why tests were affected, for people."""
+        self._why |= reasons
+
+    def why(self, test: str) -> str:
+        """Return why a test was last affected."""
+        return self._why.get(test, "")
+
+    def uses_database(self, test: str) -> None:
+        """A test sent a query."""
+        self._database_tests.add(test)
+
+    def using_databases(self) -> set[str]:
+        """Return the tests that sent queries; all, when none was ever seen to."""
+        return self._database_tests or set(self._index.tests)
+
+    # --- storage ---
+
+    def changed_rows(self) -> dict[tuple[str, str], bytes | None]:
+        """Return what has to be stored since the last call: (kind, key) to data, None for what is gone."""
+        rows: dict[tuple[str, str], bytes | None] = {}
+        changes = self._index.changed_rows()
+        rows |= {("test", row.test): _encode(row) for row in changes.tests}
+        rows |= {("file", row.path): _encode(row) for row in changes.files}
+        rows |= dict.fromkeys((("test", test) for test in changes.gone_tests), None)
+        stamps, self._new_stamps = self._new_stamps, {}
+        rows |= {("stamp", path): _encode(stamp) if stamp else None for path, stamp in stamps.items()}
+        return rows
+
+    def meta(self) -> dict[str, object]:
+        """Return the small things to be stored."""
+        return {
+            "environment": self._environment,
+            "python_files": list(self._python_files),
+            "database_tests": sorted(self._database_tests),
+        }
+
+    # --- inside ---
+
+    def _look(self, paths: Iterable[Path]) -> dict[str, Fingerprint | None]:
+        changes: dict[str, Fingerprint | None] = {}
+        for full in paths:
+            if full.is_dir():
+                continue
+            path = full.relative_to(self._root).as_posix()
+            known = self._stamps.get(path)
+            found = look(self._root, path, known, python_files=self._python_files)
+            if found is None:
+                if self._stamps.pop(path, None) is not None:
+                    self._new_stamps[path] = None
+                    changes[path] = None
+                changes |= self._gone_below(path)
+                continue
+            self._stamps[path] = self._new_stamps[path] = found[0]
+            if found[1] is not None:
+                changes[path] = found[1]
+        return changes
+
+    def _gone_below(self, folder: str) -> dict[str, None]:
+        """A folder that was moved away tells nothing of the files in it."""
+        gone = [path for path in self._stamps if path.startswith(f"{folder}/")]
+        for path in gone:
+            del self._stamps[path]
+            self._new_stamps[path] = None
+        return dict.fromkeys(gone)
+
+    def _remember(self, changes: dict[str, Fingerprint | None]) -> Effect:
+        if not changes:
+            return Effect()
+        affection = self._index.affected(changes)
+        saved_at = 0.0
+        for path, fingerprint in changes.items():
+            self._index.remember(path, fingerprint)
+            stamp = self._stamps.get(path)
+            saved_at = max(saved_at, stamp.mtime_ns / 1e9 if stamp else 0.0)
+        return Effect(
+            paths=tuple(changes),
+            tests=affection.tests,
+            new_in=affection.new_in,
+            everything=affection.everything,
+            saved_at=saved_at or time.time(),
+        )
+
+
+def _any_change(fingerprint: Fingerprint) -> Fingerprint:
+    """Return the fingerprint of a file in which everything is different."""
+    blocks = dict.fromkeys(fingerprint.blocks, "?")
+    return msgspec.structs.replace(fingerprint, digest="?", level="?", blocks=blocks)
+
+
+def _environment(python: str) -> str:
+    if not python:
+        return ""
+    library = Path(python).parent.parent / "lib"
+    folders = sorted(library.glob("python3*/site-packages"))
+    return environment_key(folders, python=" ".join(folder.parent.name for folder in folders))
+
+
+def _restored(history: History, kind: str, row: type[T]) -> dict[str, T]:
+    decode = msgspec.msgpack.Decoder(row).decode
+    return {key: decode(data) for key, data in history.dependencies(kind).items()}

@@ -85,6 +85,7 @@ class Host:
                 versions=_versions(config),
                 files=tuple(project_files(root)),
                 config_files=(str(config.inipath),) if config.inipath else (),
+                python_files=tuple(config.getini("python_files")),
                 left_out=left_out,
             )
         )

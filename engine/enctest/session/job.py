@@ -61,6 +61,7 @@ class HostReady(Record, frozen=True, kw_only=True):
         files: Files of the project that were imported on the way (plugins named by `-p`); when one
             changes the host has to start anew.
         config_files: What pytest was configured from.
+        python_files: pytest's patterns of test files.
         left_out: Modules that were not imported ahead, and why.
     """
 
@@ -68,6 +69,7 @@ class HostReady(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
     files: tuple[str, ...]
     config_files: tuple[str, ...]
+    python_files: tuple[str, ...]
     left_out: dict[str, str]
 
 
