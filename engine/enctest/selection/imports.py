@@ -40,7 +40,7 @@ class ImportGraph:
         self._seen.add(name)
         self._size = 0
         package = str(module.__package__ or "")
-        names = {_absolute(imported, package) for imported in imports} | {name}
+        names = {_absolute(imported, package) for imported in imports} | {name.rpartition(".")[0]}
         self._waiting.extend((path, prefix) for prefix in _prefixes(names))
 
     def ask(self, owners: Iterable[Owner], name: str, package: str) -> None:

@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from enctest.events import BlocksDeclared, DependencyRecord, ModuleRecorded, TestRecorded
 from enctest.selection.affected import Answer, Graph
 from enctest.selection.fingerprint import Fingerprint
@@ -203,6 +205,16 @@ class DependencyIndex:
                 self._gone_tests.add(test)
                 if self._inverse is not None:
                     self._inverse.remove(row)
+
+    def rename_test(self, old: str, new: str) -> None:
+        """Give a test another node id, with all that it needs."""
+        row = self.tests.get(old)
+        self.forget_tests([old])
+        if row is not None:
+            row = self.tests[new] = msgspec.structs.replace(row, test=new)
+            self._dirty_tests.add(new)
+            if self._inverse is not None:
+                self._inverse.put(row)
 
     def affected(self, changes: Mapping[str, Fingerprint | None]) -> Affection:
         """Return what changes affect, against what is remembered; None is a deleted file.

@@ -20,7 +20,7 @@ def fixtures(item: pytest.Item, owners: Mapping[object, Owner]) -> set[Owner]:
     A test whose kind is unknown (no such attributes) is taken to have used all of them.
     """
     info = getattr(item, "_fixtureinfo", None)
-    request = getattr(item, "_request", None)
+    request = getattr(item, "_request", None) or None
     if not owners:
         return set()
     if info is None or request is None:

@@ -29,6 +29,11 @@ class RecordingPlugin:
         finally:
             self._recorder.guard(lambda: self._recorder.finish_test(item))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Look at the fixtures while pytest still knows them."""
+        self._recorder.guard(lambda: self._recorder.note_fixtures(item))
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest

@@ -88,6 +88,11 @@ class Recorder:
         self._test = Owner()
         self._ledger.push(self._test)
 
+    def note_fixtures(self, item: pytest.Item) -> None:
+        """Note which shared fixtures `item` used, before its teardown lets them go."""
+        if self._test is not None:
+            self._test.uses |= pytest_facts.fixtures(item, self._fixtures)
+
     def finish_test(self, item: pytest.Item) -> None:
         """Tell what `item` needed since `start_test`."""
         test, self._test = self._test, None
@@ -95,7 +100,7 @@ class Recorder:
             return
         self._ledger.pop(test)
         self._resolve()
-        for fixture in _closure(pytest_facts.fixtures(item, self._fixtures)):
+        for fixture in _closure(test.uses):
             test.take(fixture)
         test.take(self._ledger.session)
         test.blocks.update(self._own_block(item))
@@ -185,8 +190,9 @@ class Recorder:
 
     def asked(self, name: object, package: object) -> None:
         """A module was asked for by a computed name."""
-        if isinstance(name, str):
-            self._graph.ask(self._responsible(), name, package if isinstance(package, str) else "")
+        owners = self._responsible()
+        if isinstance(name, str) and owners != [self._ledger.session]:  # else pytest imports what it collects
+            self._graph.ask(owners, name, package if isinstance(package, str) else "")
 
     # --- what happens ---
 
