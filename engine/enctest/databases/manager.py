@@ -20,8 +20,6 @@ from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
 
-_LONGEST_NAME = 36
-
 
 @dataclass(frozen=True, eq=False)
 class Lease:
@@ -182,10 +180,6 @@ class DatabaseManager:
         return Report(tuple(binaries.found()), chosen, bases, tuple(problems))
 
     def _prepare_one(self, name: str) -> Template:
-        if not 0 < len(name.encode()) <= _LONGEST_NAME or "\0" in name:
-            raise EnctestError(
-                f"{name!r} cannot be the name of a database", f"It may have 1 to {_LONGEST_NAME} bytes."
-            )
         server = self._servers[name]
         if self._status[name].state != "ready":
             self._tell(name, "starting")

@@ -78,7 +78,7 @@ class Server:
             ServerError: It refused.
         """
         with self._mutex:
-            return self._session.make_template(plan)
+            return self._session.make_template(plan, self._taken)
 
     def create(self, template: Template) -> str:
         """Make a copy of a template and return its name.

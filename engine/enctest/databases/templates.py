@@ -25,10 +25,14 @@ _KEPT = 3
 _LAYOUT = "1"  # of a template; another is another key
 _DUPLICATE = "42P04"
 _DUPLICATE_OBJECT = "42710"
-_HAND_OVER = (  # the catalogs are left out of `analyze`, for want of rights: most of its time would go there
-    "reset session authorization; reset role; "
-    f"reassign owned by {MIGRATOR} to {ROLE}; set role {ROLE}; set client_min_messages = error; analyze"
-)
+# A foreign-data wrapper's owner has to be a superuser when it gets it; nobody sees the role being one.
+_HAND_OVER = f"""
+    reset session authorization; reset role; begin;
+    lock table pg_catalog.pg_authid in share row exclusive mode;
+    alter role {ROLE} superuser; reassign owned by {MIGRATOR} to {ROLE}; alter role {ROLE} nosuperuser;
+    commit"""
+# The catalogs are left out, for want of rights: most of its time would go there.
+_ANALYZE = f"set role {ROLE}; set client_min_messages = error; analyze"
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
 _EVICT_SECONDS = 5.0
@@ -96,8 +100,8 @@ class Admin:
         )
         return Template(plan.database, name, dressed=found[0][0] == "t") if found else None
 
-    def make_template(self, plan: Plan) -> Template:
-        """Make the template of a plan, or wait for the process that does.
+    def make_template(self, plan: Plan, taken: set[str]) -> Template:
+        """Make the template of a plan, or wait for the process that does; `taken` are names of our copies.
 
         Raises:
             EnctestError: A migration failed.
@@ -109,7 +113,7 @@ class Admin:
         try:
             found = self.template(plan)
             if found is None:
-                self._build(plan, name)
+                self._build(plan, name, taken)
                 self._drop_older(plan.database, name)
                 found = self.template(plan)
         finally:
@@ -154,12 +158,12 @@ class Admin:
         while self.connection.value(end, database) and time.monotonic() < deadline:
             time.sleep(0.001)
 
-    def _build(self, plan: Plan, template: str) -> None:
+    def _build(self, plan: Plan, template: str, taken: set[str]) -> None:
         """Make a template; roles that an earlier state of the migrations made do not stand in the way."""
         freed: set[str] = set()
         while True:
             try:
-                return self._build_once(plan, template)
+                return self._build_once(plan, template, taken)
             except EnctestError as error:
                 role = _role_in_the_way(error)
                 if role is None or role in freed:
@@ -173,14 +177,15 @@ class Admin:
         new = identifier(f"{role[:40]}_{number}")
         self.connection.query(f"alter role {identifier(role)} rename to {new}")
 
-    def _build_once(self, plan: Plan, template: str) -> None:
+    def _build_once(self, plan: Plan, template: str, taken: set[str]) -> None:
         """Migrate under the application's name, as migrations may mention it, then rename and seal."""
-        database = self._claim(plan.database, set(), source="template0")
+        database = self._claim(plan.database, taken, source="template0")
         try:
             try:
                 with self._cluster.connect(database, MIGRATOR) as connection:
                     migrations.apply(connection, plan.migrations, database=plan.database, root=plan.root)
                     connection.query(_HAND_OVER)
+                    connection.query(_ANALYZE)
             except (EnctestError, ServerError):
                 self.drop(database)
                 raise
@@ -191,7 +196,10 @@ class Admin:
             self.unclaim(database)
 
     def _claim(self, wanted: str, taken: set[str], *, source: str) -> str:
-        """Copy `source` under the first free name; what a dead process left under it is dropped."""
+        """Copy `source` under the first free name; what a dead process left under it is dropped.
+
+        Our own names are in `taken`, as the lock is granted again to a session that has it.
+        """
         for name in _names(wanted):
             if name in taken or self.connection.value(f"select pg_try_advisory_lock({_lock(name)})") != "t":
                 continue

@@ -12,6 +12,9 @@ from enctest.config import DatabaseSettings
 from enctest.errors import EnctestError
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
+_LONGEST_NAME = 36
+"""Bytes; PostgreSQL takes 63, and templates have a prefix and a hash too."""
+
 _FIELDS = ("url", "host", "port", "user", "password", "name")
 
 
@@ -52,8 +55,13 @@ def check(databases: Mapping[str, DatabaseSettings]) -> None:
     """Check what types cannot say.
 
     Raises:
-        EnctestError: Two databases set one variable, or a template names an unknown field.
+        EnctestError: Two databases set one variable, a template names an unknown field, or a name is no name.
     """
+    for name in databases:
+        if not 0 < len(name.encode()) <= _LONGEST_NAME or "\0" in name:
+            raise EnctestError(
+                f"{name!r} cannot be the name of a database", f"It may have 1 to {_LONGEST_NAME} bytes."
+            )
     counts = Counter(variable for settings in databases.values() for variable in _templates(settings))
     for variable, number in counts.items():
         if number > 1:
