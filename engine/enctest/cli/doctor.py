@@ -111,8 +111,13 @@ def _databases(project: Project, settings: Settings) -> Iterator[Finding]:
         return
     manager = DatabaseManager(settings.databases, project)
     with contextlib.closing(manager):
-        for line in manager.describe():
-            yield Finding("databases", line)
+        report = manager.describe()
+        for name, server in report.chosen.items():
+            yield Finding("server", f"{name}: PostgreSQL {server.version} from {server.source}, {server.bin}")
+        for problem in report.problems:
+            yield Finding("databases", problem.title, problem.hint or "See the message.")
+        if report.problems:
+            return
         try:
             manager.prepare()
         except EnctestError as error:

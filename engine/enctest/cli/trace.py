@@ -5,7 +5,8 @@ from __future__ import annotations
 from enctest.errors import EnctestError
 from enctest.paths import Project
 from enctest.store.history import History
-from enctest.tracing.model import render
+from enctest.tracing.model import Trace
+from enctest.tracing.text import render
 
 
 def trace(test: str) -> int:
@@ -27,6 +28,6 @@ def trace(test: str) -> int:
         hint = "Did you mean: " + ", ".join(close) if close else "Run the tests once: enctest"
         raise EnctestError(f"no test {test} is known here", hint, exit_code=1)
     print(f"{test}  (run {run})")
-    for line in render(spans):
+    for line in render(Trace(spans)):
         print(line)
     return 0

@@ -39,6 +39,8 @@ from enctest.explorer.selector import Effect, Selector
 from enctest.paths import Project
 from enctest.watch.watcher import Watcher
 
+_OWN_WRITES = 3
+"""How often a data file may change during runs before it counts as written by the tests."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -66,6 +68,7 @@ class Explorer:
         self._databases: tuple[DatabaseStatus, ...] = ()
         self._paused = False
         self._missed: set[Path] = set()
+        self._writes: dict[Path, int] = {}
         self._wake = asyncio.Event()
         self.running: Running | None = None
         self._needs_host = True
@@ -174,7 +177,7 @@ class Explorer:
                 self._changed(paths)
 
     def _changed(self, paths: set[Path]) -> None:
-        effect = self.selector.changed(paths)
+        effect = self.selector.changed(self._written_by_tests(paths))
         if not effect.paths:
             return
         self._saved_at = effect.saved_at
@@ -182,6 +185,22 @@ class Explorer:
         if "pyproject.toml" in effect.paths:
             self._reload()
         self._take(effect, f"changed: {', '.join(effect.paths[:3])}")
+
+    def _written_by_tests(self, paths: set[Path]) -> set[Path]:
+        """Leave out data files that runs themselves keep writing: they would cause runs without end."""
+        if self.running is None:
+            for path in paths:
+                self._writes.pop(path, None)
+            return paths
+        for path in paths:
+            if path.suffix != ".py":
+                self._writes[path] = self._writes.get(path, 0) + 1
+                if self._writes[path] == _OWN_WRITES:
+                    name = path.relative_to(self.project.root)
+                    self.publish(
+                        Notice(message=f"{name} is written by tests: what they write reruns nothing")
+                    )
+        return {path for path in paths if self._writes.get(path, 0) < _OWN_WRITES}
 
     def _take(self, effect: Effect, reason: str) -> None:
         """Outdate what an effect reaches, remember that, and put it on the agenda."""
