@@ -23,13 +23,13 @@ class Capture:
     def __init__(self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None) -> None:
         self.recorder = TraceRecorder(run, emit, root)
         self.plugin = TracingPlugin(self.recorder)
-        self._instrumentation = Instrumentation(self.recorder)
+        self.instrumentation = Instrumentation(self.recorder)
 
     def arm(self, config: pytest.Config) -> None:
         """Instrument libraries, also those that are imported later, and watch the session."""
-        self._instrumentation.arm()
+        self.instrumentation.arm()
         config.pluginmanager.register(self.plugin, "enctest-tracing")
 
     def disarm(self) -> None:
         """Put every library back as it was."""
-        self._instrumentation.disarm()
+        self.instrumentation.disarm()

@@ -75,7 +75,17 @@ class Inner:
         environment["PYTHONPATH"] = str(_HERE)
         for name in [name for name in environment if name.startswith("PYTEST_")]:
             del environment[name]
-        command = [sys.executable, "-m", "pytest", "-p", "driver", "-p", "no:randomly", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "driver",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:cacheprovider",
+        ]
         return subprocess.Popen(
             [*command, "-q", "-W", "error", *args],
             cwd=self.root,
@@ -109,7 +119,6 @@ class Inner:
         lines = self.spans.read_bytes().split(b"\n")[:-1]
         return [decoder.decode(line) for line in lines]
 
-
     def wait_for(self, predicate: Callable[[], Any]) -> Any:
         return wait_for(predicate)
 
@@ -140,10 +149,24 @@ def postgres() -> Iterator[str]:
     if user is not None:
         os.chown(folder, user, user)
     data = folder / "data"
-    initdb = ["initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+    initdb = [
+        "initdb",
+        "-D",
+        str(data),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "--no-sync",
+        "-E",
+        "UTF8",
+        "--locale=C",
+    ]
     subprocess.run(initdb, check=True, user=user, stdout=subprocess.DEVNULL, cwd="/")
     command = ["postgres", "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
-    server = subprocess.Popen(command, user=user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, user=user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         url = f"postgresql://postgres@/postgres?host={folder}"
         wait_for(lambda: _accepts(url))

@@ -42,7 +42,9 @@ def test_fastapi_served_in_process(inner: Inner) -> None:
         "ignore:Using `httpx` with",
     )
     first, second = result.traces.values()
-    tree = [(depth, node.name, node.kind) for depth, node in first.rows() if node.kind in {"client", "server"}]
+    tree = [
+        (depth, node.name, node.kind) for depth, node in first.rows() if node.kind in {"client", "server"}
+    ]
     assert tree == [
         (2, "GET /orders/7", "client"),
         (3, "GET /orders/7", "server"),
@@ -57,7 +59,11 @@ def test_fastapi_served_in_process(inner: Inner) -> None:
     assert server.attributes["http.response.status_code"] == 200
     assert (broken.status, broken.attributes["http.response.status_code"]) == ("error", 503)
     (note,) = server.events
-    assert (note.name, note.attributes["log.level"], note.attributes["log.message"]) == ("log", "WARNING", "order 7")
+    assert (note.name, note.attributes["log.level"], note.attributes["log.message"]) == (
+        "log",
+        "WARNING",
+        "order 7",
+    )
     kinds = [(depth, node.kind) for depth, node in second.rows() if node.kind != "fixture"]
     assert kinds == [(0, "test"), (1, "phase"), (1, "phase"), (2, "client"), (3, "server"), (1, "phase")]
 
@@ -95,7 +101,9 @@ def test_a_real_server_in_a_thread(inner: Inner) -> None:
         """
     )
     clients = result.of_kind("client")
-    assert [(node.name, node.status, node.attributes.get("http.response.status_code")) for node in clients] == [
+    assert [
+        (node.name, node.status, node.attributes.get("http.response.status_code")) for node in clients
+    ] == [
         ("GET /", "ok", 200),
         ("GET /missing", "error", 404),
         ("GET /", "ok", 200),
@@ -126,7 +134,7 @@ def test_logging_survives_its_configuration_and_tells_the_right_line(inner: Inne
         import logging, logging.config
 
         def test_a():
-            logging.config.dictConfig({"version": 1, "root": {"level": "INFO"}, "disable_existing_loggers": True})
+            logging.config.dictConfig({"version": 1, "root": {"level": "INFO"}})
             log = logging.getLogger("shop")
             log.debug("not this")
             log.info("sold %d", 3)
@@ -158,7 +166,7 @@ def test_processes_end_when_they_are_waited_for(inner: Inner) -> None:
             asyncio.run(run())
         """
     )
-    python, true = [node for node in result.find("call").children]
+    python, true = result.find("call").children
     assert (python.status, python.attributes["process.exit.code"]) == ("error", 3)
     assert python.attributes["process.command_args"][-2:] == ["--password", "[redacted]"]
     assert (true.name, true.status) == ("true", "ok")

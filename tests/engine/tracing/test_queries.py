@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.engine.tracing.conftest import Inner
 
 
-PROJECT = """
+CONFTEST = """
 import os
 import psycopg
 import pytest
@@ -24,9 +24,9 @@ def db():
 
 def test_queries_tell_text_parameters_rows_and_call_site(inner: Inner, postgres: str) -> None:
     inner.environment["URL"] = postgres
+    inner.write("conftest.py", CONFTEST)
     result = inner.run(
-        PROJECT
-        + """
+        """
 def test_a(db):
     db.execute("INSERT INTO orders VALUES (%(id)s, %(password)s)", {"id": 1, "password": "hush"})
     with db.cursor() as cursor:
@@ -46,7 +46,7 @@ def test_a(db):
     assert found["db.operation.name"] == "SELECT"
     assert found["db.query.parameters"] == ["[1, 2]"]
     assert found["db.response.returned_rows"] == 1
-    assert (found["code.file.path"], found["code.line.number"]) == ("test_it.py", 16)
+    assert (found["code.file.path"], found["code.line.number"]) == ("test_it.py", 5)
     insert = result.find("INSERT orders").attributes
     assert insert["db.query.parameters"] == ["id=1", "password=[redacted]"]
     assert insert["db.response.affected_rows"] == 1
@@ -56,9 +56,9 @@ def test_a(db):
 
 def test_everything_psycopg_can_do_is_one_span_each(inner: Inner, postgres: str) -> None:
     inner.environment["URL"] = postgres
+    inner.write("conftest.py", CONFTEST)
     result = inner.run(
-        PROJECT
-        + """
+        """
 from psycopg import sql
 
 def test_a(db):
@@ -75,7 +75,9 @@ def test_a(db):
     db.rollback()
 """
     )
-    names = [(node.name, node.attributes.get("db.response.affected_rows")) for node in result.find("call").children]
+    names = [
+        (node.name, node.attributes.get("db.response.affected_rows")) for node in result.find("call").children
+    ]
     assert names[:5] == [
         ("INSERT orders", 3),
         ("COPY orders", 1),
@@ -100,9 +102,9 @@ def test_a(db):
 
 def test_a_failed_query_is_red_and_its_traceback_free_of_ours(inner: Inner, postgres: str) -> None:
     inner.environment["URL"] = postgres
+    inner.write("conftest.py", CONFTEST)
     result = inner.run(
-        PROJECT
-        + """
+        """
 def test_a(db):
     db.execute("SELECT * FROM nothing")
 """,
@@ -131,9 +133,9 @@ def test_asynchronous_psycopg_hangs_under_the_right_span(inner: Inner, postgres:
 
         @pytest.fixture(scope="module")
         async def db(anyio_backend):
-            async with await psycopg.AsyncConnection.connect(os.environ["URL"], autocommit=True) as connection:
-                await connection.execute("SELECT 0")
-                yield connection
+            async with await psycopg.AsyncConnection.connect(os.environ["URL"], autocommit=True) as db:
+                await db.execute("SELECT 0")
+                yield db
 
         async def test_a(db):
             await db.execute("SELECT 1")
@@ -151,7 +153,13 @@ def test_asynchronous_psycopg_hangs_under_the_right_span(inner: Inner, postgres:
         for node in trace.nodes.values():
             if node.kind == "db":
                 assert node.parent is not None
-                texts.append((node.parent.name, node.attributes["db.query.text"], node.attributes.get("enctest.detached")))
+                texts.append(
+                    (
+                        node.parent.name,
+                        node.attributes["db.query.text"],
+                        node.attributes.get("enctest.detached"),
+                    )
+                )
     assert texts == [
         ("db", "SELECT 0", None),
         ("call", "SELECT 1", None),

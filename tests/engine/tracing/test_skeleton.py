@@ -183,7 +183,13 @@ def test_unittest_and_xunit_setups_have_spans(inner: Inner) -> None:
         """
     )
     old, new = result.traces.values()
-    assert [node.name for _, node in old.rows()][1:] == ["setup", "setUpClass", "call", "teardown", "setUpClass teardown"]
+    assert [node.name for _, node in old.rows()][1:] == [
+        "setup",
+        "setUpClass",
+        "call",
+        "teardown",
+        "setUpClass teardown",
+    ]
     assert [node.name for _, node in new.rows()][1:] == [
         "setup",
         "setup_method",

@@ -18,7 +18,10 @@ def test_a_frozen_clock_stops_no_span(inner: Inner) -> None:
             for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"):
                 monkeypatch.setattr(time, name, lambda: 0)
             db = sqlite3.connect(":memory:")
-            db.execute("WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT sum(i) FROM n").fetchall()
+            db.execute(
+                "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+                "SELECT sum(i) FROM n"
+            ).fetchall()
             db.close()
         """
     )
@@ -108,8 +111,10 @@ def test_tasks_nest_under_what_started_them(inner: Inner) -> None:
             asyncio.run(whole())
         """
     )
-    tree = sorted((node.name, node.parent.name) for node in result.trace.nodes.values() if node.parent is not None)
-    assert [pair for pair in tree if pair[1] not in {"test_it.py::test_a"}] == [
+    tree = sorted(
+        (node.name, node.parent.name) for node in result.trace.nodes.values() if node.parent is not None
+    )
+    assert [pair for pair in tree if pair[1] != "test_it.py::test_a"] == [
         ("a", "whole"),
         ("a.inner", "a"),
         ("b", "whole"),
