@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -103,20 +104,18 @@ def leave(folder: Path, lock: int) -> None:
     ours = os.fstat(lock)
     os.close(lock)
     deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        try:
+    with contextlib.suppress(FileNotFoundError):  # gone
+        while time.monotonic() < deadline:
             if not os.path.samestat(ours, (folder / LOCK).stat()):
                 return  # gone, and made anew
             alive = claim_start(folder)
-        except FileNotFoundError:
-            return
-        if alive is not None:  # the supervisor is dead
-            discard_if_unused(str(folder))
-            os.close(alive)
-            return
-        if _is_shared(folder):
-            return
-        time.sleep(_POLL_SECONDS)
+            if alive is not None:  # the supervisor is dead
+                discard_if_unused(str(folder))
+                os.close(alive)
+                return
+            if _is_shared(folder):
+                return
+            time.sleep(_POLL_SECONDS)
 
 
 def sweep(account: Account | None) -> None:
