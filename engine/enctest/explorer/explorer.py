@@ -75,6 +75,7 @@ class Explorer:
         self._needs_databases = True
         self._saved_at = 0.0
         self._runs = self.journal.last_run
+        self._warming: asyncio.Task[None] | None = None
         self._change = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.launcher = self._new_launcher()
@@ -97,6 +98,7 @@ class Explorer:
             for task in (*tasks, leave):
                 task.cancel()
             await asyncio.gather(*tasks, leave, return_exceptions=True)
+            await self._stop_warming()
             await self.front_ends.close()
             await self.launcher.close()
             self.journal.close(self.selector)
@@ -268,7 +270,9 @@ class Explorer:
                 self.agenda.clear()
             if self.agenda.empty:
                 self._settle()
+                self._warming = asyncio.create_task(self.launcher.warm())
                 await self._wake.wait()
+                await _unless_slow(self._warming)
                 continue
             await self._run()
 
@@ -302,8 +306,14 @@ class Explorer:
         return True
 
     async def _start_host(self) -> None:
+        await self._stop_warming()
         if self.selector.adopt(await self.launcher.start_host()):
             self.agenda.everything("other test files than assumed")
+
+    async def _stop_warming(self) -> None:
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
 
     async def _run(self) -> None:
         self._runs += 1
@@ -341,6 +351,7 @@ class Explorer:
 
     def ended(self, run: int, tests: Sequence[str], since: int) -> None:
         """A run's worker is gone; what it ran before a file changed under it has to run again."""
+        self.launcher.modules = self.journal.modules
         if self._change == since:
             self.selector.end_run(run)
             return
@@ -369,6 +380,12 @@ class Explorer:
     def tell(self, error: EnctestError) -> None:
         """Say what a user can put right."""
         self.publish(Error(message=error.title, hint=error.hint))
+
+
+async def _unless_slow(warming: asyncio.Task[None]) -> None:
+    """Let a host that is being warmed finish if it is nearly there; else the old one serves this run."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(warming), 0.1)
 
 
 def _settings(project: Project) -> tuple[Settings, EnctestError | None]:

@@ -59,6 +59,22 @@ class Launcher:
             EnctestError: pytest refuses its configuration, or the interpreter lacks enctest.
         """
         await self.stop_host()
+        return await self._start()
+
+    async def warm(self) -> None:
+        """Replace the host by one that has imported what runs have been seen to import, if that is more.
+
+        The old one serves until then, and ends with its last run.
+        """
+        if self.host is None or self.host.modules == tuple(self.modules):
+            return
+        old = self.host
+        with contextlib.suppress(EnctestError):  # the old one goes on
+            await self._start()
+        if self.host is not old:
+            await old.close_when_idle()
+
+    async def _start(self) -> HostReady:
         setup = Setup(
             control=-1,
             args=self._args,
@@ -67,7 +83,7 @@ class Launcher:
             modules=self.modules,
             never=sorted(self.never),
         )
-        self.host = Host(
+        host = Host(
             setup,
             python=self._python,
             cwd=self._project.invocation,
@@ -75,12 +91,13 @@ class Launcher:
             on_exit=self._on_host_exit,
         )
         try:
-            self.ready = await self.host.start()
-        except EnctestError:
-            await self.stop_host()
+            ready = await host.start()
+        except BaseException:
+            await host.close()
             raise
-        self.never |= {name for name, why in self.ready.left_out.items() if why}
-        return self.ready
+        self.host, self.ready = host, ready
+        self.never |= set(ready.left_out)
+        return ready
 
     async def stop_host(self) -> None:
         """End the session host and its runs."""

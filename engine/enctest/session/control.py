@@ -128,6 +128,17 @@ class Host:
         with contextlib.suppress(OSError):
             self._socket.send(pack([Kill(run=run, signal=number)]))
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules it was told to import ahead."""
+        return tuple(self._setup.modules)
+
+    async def close_when_idle(self) -> None:
+        """End the host once its last run is over."""
+        for run in list(self._runs.values()):
+            await asyncio.shield(run.status)
+        await self.close()
+
     async def close(self) -> None:
         """End the host and every worker of it."""
         self._closing = True
