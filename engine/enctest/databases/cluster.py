@@ -54,6 +54,7 @@ class Cluster:
         self.folder = folder
         self.binaries = binaries
         self._lock = lock
+        self._application = f"enctest {os.getpid()} {secrets.token_hex(4)}"
         self._child: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -118,7 +119,19 @@ class Cluster:
             ServerError: It refuses.
         """
         path = self.socket_folder / f".s.PGSQL.{self.access.port}"
-        return Connection(str(path), database=database, user=user)
+        return Connection(str(path), database=database, user=user, application=self._application)
+
+    def interrupt(self) -> None:
+        """End all our sessions, from another thread than the one that waits for an answer.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refuses.
+        """
+        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
+        with Connection(str(path), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
+            end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1"
+            killer.query(end, self._application)
 
     def close(self) -> None:
         """Stop using the server; when nobody else does, return once everything of it is gone."""

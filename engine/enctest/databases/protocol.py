@@ -45,6 +45,7 @@ class Connection:
         path: The unix socket.
         database: Database to enter.
         user: Role to be.
+        application: Name to be known by in pg_stat_activity.
 
     Attributes:
         in_transaction: Whether the last query left a transaction open.
@@ -54,14 +55,14 @@ class Connection:
         ServerError: The server refused, for example because it is still starting (57P03).
     """
 
-    def __init__(self, path: str, *, database: str, user: str) -> None:
+    def __init__(self, path: str, *, database: str, user: str, application: str = "enctest") -> None:
         self.in_transaction = False
         self._socket = socket.socket(socket.AF_UNIX)
         self._stream = self._socket.makefile("rb")
         try:
             self._socket.settimeout(_START_SECONDS)
             self._socket.connect(path)
-            self._start(database, user)
+            self._start({"user": user, "database": database, "application_name": application})
             self._socket.settimeout(None)
         except BaseException:
             self.close()
@@ -120,13 +121,8 @@ class Connection:
     ) -> None:
         self.close()
 
-    def _start(self, database: str, user: str) -> None:
-        options = {
-            "user": user,
-            "database": database,
-            "client_encoding": "UTF8",
-            "application_name": "enctest",
-        }
+    def _start(self, options: dict[str, str]) -> None:
+        options = {**options, "client_encoding": "UTF8"}
         body = struct.pack("!i", _PROTOCOL)
         body += (
             b"".join(key.encode() + b"\0" + value.encode() + b"\0" for key, value in options.items()) + b"\0"

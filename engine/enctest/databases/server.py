@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import RLock
@@ -12,6 +13,9 @@ from enctest.databases.protocol import ServerError
 from enctest.databases.templates import Admin, Plan, Template
 from enctest.databases.urls import Location
 from enctest.errors import EnctestError
+
+_PATIENCE = 0.1
+"""Seconds that closing waits for work in another thread before it interrupts it."""
 
 
 class Server:
@@ -32,6 +36,7 @@ class Server:
         self._mutex = RLock()
         self._cluster: Cluster | None = None
         self._admin: Admin | None = None
+        self._closed = False
         self._taken: set[str] = set()
         self._last_drop: Future[None] | None = None
         self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="enctest-databases")
@@ -51,6 +56,8 @@ class Server:
             EnctestError: It cannot be started.
         """
         with self._mutex:
+            if self._closed:
+                raise EnctestError("the managed databases are closed")
             if self._admin is None or self._cluster is None or not self._admin.is_alive():
                 self._disconnect()
                 self._cluster = Cluster.join(self._root, self.find(), tcp=self._tcp)
@@ -115,7 +122,14 @@ class Server:
             self._last_drop.result()  # one thread, so all before it are done too
 
     def close(self) -> None:
-        """Drop our copies if others use the cluster, and leave it; the last one out ends it."""
+        """Drop our copies and leave the cluster; the last one out ends it. What still runs is interrupted."""
+        self._closed = True
+        while not self._mutex.acquire(timeout=_PATIENCE):  # a migration is running
+            cluster = self._cluster
+            if cluster is not None:
+                with contextlib.suppress(OSError, ServerError):  # the server is gone: so is the migration
+                    cluster.interrupt()
+        self._mutex.release()
         self._cleaner.shutdown(wait=True)
         with self._mutex:
             for name in sorted(self._taken):

@@ -31,8 +31,11 @@ _HAND_OVER = f"""
     lock table pg_catalog.pg_authid in share row exclusive mode;
     alter role {ROLE} superuser; reassign owned by {MIGRATOR} to {ROLE}; alter role {ROLE} nosuperuser;
     commit"""
-# The catalogs are left out, for want of rights: most of its time would go there.
-_ANALYZE = f"set role {ROLE}; set client_min_messages = error; analyze"
+# Plain `analyze` does the catalogs too, which takes ten times as long.
+_FILLED_TABLES = """
+    select string_agg(format('%I.%I', n.nspname, c.relname), ', ')
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'm') and c.oid >= 16384 and pg_relation_size(c.oid) > 0"""
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
 _EVICT_SECONDS = 5.0
@@ -185,7 +188,8 @@ class Admin:
                 with self._cluster.connect(database, MIGRATOR) as connection:
                     migrations.apply(connection, plan.migrations, database=plan.database, root=plan.root)
                     connection.query(_HAND_OVER)
-                    connection.query(_ANALYZE)
+                    if tables := connection.value(_FILLED_TABLES):
+                        connection.query(f"analyze {tables}")
             except (EnctestError, ServerError):
                 self.drop(database)
                 raise

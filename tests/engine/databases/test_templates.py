@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
 
 if TYPE_CHECKING:
-    from tests.engine.databases.conftest import Shop
+    from tests.engine.databases.conftest import Look, Shop
 
 
 def _run(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -170,3 +171,27 @@ def test_a_template_dropped_by_another_process_is_made_again(shop: Shop, any_ser
         other.prepare()
 
     assert _run(manager.lease("run").urls["shop"], "select count(*) from items") == [(0,)]
+
+
+def test_closing_interrupts_a_migration_that_never_ends(shop: Shop, any_server: Binaries, look: Look) -> None:
+    shop.write("2_slow.up.sql", "select pg_sleep(1000);")
+    manager = shop.manager(any_server)
+    problems: list[EnctestError] = []
+
+    def prepare() -> None:
+        try:
+            manager.prepare()
+        except EnctestError as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=prepare)
+    thread.start()
+    assert look.eventually(lambda: "migrating" in shop.states())
+
+    manager.close()
+
+    thread.join(20)
+    assert not thread.is_alive()
+    assert len(problems) == 1
+    with pytest.raises(EnctestError, match="are closed"):
+        manager.lease("too late")
