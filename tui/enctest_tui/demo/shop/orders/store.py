@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from opentelemetry import trace
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from shop.errors import NotFoundError
 from shop.money import Cents
 from shop.orders.pricing import Line, Price
+
+tracer = trace.get_tracer(__name__)
 
 Status = Literal["pending", "paid", "declined"]
 
@@ -90,15 +93,18 @@ class Orders:
 
     async def of_customer(self, customer: str) -> list[PastOrder]:
         """Return all orders of a customer with their lines, the oldest first."""
-        cursor = self._connection.cursor(row_factory=class_row(Order))
-        await cursor.execute(
-            """
-            SELECT id, customer, status, goods, bulk_discount, coupon_discount, shipping, total
-            FROM orders WHERE customer = %s ORDER BY placed_at, id
-            """,
-            (customer,),
-        )
-        return [PastOrder(order, await self.lines(order.id)) for order in await cursor.fetchall()]
+        with tracer.start_as_current_span("order history") as span:
+            cursor = self._connection.cursor(row_factory=class_row(Order))
+            await cursor.execute(
+                """
+                SELECT id, customer, status, goods, bulk_discount, coupon_discount, shipping, total
+                FROM orders WHERE customer = %s ORDER BY placed_at, id
+                """,
+                (customer,),
+            )
+            orders = await cursor.fetchall()
+            span.set_attribute("shop.orders", len(orders))
+            return [PastOrder(order, await self.lines(order.id)) for order in orders]
 
     async def mark(self, number: int, status: Status) -> None:
         """Note what became of an order."""

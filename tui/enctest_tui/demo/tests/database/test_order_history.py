@@ -25,8 +25,8 @@ async def lines(connection: AsyncConnection[TupleRow], unique: str) -> list[Line
 async def test_lists_every_order_with_its_lines(
     connection: AsyncConnection[TupleRow], customer: str, lines: list[Line]
 ) -> None:
-    orders = Orders(connection)
-    numbers = [await orders.add(customer, lines, price_order(lines)) for _ in range(12)]
+    orders, price = Orders(connection), price_order(lines)
+    numbers = [await orders.add(customer, lines, price) for _ in range(12)]
 
     history = await orders.of_customer(customer)
 
