@@ -69,28 +69,26 @@ def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
-    _run("run", "r", "Run", "Run the selected test, or all tests of the selected folder, file or class.", 2),
+    _run("run", "r", "Run", "Run the selected test, file or folder.", 2),
     _run("run-all", "R", "All", "Run every test.", 5),
     _run("run-failed", "f", "Failed", "Run the tests that failed last.", 6),
     _run("stop", "x", "Stop", "Stop what is running.", 1),
-    _run("pause", "w", "Pause", "Stop or go on running tests when files are saved.", 11),
-    _run("debug", "d", "Debug", "Run the selected test under pdb, in this terminal.", 9),
-    _run("edit", "e", "Edit", "Open the selected test, or the line that failed, in $VISUAL or $EDITOR.", 8),
-    _run("restart", "ctrl+r", "Restart", "Start the explorer again when it has gone."),
-    _look(
-        "filter", "slash", "Filter", "Show only the tests, or find the spans, that hold all these words.", 4
-    ),
+    _run("pause", "w", "Pause", "Pause or resume watching files.", 11),
+    _run("debug", "d", "Debug", "Run the selected test under pdb, here.", 9),
+    _run("edit", "e", "Edit", "Open the line that matters in $EDITOR.", 8),
+    _run("restart", "ctrl+r", "Restart", "Start a lost explorer again."),
+    _look("filter", "slash", "Filter", "Filter tests; in a trace, find spans.", 4),
     _look("next-failure", "n", "Next ✗", "Go to the next failing test.", 7, "failure(1)"),
     _look("previous-failure", "N", "", "Go to the previous failing test.", method="failure(-1)"),
-    _look("trace", "t", "Trace", "Show the trace on the full screen, and back.", 10),
+    _look("trace", "t", "Trace", "Show the trace on the full screen.", 10),
     _look("tab-trace", "1", "", "Show what the test did.", method="tab('trace')"),
     _look("tab-failure", "2", "", "Show why the test failed.", method="tab('failure')"),
     _look("tab-output", "3", "", "Show what the test printed.", method="tab('output')"),
     _look("tab-source", "4", "", "Show the test's source.", method="tab('source')"),
     _look("next-tab", "right_square_bracket", "", "Show the next tab.", method="next_tab(1)"),
     _look("previous-tab", "left_square_bracket", "", "Show the previous tab.", method="next_tab(-1)"),
-    _look("switch", "tab", "", "Go from the tests to the tabs, and back."),
-    _look("back", "escape", "", "Leave what is on top: help, search, full screen, message, details."),
+    _look("switch", "tab", "", "Go from the tests to the tabs and back."),
+    _look("back", "escape", "", "Close what is on top, or go back."),
     _look("theme", "T", "", "Change between dark and light.", method="turn_theme"),
     _look("help", "question_mark", "Help", "Show all keys.", 3),
     Action(
@@ -100,9 +98,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "quit",
         "q,ctrl+c,ctrl+q",
         "Quit",
-        "Leave; the last screen to leave ends the explorer.",
+        "Leave; the last to leave ends the explorer.",
         "Run",
-        rank=12,
+        rank=4,
     ),
     _move("up", "up,k", "One line up."),
     _move("down", "down,j", "One line down."),
@@ -112,7 +110,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _move("half-down", "ctrl+d", "Half a page down."),
     _move("first", "g,home", "To the first line."),
     _move("last", "G,end", "To the last line."),
-    _move("choose", "enter", "Open: fold a group, go to the tabs of a test, show a span's details."),
+    _move("choose", "enter", "Open a test, or a span's details."),
     _move("fold", "left,h", "Fold, or go to what is above.", "tree"),
     _move("unfold", "right,l", "Unfold, or go to what is below.", "tree"),
     _move("turn", "space", "Fold or unfold.", "tree"),
@@ -121,14 +119,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),
     _trace("trace-unfold", "right,l", "", "Unfold the span, or go to its first child."),
     _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 2),
-    _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 9),
-    _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 9),
+    _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 12),
+    _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 12),
     _trace("trace-next-error", "full_stop", "Next error", "Go to the next span that failed.", 3),
     _trace("trace-previous-error", "comma", "", "Go to the previous span that failed."),
     _trace("trace-next-match", "n", "", "Go to the next match of the search."),
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
-    _trace("trace-group", "u", "Group", "Show equal neighbours as one line, or each alone.", 9),
-    _trace("trace-tail", "F", "Follow", "Stay at the newest span while the test runs.", 9),
+    _trace("trace-group", "u", "Group", "Group equal neighbours, or not.", 12),
+    _trace("trace-tail", "F", "Follow", "Follow the newest span again.", 12),
 )
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -215,8 +213,6 @@ def _clashes(keys: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
 
 
 def footer(where: Iterable[Where]) -> list[Action]:
-    """Return what the footer shows when lists of these kinds are focused."""
+    """Return what the footer can show when such lists are focused; what is special there comes first."""
     places = set(where)
-    return sorted(
-        (a for a in ACTIONS if a.rank and a.where in places), key=lambda a: (a.where == "app", a.rank)
-    )
+    return sorted((a for a in ACTIONS if a.rank and a.where in places), key=lambda a: a.where == "app")

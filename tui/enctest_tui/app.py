@@ -22,6 +22,7 @@ from enctest_tui.actions import ACTIONS, display, key_map
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
+from enctest_tui.themes import LIGHT
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
@@ -40,6 +41,7 @@ class EnctestApp(App[None]):
         root: The project's root, for editors and source.
         settings: The user's theme and keys.
         trouble: Something to tell from the start, such as broken settings.
+        clock: What open spans are measured with (nanoseconds).
 
     Raises:
         EnctestError: The settings name an unknown theme, action or key.
@@ -62,14 +64,16 @@ class EnctestApp(App[None]):
         root: Path,
         settings: Settings,
         trouble: EnctestError | None = None,
+        clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         super().__init__()
-        self.model = Model()
+        self.model = Model(clock)
         self.feed: Feed | None = None
         self._open_feed = open_feed
         self._root = root
         self._key_at = 0.0
         self._keys = key_map(settings.keys)
+        self.register_theme(LIGHT)
         if settings.theme not in self.available_themes:
             raise EnctestError(
                 f"[tool.enctest] names an unknown theme: {settings.theme!r}",

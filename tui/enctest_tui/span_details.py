@@ -22,13 +22,9 @@ def describe(row: Row, trace: Trace) -> list[Line]:
     if row.note is not None:
         return _note_lines(row.note, row.span)
     span = row.span
-    lines: list[Line] = [*_head(row, trace), []]
-    if row.members:
-        lines += [*_group(row), []]
-    lines += _attributes(span.attributes)
-    for note in span.events:
-        lines += [[], *_note_lines(note, span)]
-    return lines
+    parts = [_head(row, trace), _group(row) if row.members else [], _attributes(span.attributes)]
+    parts += [_note_lines(note, span) for note in span.events]
+    return [line for part in parts if part for line in [*part, []]]
 
 
 def _head(row: Row, trace: Trace) -> list[Line]:

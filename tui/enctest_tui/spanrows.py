@@ -147,20 +147,27 @@ def _can_group(span: SpanNode) -> bool:
 
 
 def _sameness(span: SpanNode) -> tuple[str, str]:
-    return span.kind, label(span)
+    return span.kind, statement(span) or label(span)
 
 
 def label(span: SpanNode) -> str:
-    """Return what a span did: the statement of a query, method and address of a request, else its name."""
+    """Return what a span did: verb and table of a query, method and address of a request, else its name."""
+    name = one_line(str(span.attribute("enctest.name")) or span.name)
     if span.kind == "db":
-        return one_line(str(span.attribute("db.query.text", "db.statement"))) or one_line(span.name)
+        return one_line(str(span.attribute("db.query.summary"))) or name
     if span.kind in {"client", "server"}:
-        return _http(span) or one_line(span.name)
-    return one_line(str(span.attribute("enctest.name")) or span.name)
+        return _http(span) or name
+    return name
+
+
+def statement(span: SpanNode) -> str:
+    """Return the text of a query in one line, if it is more than the label says."""
+    text = one_line(str(span.attribute("db.query.text", "db.statement"))) if span.kind == "db" else ""
+    return "" if text == label(span) else text
 
 
 def _http(span: SpanNode) -> str:
     method = span.attribute("http.request.method", "http.method")
     where = span.attribute("url.full", "http.url", "http.route", "url.path", "http.target")
     code = span.attribute("http.response.status_code", "http.status_code")
-    return one_line(f"{method} {where} {code}") if method and where else ""
+    return one_line(f"{method} {str(where).partition('://')[2] or where} {code}") if method and where else ""

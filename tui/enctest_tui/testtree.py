@@ -86,7 +86,7 @@ class TestTree:
         *groups, name = split(info)
         for at, part in enumerate(groups):
             child = group.children.get(part)
-            if child is None or child.is_test:
+            if child is None:
                 kind: Kind = "function" if at == len(groups) - 1 and name.startswith("[") else "class"
                 child = Node(kind, part, f"{group.id}::{part}", group, file.path)
                 child.expanded = choices.get(child.id)
@@ -94,8 +94,7 @@ class TestTree:
             group = child
         test = Node("test", name, info.test, group, file.path)
         test.line, test.markers = info.line, info.markers
-        # A function and a class of one name, or an id used twice: keep both rows apart.
-        group.children[name if name not in group.children else f"{name}\0{info.test}"] = test
+        group.children[test.id] = test  # groups have their name as key: a function and a class may share it
         return test
 
     def _adopt(self, test: Node, former: Node | None) -> None:
@@ -142,7 +141,7 @@ class TestTree:
             return
         name = split(TestInfo(test=new, path=test.path, line=test.line))[-1]
         children = test.parent.children
-        test.parent.children = {name if child is test else key: child for key, child in children.items()}
+        test.parent.children = {new if child is test else key: child for key, child in children.items()}
         self.tests[new] = self.tests.pop(old)
         self._orders[test.path] = tuple(new if id_ == old else id_ for id_ in self._orders[test.path])
         test.id, test.name = new, name

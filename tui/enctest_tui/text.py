@@ -38,20 +38,31 @@ def fit(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Return `text` in pieces of at most `width` cells; never empty."""
+    """Return `text` in pieces of at most `width` cells, cut after a space where one is near."""
     if width < 1 or (text.isascii() and len(text) <= width) or cell_len(text) <= width:
         return [text]
-    if text.isascii():
-        return [text[at : at + width] for at in range(0, len(text), width)]
-    pieces, piece, used = [], "", 0
-    for character in text:
-        cells = cell_len(character)
-        if used + cells > width:
-            pieces.append(piece)
-            piece, used = "", 0
-        piece += character
-        used += cells
-    return [*pieces, piece]
+    pieces, start = [], 0
+    while start < len(text):
+        end = _reach(text, start, width)
+        space = text.rfind(" ", start + width * 2 // 3, end) if end < len(text) else -1
+        if space > 0:
+            end = space + 1
+        pieces.append(text[start:end])
+        start = end
+    return pieces
+
+
+def _reach(text: str, start: int, width: int) -> int:
+    """Return where a piece of `width` cells ends that begins at `start`, one character on at least."""
+    piece = text[start : start + width]
+    if piece.isascii():
+        return start + len(piece)
+    used = 0
+    for at, character in enumerate(piece, start):
+        used += cell_len(character)
+        if used > width:
+            return max(at, start + 1)
+    return start + len(piece)
 
 
 def duration(ms: float) -> str:

@@ -16,7 +16,7 @@ from enctest_tui.actions import ACTIONS, Action, display
 from enctest_tui.outcomes import OUTCOMES, OUTDATED, SHAPES
 from enctest_tui.widgets.headline import coloured
 
-_COLUMNS = (("Run", "Look"), ("Move", "Trace", "Signs"))
+_COLUMNS = (("Run", "Look"), ("Move", "Trace"))
 
 
 class HelpScreen(ModalScreen[None]):
@@ -28,6 +28,8 @@ class HelpScreen(ModalScreen[None]):
         Binding("k,up", "scroll(-1)", "Up"),
         Binding("ctrl+c,ctrl+q", "app.quit", "Quit", priority=True),
     ]
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         super().__init__()
@@ -43,10 +45,9 @@ class HelpScreen(ModalScreen[None]):
                     with Vertical():
                         for group in groups:
                             yield Static(self._group(group), markup=False)
+            yield Static(_signs(), markup=False)
 
     def _group(self, group: str) -> Content:
-        if group == "Signs":
-            return _signs()
         lines = [Content.styled(group, "bold $text-accent")]
         lines += [self._line(action) for action in ACTIONS if action.group == group and self._keys[action.id]]
         return Content("\n").join([*lines, Content("")])
@@ -63,10 +64,12 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _signs() -> Content:
-    signs = [(SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES]
-    signs.append((SHAPES["none"], "$foreground 55%", "not run yet"))
-    signs.append((OUTDATED, "$foreground", "outdated: the code has changed since"))
-    lines = [
-        Content.assemble((f"{shape:<9}", style), (text, "$foreground 80%")) for shape, style, text in signs
+    signs: list[tuple[str, str, str]] = [
+        *((SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES),
+        (SHAPES["none"], "$foreground 55%", "not run yet"),
+        (OUTDATED, "$foreground", "outdated"),
     ]
-    return Content("\n").join([Content.styled("Signs", "bold $text-accent"), *lines])
+    shown = [
+        Content.assemble((shape, style), (f" {text}", "$foreground 80%")) for shape, style, text in signs
+    ]
+    return Content("   ").join([Content.styled("Signs", "bold $text-accent"), *shown])

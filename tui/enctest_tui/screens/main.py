@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,6 +19,7 @@ from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD, TOTAL, Node
 from enctest_tui.screens.help import HelpScreen
+from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
 from enctest_tui.widgets.find_box import FindBox
 from enctest_tui.widgets.key_line import KeyLine
@@ -83,11 +84,6 @@ class MainScreen(Screen[None]):
         self.tests.focus()
         self._ticker = self.set_interval(0.1, self._tick, pause=True)
         self.show_changes(Changes.STATUS | Changes.TESTS | Changes.DETAILS)
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Fill the lines anew."""
-        self.call_after_refresh(self.show_changes, Changes.STATUS)
-        self.call_after_refresh(self.side.show_headline, self.tests.selected)
 
     # --- showing -------------------------------------------------------------------------------------
 
@@ -309,8 +305,7 @@ class MainScreen(Screen[None]):
 
     def action_turn_theme(self) -> None:
         """Change between dark and light."""
-        dark = self.app.current_theme.dark
-        self.app.theme = "textual-light" if dark else "textual-dark"
+        self.app.theme = LIGHT.name if self.app.current_theme.dark else DARK
 
     # --- finding -------------------------------------------------------------------------------------
 

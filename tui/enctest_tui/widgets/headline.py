@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from textual.content import Content
-from textual.widgets import Static
 
 from enctest_tui.model import Details
 from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node
 from enctest_tui.outcomes import OUTCOMES, SHAPES
 from enctest_tui.text import clean, duration, fit, one_line, plural
+from enctest_tui.widgets.bar import Bar, both_ends
 
 COLOURS = {"good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "dim": "$foreground 58%"}
 _LOOKS = {
@@ -22,21 +22,27 @@ def coloured(outcome: str) -> str:
     return COLOURS[_LOOKS[outcome]]
 
 
-class Headline(Static):
+class Headline(Bar):
     """Name and outcome of what is selected."""
 
     def __init__(self) -> None:
-        super().__init__(id="headline", markup=False)
+        super().__init__(id="headline")
+        self._node: Node | None = None
+        self._details = Details()
 
     def show(self, node: Node | None, details: Details) -> None:
         """Say what is selected."""
-        width = max(20, self.size.width - 2)
+        self._node, self._details = node, details
+        self.redraw()
+
+    def words(self) -> Content:
+        """Return two lines."""
+        node, width = self._node, self.room
         if node is None:
-            self.update("")
-        elif node.is_test:
-            self.update(Content("\n").join([_test_line(node, width), _place_line(node, details, width)]))
-        else:
-            self.update(Content("\n").join([_group_line(node, width), _counts_line(node)]))
+            return Content("")
+        if node.is_test:
+            return Content("\n").join([_test_line(node, width), _place_line(node, self._details, width)])
+        return Content("\n").join([_group_line(node, width), _counts_line(node)])
 
 
 def _test_line(node: Node, width: int) -> Content:
@@ -49,7 +55,7 @@ def _test_line(node: Node, width: int) -> Content:
     right = right.stylize("$text-primary" if node.running else coloured(outcome))
     group = node.parent
     name = f"{group.name}{node.name}" if group is not None and group.kind == "function" else node.name
-    return _both_ends(Content.styled(fit(clean(name), width - len(right.plain) - 2), "bold"), right, width)
+    return both_ends(Content.styled(clean(name), "bold"), right, width)
 
 
 def _place_line(node: Node, details: Details, width: int) -> Content:
@@ -60,7 +66,7 @@ def _place_line(node: Node, details: Details, width: int) -> Content:
 
 def _group_line(node: Node, width: int) -> Content:
     right = Content.styled(plural(node.counts[TOTAL], "test"), "$foreground 55%")
-    return _both_ends(Content.styled(fit(clean(node.id), width - len(right.plain) - 2), "bold"), right, width)
+    return both_ends(Content.styled(clean(node.id), "bold"), right, width)
 
 
 def _counts_line(node: Node) -> Content:
@@ -74,7 +80,3 @@ def _counts_line(node: Node) -> Content:
     if node.counts[OUTDATED] and node.counts[BAD] != node.counts[OUTDATED]:
         parts.append(Content.styled(f"○ {node.counts[OUTDATED]:,} outdated", "$foreground 55%"))
     return Content("   ").join(parts)
-
-
-def _both_ends(left: Content, right: Content, width: int) -> Content:
-    return Content.assemble(left, " " * max(2, width - left.cell_length - right.cell_length), right)

@@ -19,10 +19,15 @@ from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
 
 INKS = (
-    "plain", "strong", "dim", "faint", "good", "bad", "warn", "accent", "db", "http", "fixture", "phase",
-    "bad-strong", "match", "keyword", "string", "number", "comment", "name", "rail",
+    "plain", "strong", "dim", "faint", "rail", "good", "bad", "bad-strong", "warn", "accent", "db",
+    "http", "fixture", "match", "keyword", "string", "number", "comment", "name", "bar", "bar-phase",
+    "bar-bad", "bar-open", "bar-db", "bar-http", "bar-fixture", "bar-lost",
 )  # fmt: skip
 """Names of text styles; `line_view.tcss` gives them colours from the theme."""
+
+
+_CLEARER = {"rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim"}
+"""What takes the place of a quiet ink on the cursor's line."""
 
 
 class LineView(ScrollView, can_focus=True):
@@ -63,7 +68,8 @@ class LineView(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self._inks: dict[str, Style] = {}
+        self._inks: dict[tuple[str, bool], Style] = {}
+        self._on_cursor = False
         self._papers: dict[str, Style] = {}
         self.line_count = 0
 
@@ -82,12 +88,14 @@ class LineView(ScrollView, can_focus=True):
         return False
 
     def ink(self, name: str) -> Style:
-        """Return a text style of the theme."""
-        style = self._inks.get(name)
+        """Return a text style of the theme; on the cursor's line, one that can be read there."""
+        key = (name, self._on_cursor)
+        style = self._inks.get(key)
         if style is None:
-            styles = self.get_component_styles(f"ink--{name}")
+            shown = _CLEARER.get(name, name) if self._on_cursor else name
+            styles = self.get_component_styles(f"ink--{shown}")
             blended = self.background_colors[1] + styles.color
-            style = self._inks[name] = Style(color=blended.rich_color) + styles.text_style
+            style = self._inks[key] = Style(color=blended.rich_color) + styles.text_style
         return style
 
     def _paper(self, name: str) -> Style:
@@ -117,11 +125,13 @@ class LineView(ScrollView, can_focus=True):
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
             return Strip(segments).adjust_cell_length(width, base).apply_style(base)
+        self._on_cursor = index == self.cursor and (self.has_focus or self.shows_cursor_unfocused)
         strip = Strip(self.draw(index, width)).adjust_cell_length(width)
-        if index == self.cursor and (self.has_focus or self.shows_cursor_unfocused):
-            return strip.apply_style(base + self._paper("cursor" if self.has_focus else "cursor-elsewhere"))
-        if self.marked(index):
-            return strip.apply_style(base + self._paper("mark"))
+        if self._on_cursor:
+            self._on_cursor = False
+            base += self._paper("cursor" if self.has_focus else "cursor-elsewhere")
+        elif self.marked(index):
+            base += self._paper("mark")
         return strip.apply_style(base)
 
     shows_cursor_unfocused: ClassVar[bool] = True

@@ -5,40 +5,42 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from textual.content import Content
-from textual.widgets import Static
 
 from enctest_tui.model import Run, Status
 from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node
 from enctest_tui.outcomes import OUTCOMES, SHAPES
 from enctest_tui.text import clean, duration, fit, one_line, plural
+from enctest_tui.widgets.bar import Bar, both_ends
 from enctest_tui.widgets.headline import coloured
 
 _QUIET = "$foreground 55%"
 _WAITING = "◐◓◑◒"
 
 
-class TopBar(Static):
+class TopBar(Bar):
     """Project, watch state, databases; totals on the right."""
 
     def __init__(self) -> None:
-        super().__init__(id="top", markup=False)
+        super().__init__(id="top")
+        self._status = Status()
+        self._root: Node | None = None
+        self._lost = ""
 
     def show(self, status: Status, root: Node, lost: str) -> None:
         """Say how the project stands."""
-        width = max(20, self.size.width - 2)
-        right = _totals(root)
-        left = Content("   ").join(
-            [
-                Content.styled(clean(PurePath(status.root).name or "enctest"), "bold"),
-                _watching(status, lost),
-                *(_database(each.name, each.state, each.detail) for each in status.databases),
-            ]
-        )
-        room = width - right.cell_length - 2
-        if left.cell_length > room:
-            left = left.truncate(max(0, room), ellipsis=True)
-        gap = max(2, width - left.cell_length - right.cell_length)
-        self.update(Content.assemble(left, " " * gap, right))
+        self._status, self._root, self._lost = status, root, lost
+        self.redraw()
+
+    def words(self) -> Content:
+        """Return the line."""
+        status = self._status
+        parts = [
+            Content.styled(clean(PurePath(status.root).name or "enctest"), "bold"),
+            _watching(status, self._lost),
+            *(_database(each.name, each.state, each.detail) for each in status.databases),
+        ]
+        totals = _totals(self._root) if self._root is not None else Content("")
+        return both_ends(Content("   ").join(parts), totals, self.room)
 
 
 def _watching(status: Status, lost: str) -> Content:
@@ -78,24 +80,25 @@ def _totals(root: Node) -> Content:
     return Content("  ").join(parts)
 
 
-class ActivityLine(Static):
+class ActivityLine(Bar):
     """What was saved, what that affects, how the run goes or how it ended."""
 
     def __init__(self) -> None:
-        super().__init__(id="activity", markup=False)
+        super().__init__(id="activity")
+        self._status = Status()
+        self._root: Node | None = None
         self._turn = 0
 
     def show(self, status: Status, root: Node, *, turn: bool = False) -> None:
         """Say what goes on; `turn` moves the sign of waiting on."""
+        self._status, self._root = status, root
         self._turn += turn
-        width = max(20, self.size.width - 2)
-        right = self._right(status, width)
-        left = _left(status, root)
-        room = width - right.cell_length - 2
-        if left.cell_length > room:
-            left = left.truncate(max(0, room), ellipsis=True)
-        gap = max(1, width - left.cell_length - right.cell_length)
-        self.update(Content.assemble(left, " " * gap, right))
+        self.redraw()
+
+    def words(self) -> Content:
+        """Return the line."""
+        left = _left(self._status, self._root) if self._root is not None else Content("")
+        return both_ends(left, self._right(self._status, self.room), self.room)
 
     def _right(self, status: Status, width: int) -> Content:
         run = status.run
@@ -111,8 +114,8 @@ def _left(status: Status, root: Node) -> Content:
     if status.notice:
         return Content.styled(one_line(status.notice), _QUIET)
     if not status.changed:
-        reason = status.run.reason if status.run is not None else ""
-        return Content.styled(one_line(reason), _QUIET)
+        versions = "   ".join(f"{name} {version}" for name, version in status.versions.items())
+        return Content.styled(one_line(status.run.reason if status.run is not None else versions), _QUIET)
     first = clean(PurePath(status.changed[0]).name)
     more = f" and {len(status.changed) - 1} more" if len(status.changed) > 1 else ""
     parts: list[Content | tuple[str, str]] = [(first, "bold"), (f"{more} saved", _QUIET)]

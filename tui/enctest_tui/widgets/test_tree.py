@@ -216,6 +216,8 @@ class TestTreeView(LineView):
         if node.is_test:
             text = duration(node.duration_ms) if node.outcome not in {None, "skipped"} else ""
             return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
-        bad = f"{node.counts[BAD]} ✗" if node.counts[BAD] else ""
-        total = f"{node.counts[TOTAL]:>5}   "
-        return [Segment(f"{bad:>7}", self.ink("bad")), Segment(f"{total} ", self.ink("faint"))]
+        bad = f"✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
+        return [
+            Segment(bad, self.ink("bad")),
+            Segment(f"{node.counts[TOTAL]:>{_NUMBERS}} ", self.ink("faint")),
+        ]

@@ -37,6 +37,7 @@ class TextView(LineView):
         self._lines: Sequence[Line] = ()
         self._parts: list[tuple[int, int]] = []
         self._width = 0
+        self._room = 10
         self._indent = 0
         self.message = ""
 
@@ -66,7 +67,7 @@ class TextView(LineView):
     def _lay_out(self) -> None:
         """Note for each row which line it shows and which piece of it."""
         self._width = self.scrollable_content_region.width
-        room = max(10, self._width - 2 * _MARGIN)
+        room = self._room = max(10, self._width - 2 * _MARGIN)
         self._parts = []
         for at, line in enumerate(self._lines):
             cells = sum(len(text) for text, _ in line)
@@ -81,7 +82,7 @@ class TextView(LineView):
         source, piece = self._parts[index]
         line = self._lines[source]
         if self.WRAPS:
-            start, end = self._span(line, piece, max(10, width - 2 * _MARGIN))
+            start, end = self._span(line, piece)
         else:
             start, end = self._indent, self._indent + width
         drawn = [Segment(" " * _MARGIN)]
@@ -93,7 +94,8 @@ class TextView(LineView):
             at += len(text)
         return drawn
 
-    def _span(self, line: Line, piece: int, room: int) -> tuple[int, int]:
+    def _span(self, line: Line, piece: int) -> tuple[int, int]:
+        room = self._room
         text = "".join(text for text, _ in line)
         if piece == 0 and cell_len(text) <= room:
             return 0, len(text)

@@ -31,8 +31,9 @@ class Axis(Widget):
         view = self._view
         if not view.trace.spans:
             return Content("")
-        _, bars = view.measure(view.scrollable_content_region.width or self.size.width)
-        left = (view.scrollable_content_region.width or self.size.width) - bars
+        width = view.scrollable_content_region.width or self.size.width
+        _, bars = view.measure(width)
+        left = width - bars - 1
         end, middle = duration(view.axis.length_ns / 1e6), duration(view.axis.length_ns / 2e6)
         scale = "0".ljust(bars)
         if bars > 30:  # noqa: PLR2004 - cells for three numbers

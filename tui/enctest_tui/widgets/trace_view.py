@@ -15,7 +15,7 @@ from enctest_tui.actions import Where
 from enctest_tui.bars import Axis, round_up
 from enctest_tui.keys import bindings
 from enctest_tui.span_details import describe_note
-from enctest_tui.spanrows import Row, SpanRows, label
+from enctest_tui.spanrows import Row, SpanRows, label, statement
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import duration, fit
 from enctest_tui.widgets.line_view import LineView
@@ -24,7 +24,13 @@ TAGS = {
     "fixture": ("fixture ", "fixture"), "db": ("sql ", "db"), "client": ("http ", "http"),
     "server": ("serve ", "http"), "producer": ("send ", "http"), "consumer": ("receive ", "http"),
 }  # fmt: skip
+BARS = {
+    "test": "bar-phase", "phase": "bar-phase", "fixture": "bar-fixture", "db": "bar-db", "client": "bar-http",
+    "server": "bar-http", "producer": "bar-http", "consumer": "bar-http",
+}  # fmt: skip
 _TIME = 9
+_STATEMENT = 10
+"""Cells from which on a query's text stands behind its summary."""
 _MANY = 2000
 """Spans from which on rows are recomputed at most four times a second."""
 
@@ -246,7 +252,7 @@ class TraceView(LineView):
 
     def measure(self, width: int) -> tuple[int, int]:
         """Return the cells of the name column and of the bars, and set the time axis."""
-        bars = width * 2 // 5 if width >= 60 else width // 4  # noqa: PLR2004 - cells
+        bars = width * 2 // 5 if width >= 90 else width // 3  # noqa: PLR2004 - cells
         name = width - bars - _TIME - 2
         start, end = self.trace.bounds()
         length = round_up(end - start) if self.trace.is_live else end - start
@@ -259,10 +265,17 @@ class TraceView(LineView):
         row = self.rows.rows[index]
         left = self._left(row)
         used = sum(segment.cell_length for segment in left)
+        room = max(1, name_width - used)
         text, ink = self._label(row)
-        text = fit(text, max(1, name_width - used))
-        pad = " " * max(0, name_width - used - cell_len(text))
-        return [*left, Segment(text, ink), Segment(pad), *self._time(row), *self._bar(row, bars)]
+        text = fit(text, room)
+        pieces = [*left, Segment(text, ink)]
+        room -= cell_len(text)
+        more = statement(row.span) if row.note is None else ""
+        if more and room > _STATEMENT:
+            more = fit(f"  {more}", room)
+            pieces.append(Segment(more, self.ink("faint")))
+            room -= cell_len(more)
+        return [*pieces, Segment(" " * max(0, room)), *self._time(row), *self._bar(row, bars)]
 
     def _left(self, row: Row) -> list[Segment]:
         arrow = ("▾ " if row.is_open else "▸ ") if row.folds else "  "
@@ -335,10 +348,7 @@ class TraceView(LineView):
 
     def _bar_ink(self, span: SpanNode) -> Style:
         if span.is_error:
-            return self.ink("bad")
+            return self.ink("bar-bad")
         if span.is_open:
-            return self.ink("accent" if self.trace.is_live else "warn")
-        return self.ink(
-            {"db": "db", "test": "rail", "phase": "faint"}.get(span.kind)
-            or TAGS.get(span.kind, ("", "good"))[1]
-        )
+            return self.ink("bar-open" if self.trace.is_live else "bar-lost")
+        return self.ink(BARS.get(span.kind, "bar"))

@@ -1,0 +1,32 @@
+"""Waiting for the screen, and reading it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from enctest_tui.app import EnctestApp
+from textual.pilot import Pilot
+
+PATIENCE = 10.0
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
+    """Wait until something holds; fail after ten seconds."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, "it never came to hold"
+        await pilot.pause(0.01)
+    await pilot.pause()
+
+
+def text_of(app: EnctestApp) -> list[str]:
+    """Return the lines on the screen."""
+    strips: list[Any] = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip) for strip in strips]
+
+
+def shows(app: EnctestApp, words: str) -> bool:
+    """Say whether these words stand in a line of the screen."""
+    return any(words in line for line in text_of(app))

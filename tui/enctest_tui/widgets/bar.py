@@ -1,0 +1,39 @@
+"""The base of the widgets that are one or two lines of words fitted to their width."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+
+class Bar(Static):
+    """Draws itself anew when its width has changed. Subclasses say what."""
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
+        super().__init__(id=id, markup=False)
+
+    @property
+    def room(self) -> int:
+        """Cells between the paddings."""
+        return max(10, self.content_size.width)
+
+    def words(self) -> Content:
+        """Return what to say."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Say it again."""
+        if self.is_mounted:
+            self.update(self.words())
+
+    def on_resize(self) -> None:
+        """Fit the words to the new width."""
+        self.redraw()
+
+
+def both_ends(left: Content, right: Content, width: int) -> Content:
+    """Return one line with `left` cut to what `right`, at the other end, leaves."""
+    room = width - right.cell_length - 2
+    if left.cell_length > room:
+        left = left.truncate(max(0, room), ellipsis=True)
+    return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)
