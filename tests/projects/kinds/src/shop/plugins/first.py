@@ -1,0 +1,5 @@
+NAME = "first"
+
+
+def run():
+    return "ran"

@@ -1,0 +1,9 @@
+from bases import Contract
+
+
+class TestOne(Contract):
+    pass
+
+
+class TestTwo(Contract):
+    pass

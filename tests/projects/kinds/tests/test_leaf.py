@@ -1,0 +1,5 @@
+from shop.cart import leaf
+
+
+def test_leaf():
+    assert leaf() == "leaf"
