@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx
@@ -22,6 +23,12 @@ PlaceOrder = Callable[..., Awaitable[httpx.Response]]
 
 def client_of(app: FastAPI, name: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{name}")
+
+
+@pytest.fixture
+def order() -> int:
+    """The number of an order that nobody has paid."""
+    return uuid.uuid4().int >> 66
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from shop.catalogue.products import Product
-from shop.payments.bank import SandboxBank
 
 pytestmark = pytest.mark.anyio
 
@@ -114,14 +113,3 @@ class TestRefusals:
         body = {"customer": "ada@example.org", "items": {"tea": 1}, "card": "4242424242424242"} | wrong
 
         assert (await orders.post("/orders", json=body)).status_code == 422
-
-
-class TestBusyBank:
-    async def test_is_asked_again_after_growing_pauses(
-        self, place_order: PlaceOrder, bank: SandboxBank, make_product: MakeProduct
-    ) -> None:
-        tea = await make_product(price=6_00)
-        bank.busy = 2
-
-        assert (await place_order({tea.sku: 1})).json()["status"] == "paid"
-        assert bank.busy == 0

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
-
 import httpx
 import pytest
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def order() -> int:
-    """The number of an order that nobody has paid."""
-    return uuid.uuid4().int >> 66
 
 
 def payment(order: int, *, amount: int = 20_00, card: str = "4242424242424242") -> dict[str, object]:
