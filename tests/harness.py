@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,8 +36,7 @@ class Sample:
     def __init__(self, folder: Path, files: Mapping[str, str]) -> None:
         self.root = folder / "project"
         self.root.mkdir(parents=True)
-        self.runtime = folder / "run"
-        self.runtime.mkdir(mode=0o700)
+        self.runtime = Path(tempfile.mkdtemp(prefix="et-"))  # short: it holds sockets
         self.write("pyproject.toml", "[tool.pytest.ini_options]\n")
         for name, text in files.items():
             self.write(name, text)

@@ -22,6 +22,9 @@ _MARKS = (
     ".git",
 )
 
+_LONGEST = 50
+"""Bytes of a base folder that leave room for the folders and the socket in it."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -61,13 +64,14 @@ def find_root(start: Path) -> Path:
 def runtime_folder() -> Path:
     """Return this user's private folder for sockets, made if need be.
 
-    Short on purpose: the path of a unix socket has at most 103 bytes on macOS.
+    A long XDG_RUNTIME_DIR is passed over: the path of a unix socket has at most 103 bytes on macOS.
 
     Raises:
         EnctestError: The folder belongs to somebody else or is open to others.
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
-    parent = Path(base) if base and os.access(base, os.W_OK) else Path(tempfile.gettempdir())
+    usable = base and len(base) <= _LONGEST and os.access(base, os.W_OK)
+    parent = Path(base) if base and usable else Path(tempfile.gettempdir())
     folder = parent / f"enctest-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,9 +16,7 @@ from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.events import (
-    Affected,
     Attached,
-    Change,
     Databases,
     DatabaseStatus,
     Error,
@@ -27,20 +26,19 @@ from enctest.events import (
     Phase,
     Ready,
     Settled,
+    TestsRemoved,
 )
 from enctest.explorer.agenda import Agenda
 from enctest.explorer.book import Book
+from enctest.explorer.changes import Changes
 from enctest.explorer.desk import Desk
 from enctest.explorer.front_ends import FrontEnds
 from enctest.explorer.journal import Journal
 from enctest.explorer.launcher import Launcher
 from enctest.explorer.running import Running
-from enctest.explorer.selector import Effect, Selector
+from enctest.explorer.selector import Selector
 from enctest.paths import Project
-from enctest.watch.watcher import Watcher
 
-_OWN_WRITES = 3
-"""How often a data file may change during runs before it counts as written by the tests."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -60,23 +58,23 @@ class Explorer:
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
+        self.changes = Changes(self)
         self.front_ends = FrontEnds(self._greet, Desk(self).obey)
         self.settings, self._settings_error = _settings(project)
         self.journal = Journal(project, self.args, self._publish_soon)
         self.selector = Selector(project, self.journal.history, python)
         self._phase = Phase(phase="starting")
         self._databases: tuple[DatabaseStatus, ...] = ()
-        self._paused = False
-        self._missed: set[Path] = set()
-        self._writes: dict[Path, int] = {}
+        self.paused = False
+        self._standing: deque[Error] = deque(maxlen=3)
         self._wake = asyncio.Event()
         self.running: Running | None = None
-        self._needs_host = True
-        self._needs_databases = True
-        self._saved_at = 0.0
+        self.needs_host = True
+        self.needs_databases = True
+        self.saved_at = 0.0
         self._runs = self.journal.last_run
         self._warming: asyncio.Task[None] | None = None
-        self._change = 0
+        self.change = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.launcher = self._new_launcher()
 
@@ -87,7 +85,7 @@ class Explorer:
         self._loop = asyncio.get_running_loop()
         self._restore()
         await self.front_ends.listen(door)
-        tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self._watch())]
+        tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
             await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
@@ -133,8 +131,6 @@ class Explorer:
         self.launcher.modules = self.journal.modules
         if self.journal.history.notice:
             self.publish(Notice(message=self.journal.history.notice))
-        if self._settings_error is not None:
-            self.tell(self._settings_error)
 
     def _greet(self) -> list[Event]:
         running = self.running
@@ -145,11 +141,14 @@ class Explorer:
             versions=self.launcher.ready.versions if self.launcher.ready else {},
             tests=tuple(entry.state() for entry in self.book.in_order()),
             databases=self._databases,
-            paused=self._paused,
+            paused=self.paused,
             run=running.job.run if running else 0,
             phase=self._phase.phase,
         )
-        return [attached, Ready()] if self._phase.phase == "idle" else [attached]
+        standing = list(self._standing)
+        if self._settings_error is not None:
+            standing.append(Error(message=self._settings_error.title, hint=self._settings_error.hint))
+        return [attached, *standing, *([Ready()] if self._phase.phase == "idle" else [])]
 
     # --- changes ---
 
@@ -161,102 +160,35 @@ class Explorer:
 
     def pause(self, *, on: bool) -> None:
         """Pause or resume watching; what changed meanwhile counts on resuming."""
-        self._paused = on
+        self.paused = on
         self.publish(Paused(on=on))
-        if not on and self._missed:
-            missed, self._missed = self._missed, set()
-            self._changed(missed)
+        if not on:
+            self.changes.resume()
 
-    async def _watch(self) -> None:
-        watcher = Watcher(self.project.root, self.settings.ignore)
-        async for paths in watcher.changes():
-            if watcher.error:
-                self.publish(Error(message=watcher.error, hint="Changes may go unseen; press R to run all."))
-                watcher.error = ""
-            if self._paused:
-                self._missed |= paths
-            else:
-                self._changed(paths)
+    def forget(self, tests: Sequence[str]) -> None:
+        """Tests are gone."""
+        self.journal.removed(tests)
+        self.selector.forget(tests)
+        self.publish(TestsRemoved(tests=tuple(tests)))
 
-    def _changed(self, paths: set[Path]) -> None:
-        effect = self.selector.changed(self._written_by_tests(paths))
-        if not effect.paths:
-            return
-        self._saved_at = effect.saved_at
-        self.publish(Change(paths=effect.paths, t_saved=effect.saved_at))
-        if "pyproject.toml" in effect.paths:
-            self._reload()
-        self._take(effect, f"changed: {', '.join(effect.paths[:3])}")
-
-    def _written_by_tests(self, paths: set[Path]) -> set[Path]:
-        """Leave out data files that runs themselves keep writing: they would cause runs without end."""
-        if self.running is None:
-            for path in paths:
-                self._writes.pop(path, None)
-            return paths
-        for path in paths:
-            if path.suffix != ".py":
-                self._writes[path] = self._writes.get(path, 0) + 1
-                if self._writes[path] == _OWN_WRITES:
-                    name = path.relative_to(self.project.root)
-                    self.publish(
-                        Notice(message=f"{name} is written by tests: what they write reruns nothing")
-                    )
-        return {path for path in paths if self._writes.get(path, 0) < _OWN_WRITES}
-
-    def _take(self, effect: Effect, reason: str) -> None:
-        """Outdate what an effect reaches, remember that, and put it on the agenda."""
-        self._change += 1
-        self._needs_host |= effect.restarts_host(self.launcher.ready, self.project.root)
-        migrated = self._migrations_changed(effect.paths)
-        everything = dict.fromkeys(self.book.tests, effect.everything) if effect.everything else {}
-        reasons = everything | effect.tests
-        if migrated:
-            self._needs_databases = True
-            self.launcher.databases.invalidate()
-            reasons |= dict.fromkeys(self.selector.using_databases(), f"`{migrated}` changed")
-        tests = self.book.outdate(reasons, self._change)
-        self.selector.note(reasons)
-        self.journal.outdated([self.book.tests[test] for test in tests], self.selector)
-        self.publish(
-            Affected(
-                tests=tuple(tests),
-                total=len(self.book.tests),
-                reasons={test: reasons[test] for test in tests},
-            )
-        )
-        if effect.everything:
-            self.agenda.everything(reason)
-        elif tests or effect.new_in or self.book.broken:
-            again = self.book.failed() - self.book.broken
-            self.agenda.add({*tests, *again}, effect.new_in | self.book.broken, reason)
-        self.interrupt(set(tests))
-
-    def _migrations_changed(self, paths: Sequence[str]) -> str:
-        folders = {
-            Path(settings.migrations).as_posix()
-            for settings in self.settings.databases.values()
-            if settings.migrations
-        }
-        return next((p for p in paths if any(p.startswith(f"{folder}/") for folder in folders)), "")
-
-    def _reload(self) -> None:
+    def reload(self) -> None:
         """Take new settings; the old databases go with the old launcher."""
-        settings, error = _settings(self.project)
-        if error is not None:
-            self.tell(error)
+        settings, self._settings_error = _settings(self.project)
+        if self._settings_error is not None:
+            error = self._settings_error
+            self.publish(Error(message=error.title, hint=error.hint))
             return
         if settings != self.settings:
             self.settings = settings
             old, self.launcher = self.launcher, self._new_launcher()
             self.launcher.modules = old.modules
             asyncio.get_running_loop().create_task(old.close())
-            self._needs_host = self._needs_databases = True
+            self.needs_host = self.needs_databases = True
 
     def interrupt(self, stale: set[str] | None = None) -> None:
         """Let a run make room when a change made some of what it has left stale, or somebody asked."""
         running = self.running
-        if running is not None and (stale is None or self._needs_host or running.waits_for(stale)):
+        if running is not None and (stale is None or self.needs_host or running.waits_for(stale)):
             running.cancel("superseded")
         self._wake.set()
 
@@ -283,7 +215,7 @@ class Explorer:
             self.agenda.everything("first run")
             return
         if effect.paths or effect.everything:
-            self._take(effect, "changed while away")
+            self.changes.take(effect, "changed while away")
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
 
@@ -291,9 +223,9 @@ class Explorer:
         """Start what runs need; False, said to the user, when that fails."""
         try:
             steps = []
-            if self._needs_host:
+            if self.needs_host:
                 steps.append(self._start_host())
-            if self._needs_databases:
+            if self.needs_databases:
                 steps.append(self.launcher.prepare_databases())
             results = await asyncio.gather(*steps, return_exceptions=True)
             for result in results:
@@ -302,7 +234,7 @@ class Explorer:
         except EnctestError as error:
             self.tell(error)
             return False
-        self._needs_host = self._needs_databases = False
+        self.needs_host = self.needs_databases = False
         return True
 
     async def _start_host(self) -> None:
@@ -320,12 +252,12 @@ class Explorer:
         try:
             lease = await self.launcher.lease()
         except EnctestError as error:
-            self._needs_databases = True
+            self.needs_databases = True
             self.agenda.clear()
             self.tell(error)
             return
         job = self.agenda.next(self.book, self._runs, self.project, self.settings, lease)
-        self.running = Running(self, job, self._change)
+        self.running = Running(self, job, self.change)
         self._set_phase("collecting", job.run)
         try:
             await self.running.go()
@@ -335,9 +267,9 @@ class Explorer:
             await self.launcher.release(lease)
 
     def _settle(self) -> None:
-        if self._saved_at:
-            self.publish(Settled(ms=(time.time() - self._saved_at) * 1000))
-            self._saved_at = 0.0
+        if self.saved_at:
+            self.publish(Settled(ms=(time.time() - self.saved_at) * 1000))
+            self.saved_at = 0.0
         self._set_phase("idle")
         self.publish(Ready())
 
@@ -347,15 +279,16 @@ class Explorer:
 
     def began(self, run: int) -> None:
         """A run has collected and starts its first test."""
+        self._standing.clear()
         self._set_phase("running", run)
 
     def ended(self, run: int, tests: Sequence[str], since: int) -> None:
         """A run's worker is gone; what it ran before a file changed under it has to run again."""
         self.launcher.modules = self.journal.modules
-        if self._change == since:
+        if self.change == since:
             self.selector.end_run(run)
             return
-        stale = self.book.outdate(self.selector.stale(run, tests), self._change)
+        stale = self.book.outdate(self.selector.stale(run, tests), self.change)
         if stale:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")
@@ -372,14 +305,15 @@ class Explorer:
         self.publish(Databases(databases=databases))
 
     def _on_host_exit(self, output: str) -> None:
-        self._needs_host = True
+        self.needs_host = True
         self.publish(
             Error(message="The session host died; it is started anew for the next run.", hint=output[-2000:])
         )
 
     def tell(self, error: EnctestError) -> None:
         """Say what a user can put right."""
-        self.publish(Error(message=error.title, hint=error.hint))
+        self._standing.append(Error(message=error.title, hint=error.hint))
+        self.publish(self._standing[-1])
 
 
 async def _unless_slow(warming: asyncio.Task[None]) -> None:

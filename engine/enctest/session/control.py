@@ -162,6 +162,8 @@ class Host:
                 for event in unpacker.feed(data):
                     self._hear(event)
         await self._process.wait()
+        with contextlib.suppress(TimeoutError):  # what tests left running may hold the pipe open
+            await asyncio.wait_for(asyncio.shield(self._tasks[1]), 0.5)
         self._ended()
 
     def _hear(self, event: HostEvent) -> None:

@@ -101,10 +101,13 @@ class Watcher:
         self._tasks[1:] = [asyncio.create_task(self._watch(folders, recursive=True))] if folders else []
         for task in old:
             asyncio.get_running_loop().call_later(1, task.cancel)
-        for folder in new:
-            files = {path for path in folder.rglob("*") if path.is_file() and self.counts(path)}
-            if files and old:
-                self._queue.put_nowait(files)
+        for folder in new if old else ():
+            self._queue.put_nowait(self._files(folder))
+
+    def _files(self, folder: Path) -> set[Path]:
+        with contextlib.suppress(OSError):
+            return {path for path in folder.rglob("*") if self.counts(path) and path.is_file()}
+        return set()
 
     async def _watch(self, folders: Sequence[Path], *, recursive: bool) -> None:
         watching = watchfiles.awatch(
@@ -121,6 +124,8 @@ class Watcher:
                 if not recursive:
                     self._watch_folders()
                 paths = {path for _, changed in changes if self.counts(path := Path(changed))}
+                for path in [path for path in paths if path.is_dir()]:
+                    paths |= self._files(path)  # they may have come before the watch on their folder
                 if paths:
                     self._queue.put_nowait(paths)
         except (OSError, RuntimeError) as error:  # the system's limit on watches, mostly

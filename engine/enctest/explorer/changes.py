@@ -1,0 +1,124 @@
+"""What changed files mean: which tests are outdated now, and what has to start anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from enctest.events import Affected, Change, Error, Notice
+from enctest.explorer.selector import Effect
+from enctest.watch.watcher import Watcher
+
+if TYPE_CHECKING:
+    from enctest.explorer.explorer import Explorer
+
+_OWN_WRITES = 3
+"""How often a data file may change during runs before it counts as written by the tests."""
+
+
+class Changes:
+    """Turns changed files into wishes on an explorer's agenda."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        self._missed: set[Path] = set()
+        self._writes: dict[Path, int] = {}
+
+    def resume(self) -> None:
+        """Take what changed while watching was paused."""
+        missed, self._missed = self._missed, set()
+        if missed:
+            self.changed(missed)
+
+    async def watch(self) -> None:
+        """Follow the project's files until cancelled."""
+        watcher = Watcher(self._explorer.project.root, self._explorer.settings.ignore)
+        async for paths in watcher.changes():
+            if watcher.error:
+                self._explorer.publish(
+                    Error(message=watcher.error, hint="Changes may go unseen; press R to run all.")
+                )
+                watcher.error = ""
+            if self._explorer.paused:
+                self._missed |= paths
+            else:
+                self.changed(paths)
+
+    def changed(self, paths: set[Path]) -> None:
+        """Take changed files."""
+        effect = self._explorer.selector.changed(self._written_by_tests(paths))
+        if not effect.paths:
+            return
+        self._explorer.saved_at = effect.saved_at
+        self._explorer.publish(Change(paths=effect.paths, t_saved=effect.saved_at))
+        if "pyproject.toml" in effect.paths:
+            self._explorer.reload()
+        self.take(effect, f"changed: {', '.join(effect.paths[:3])}")
+
+    def _written_by_tests(self, paths: set[Path]) -> set[Path]:
+        """Leave out data files that runs themselves keep writing: they would cause runs without end."""
+        if self._explorer.running is None:
+            for path in paths:
+                self._writes.pop(path, None)
+            return paths
+        for path in paths:
+            if path.suffix != ".py":
+                self._writes[path] = self._writes.get(path, 0) + 1
+                if self._writes[path] == _OWN_WRITES:
+                    name = path.relative_to(self._explorer.project.root)
+                    self._explorer.publish(
+                        Notice(message=f"{name} is written by tests: what they write reruns nothing")
+                    )
+        return {path for path in paths if self._writes.get(path, 0) < _OWN_WRITES}
+
+    def take(self, effect: Effect, reason: str) -> None:
+        """Outdate what an effect reaches, remember that, and put it on the agenda."""
+        explorer = self._explorer
+        explorer.change += 1
+        explorer.needs_host |= effect.restarts_host(explorer.launcher.ready, explorer.project.root)
+        migrated = self._migrations_changed(effect.paths)
+        everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}
+        reasons = everything | effect.tests
+        if migrated:
+            explorer.needs_databases = True
+            explorer.launcher.databases.invalidate()
+            reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
+        self._forget_files(effect.paths)
+        tests = explorer.book.outdate(reasons, explorer.change)
+        explorer.selector.note(reasons)
+        explorer.journal.outdated([explorer.book.tests[test] for test in tests], explorer.selector)
+        explorer.publish(
+            Affected(
+                tests=tuple(tests),
+                total=len(explorer.book.tests),
+                reasons={test: reasons[test] for test in tests},
+            )
+        )
+        if effect.everything:
+            explorer.agenda.everything(reason)
+        elif tests or effect.new_in or explorer.book.broken:
+            again = explorer.book.failed() - explorer.book.broken
+            explorer.agenda.add({*tests, *again}, effect.new_in | explorer.book.broken, reason)
+        explorer.interrupt(set(tests))
+
+    def _forget_files(self, paths: Sequence[str]) -> None:
+        """Drop the tests of files that were deleted."""
+        explorer = self._explorer
+        book, root = explorer.book, explorer.project.root
+        gone = [
+            file
+            for file in paths
+            if file in explorer.book.files and not (explorer.project.root / file).exists()
+        ]
+        for test in [test for file in gone for test in list(explorer.book.files[file])]:
+            explorer.book.remove(test)
+            explorer.forget([test])
+
+    def _migrations_changed(self, paths: Sequence[str]) -> str:
+        folders = {
+            Path(settings.migrations).as_posix()
+            for settings in self._explorer.settings.databases.values()
+            if settings.migrations
+        }
+        return next((p for p in paths if any(p.startswith(f"{folder}/") for folder in folders)), "")
