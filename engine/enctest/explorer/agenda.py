@@ -52,9 +52,17 @@ class Agenda:
         """Ask for the whole suite."""
         self._urgent.merge(Wish(everything=True, reason=reason))
 
-    def postpone(self, tests: Iterable[str], *, everything: bool, reason: str) -> None:
+    def postpone(self, tests: Iterable[str], reason: str) -> None:
         """Put back what a run had left when something more urgent came."""
-        self._later.merge(Wish(tests=set(tests), everything=everything, reason=reason))
+        self._later.merge(Wish(tests=set(tests), reason=reason))
+
+    def postpone_job(self, job: Job) -> None:
+        """Put back a whole job that was not even collected."""
+        if job.files is None:
+            self._later.merge(Wish(everything=True, reason=job.reason))
+            return
+        tests = {known.test for file in job.files.values() for known in file if known.run}
+        self._later.merge(Wish(tests=tests, files=set(job.files), reason=job.reason))
 
     def clear(self) -> None:
         """Forget all wishes."""

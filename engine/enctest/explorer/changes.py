@@ -106,14 +106,12 @@ class Changes:
         """Drop the tests of files that were deleted."""
         explorer = self._explorer
         book, root = explorer.book, explorer.project.root
-        gone = [
-            file
-            for file in paths
-            if file in explorer.book.files and not (explorer.project.root / file).exists()
-        ]
-        for test in [test for file in gone for test in list(explorer.book.files[file])]:
-            explorer.book.remove(test)
-            explorer.forget([test])
+        gone = [file for file in paths if file in book.files and not (root / file).exists()]
+        tests = [test for file in gone for test in book.files[file]]
+        for test in tests:
+            book.remove(test)
+        if tests:
+            explorer.forget(tests)
 
     def _migrations_changed(self, paths: Sequence[str]) -> str:
         folders = {

@@ -127,8 +127,10 @@ class Running:
             if entry is not None:
                 entry.running = False
         if self._cancelled == "superseded":
-            everything = self.job.files is None and not self._collected
-            explorer.agenda.postpone(self._remaining, everything=everything, reason=self.job.reason)
+            if self._collected:
+                explorer.agenda.postpone(self._remaining, self.job.reason)
+            elif finished is None:
+                explorer.agenda.postpone_job(self.job)
         if finished is None or self._cancelled:
             counts = finished.counts if finished else {}
             ms = finished.duration_ms if finished else 0.0
