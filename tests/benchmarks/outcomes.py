@@ -42,7 +42,7 @@ class Result:
         return ", ".join(f"{number} {outcome}" for outcome, number in counts.most_common()) or "no tests"
 
 
-def run(prepared: Prepared, command: list[str], *, timeout: float = 600) -> Result:
+def run(prepared: Prepared, command: list[str], *, timeout: float = 240) -> Result:
     """Run `command` with the suite's arguments in its folder and environment.
 
     Raises:

@@ -79,7 +79,8 @@ SUITES = {
                 "trustme",
                 "uvicorn==0.32.1",
             ),
-            # The second one passes or fails by when the garbage collector runs.
+            # Its server needs port 8000: a second run at the same time waits for ever.
+            # What is deselected passes or fails by when the garbage collector runs.
             arguments=("-m", "not network", "--deselect", "tests/test_timeouts.py::test_write_timeout[trio]"),
         ),
         Suite("itsdangerous", "2.2.0", requirements=("freezegun", "pytest>=9")),

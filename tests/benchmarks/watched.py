@@ -14,7 +14,7 @@ from tests.benchmarks.outcomes import Result, environment
 from tests.benchmarks.suites import Prepared
 
 
-def watch(prepared: Prepared, *, timeout: float = 600) -> Result:
+def watch(prepared: Prepared, *, timeout: float = 240) -> Result:
     """Forget the suite's history, start `enctest watch` on it and end it when all is quiet.
 
     Raises:
