@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from enctest_tui.app import EnctestApp
 from textual.pilot import Pilot
+
+from enctest_tui.app import EnctestApp
 
 GOLDENS = Path(__file__).parents[2] / "screenshots"
 WIDE = (120, 40)
@@ -17,8 +18,11 @@ Play = Callable[[Pilot[None]], Awaitable[None]]
 
 
 @pytest.fixture
-def play() -> Callable[..., None]:
+def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Run an app without a terminal and let a coroutine use it."""
+    # A pilot takes 40 ms per key to see that nothing moves any more; we wait for what we want to see.
+    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.002)
+    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.001)
 
     def run(app: EnctestApp, scene: Play, size: tuple[int, int] = WIDE) -> None:
         async def perform() -> None:
@@ -43,7 +47,9 @@ def screenshot(request: pytest.FixtureRequest) -> Callable[[EnctestApp, str], No
             return
         if not golden.exists() or golden.read_text(encoding="utf-8") != svg:
             new.write_text(svg, encoding="utf-8")
-            pytest.fail(f"the screen differs from {golden}; compare with {new}, accept with --update-screenshots")
+            pytest.fail(
+                f"the screen differs from {golden}; compare with {new}, accept with --update-screenshots"
+            )
         new.unlink(missing_ok=True)
 
     return check

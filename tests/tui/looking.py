@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from enctest_tui.app import EnctestApp
 from textual.pilot import Pilot
+
+from enctest_tui.app import EnctestApp
 
 PATIENCE = 10.0
 

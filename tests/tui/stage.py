@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from enctest import events as ev
 from enctest.config import Settings
@@ -105,7 +106,7 @@ def info(test: str, line: int = 1, *markers: str) -> ev.TestInfo:
     return ev.TestInfo(test=test, path=test.partition("::")[0], line=line, markers=markers)
 
 
-def attached(*states: ev.TestState, root: str = str(HERE), phase: str = "idle") -> ev.Attached:
+def attached(*states: ev.TestState, root: str = str(HERE), phase: Any = "idle") -> ev.Attached:
     """Return the first event of a feed."""
     return ev.Attached(
         t=NOW,
@@ -114,29 +115,29 @@ def attached(*states: ev.TestState, root: str = str(HERE), phase: str = "idle") 
         args=(),
         versions={},
         tests=states,
-        phase=phase,  # type: ignore[arg-type]
+        phase=phase,
     )
 
 
-def state(test: str, outcome: ev.Outcome | None = "passed", line: int = 1, **more: object) -> ev.TestState:
+def state(test: str, outcome: ev.Outcome | None = "passed", line: int = 1, **more: Any) -> ev.TestState:
     """Return what is known of a test."""
-    return ev.TestState(info=info(test, line), outcome=outcome, duration_ms=2.0, **more)  # type: ignore[arg-type]
+    return ev.TestState(info=info(test, line), outcome=outcome, duration_ms=2.0, **more)
 
 
-def finished(test: str, outcome: ev.Outcome = "passed", run: int = 1, **more: object) -> ev.TestFinished:
+def finished(test: str, outcome: ev.Outcome = "passed", run: int = 1, **more: Any) -> ev.TestFinished:
     """Return a test's end."""
-    return ev.TestFinished(t=NOW, run=run, test=test, outcome=outcome, duration_ms=3.0, **more)  # type: ignore[arg-type]
+    return ev.TestFinished(t=NOW, run=run, test=test, outcome=outcome, duration_ms=3.0, **more)
 
 
 def started(
-    span: int, parent: int | None, name: str, kind: ev.SpanKind = "internal", ms: float = 0.0, **more: object
+    span: int, parent: int | None, name: str, kind: ev.SpanKind = "internal", ms: float = 0.0, **more: Any
 ) -> ev.SpanStarted:
     """Return a span's start, `ms` after the trace's."""
     start = START + int(ms * 1e6)
     test = str(more.pop("test", "a.py::test_a"))
     return ev.SpanStarted(
         t=NOW, run=1, test=test, span=span, parent=parent, name=name, kind=kind, start_ns=start, **more
-    )  # type: ignore[arg-type]
+    )
 
 
 def ended(span: int, ms: float, status: ev.SpanStatus = "ok", test: str = "a.py::test_a") -> ev.SpanEnded:
@@ -174,10 +175,10 @@ def shop_states(**outcomes: ev.Outcome) -> Iterator[ev.TestState]:
         )
 
 
-def shop_attached(**more: object) -> ev.Attached:
+def shop_attached(**more: Any) -> ev.Attached:
     """Return the sample project, idle, with its database."""
     database = ev.DatabaseStatus(name="shop", state="ready", detail="postgresql 18.6")
-    given: dict[str, object] = {"phase": "idle", "tests": tuple(shop_states()), **more}
+    given: dict[str, Any] = {"phase": "idle", "tests": tuple(shop_states()), **more}
     return ev.Attached(
         t=NOW,
         root="/home/ada/shop",
@@ -185,7 +186,7 @@ def shop_attached(**more: object) -> ev.Attached:
         args=(),
         versions={"python": "3.13.0", "pytest": "9.2.0"},
         databases=(database,),
-        **given,  # type: ignore[arg-type]
+        **given,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from enctest_tui.rows import Rows, rolled_up
-from enctest_tui.testtree import TestTree
-
 from tests.tui.stage import info
 from tests.tui.test_testtree import Calls, collected, finish
+
+from enctest_tui.rows import Rows, rolled_up
+from enctest_tui.testtree import TestTree
 
 
 def rows_of(tree: TestTree) -> Rows:
@@ -83,7 +83,9 @@ def test_the_cursor_stays_on_its_test_when_the_file_is_collected_again(tree: Tes
     rows = rows_of(tree)
     rows.cursor = names(rows).index("test_three")
     names_now = ["test_zero", "test_three", "test_four"]
-    tree.collect("b/test_y.py", [info(f"b/test_y.py::TestIt::{name}", at) for at, name in enumerate(names_now)])
+    tree.collect(
+        "b/test_y.py", [info(f"b/test_y.py::TestIt::{name}", at) for at, name in enumerate(names_now)]
+    )
     rows.refresh()
     assert rows.selected is tree.tests["b/test_y.py::TestIt::test_three"]
 

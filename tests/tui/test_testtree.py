@@ -6,15 +6,15 @@ import random
 import sys
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from tests.tui.stage import info, state
+
 from enctest import events as ev
 from enctest_tui.node import BAD, NONE, OUTDATED, RUNNING, TOTAL, Node, ordered, state_places
 from enctest_tui.outcomes import OUTCOMES
 from enctest_tui.testtree import TestTree
-
-from tests.tui.stage import info, state
 
 
 def collected(*tests: str) -> TestTree:
@@ -67,14 +67,14 @@ def test_ids_become_folders_files_classes_functions_and_parameters() -> None:
     )
     assert outline(tree.root) == [
         "tests", "  unit", "    test_b.py", "      test_plain", "      TestIt", "        test_in",
-        "          [a::b/c-1]", "          [[x]]", "  test_a.py", "    Outer", "      Inner", "        test_deep",
-        "top.py", "  test_top",
+        "          [a::b/c-1]", "          [[x]]", "  test_a.py", "    Outer", "      Inner",
+        "        test_deep", "top.py", "  test_top",
     ]  # fmt: skip
     assert tree.tests["tests/unit/test_b.py::TestIt::test_in[[x]]"].id.endswith("[[x]]")
 
 
 def test_counts_follow_every_event() -> None:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - a fixed order of events, no secret
     ids = [f"d{at % 3}/f{at % 7}.py::T{at % 2}::test_{at % 5}[{at}]" for at in range(120)]
     tree = collected(*ids)
     for _ in range(400):
@@ -120,10 +120,16 @@ def test_the_same_collection_again_changes_no_rows() -> None:
     tree = collected("a.py::test_one", "a.py::test_two[1]", "a.py::test_two[2]")
     before = tree.structure
     shuffled = [info("a.py::test_two[2]", 2), info("a.py::test_one", 1), info("a.py::test_two[1]", 2)]
-    tree.collect("a.py", [info("a.py::test_one", 1), info("a.py::test_two[1]", 2), info("a.py::test_two[2]", 3)])
+    tree.collect(
+        "a.py", [info("a.py::test_one", 1), info("a.py::test_two[1]", 2), info("a.py::test_two[2]", 3)]
+    )
     assert tree.structure == before
     tree.collect("a.py", shuffled)
-    assert [test.id for test in tree.root.tests()] == ["a.py::test_one", "a.py::test_two[1]", "a.py::test_two[2]"]
+    assert [test.id for test in tree.root.tests()] == [
+        "a.py::test_one",
+        "a.py::test_two[1]",
+        "a.py::test_two[2]",
+    ]
 
 
 def test_a_file_that_fails_to_collect_has_a_row_until_it_is_mended() -> None:
@@ -160,7 +166,11 @@ def test_two_tests_with_one_id_are_one_row() -> None:
 
 def test_a_function_and_a_class_of_one_name_do_not_swallow_each_other() -> None:
     tree = collected("a.py::thing", "a.py::thing::test_in", "a.py::thing[1]")
-    assert {test.id for test in tree.root.tests()} == {"a.py::thing", "a.py::thing::test_in", "a.py::thing[1]"}
+    assert {test.id for test in tree.root.tests()} == {
+        "a.py::thing",
+        "a.py::thing::test_in",
+        "a.py::thing[1]",
+    }
     check_counts(tree)
 
 
@@ -188,7 +198,7 @@ class Calls:
     def __init__(self) -> None:
         self.count = 0
 
-    def __enter__(self) -> Calls:
+    def __enter__(self) -> Self:
         sys.setprofile(self._note)
         return self
 

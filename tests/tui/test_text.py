@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from enctest_tui.text import clean, duration, fit, one_line, plural, wrap
 from rich.cells import cell_len
+
+from enctest_tui.text import clean, duration, fit, one_line, plural, wrap
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,9 @@ def test_cut_text_never_exceeds_its_cells(text: str, width: int) -> None:
     assert fit(text, 40) == text
 
 
-@pytest.mark.parametrize("text", ["", "words that go on and on for a while", "x" * 50, "日本語" * 20, "a日b本" * 9])
+@pytest.mark.parametrize(
+    "text", ["", "words that go on and on for a while", "x" * 50, "日本語" * 20, "a日b本" * 9]
+)
 @pytest.mark.parametrize("width", [1, 2, 7, 20])
 def test_wrapped_pieces_fit_and_hold_everything(text: str, width: int) -> None:
     pieces = wrap(text, width)
@@ -48,7 +51,15 @@ def test_lines_break_after_words_where_they_can() -> None:
 
 @pytest.mark.parametrize(
     ("ms", "shown"),
-    [(0, "0.0 ms"), (0.44, "0.4 ms"), (184.2, "184 ms"), (999.7, "1.0 s"), (3100, "3.1 s"), (65_000, "1 m 5 s"), (4e6, "66 m")],
+    [
+        (0, "0.0 ms"),
+        (0.44, "0.4 ms"),
+        (184.2, "184 ms"),
+        (999.7, "1.0 s"),
+        (3100, "3.1 s"),
+        (65_000, "1 m 5 s"),
+        (4e6, "66 m"),
+    ],
 )
 def test_durations_are_short(ms: float, shown: str) -> None:
     assert duration(ms) == shown

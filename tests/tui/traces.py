@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.tui.stage import BANK, BULK, FAILURE, HISTORY, NOW, START
 
 from enctest import events as ev
 
 _SELECT_PRODUCT = "SELECT sku, name, category, price, stock FROM products WHERE sku = %s FOR UPDATE"
-_INSERT_ORDER = "INSERT INTO orders (customer, address, goods, bulk_discount, coupon_discount, shipping, total) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"
+_INSERT_ORDER = (
+    "INSERT INTO orders (customer, address, goods, bulk_discount, coupon_discount, shipping, total) "
+    "VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"
+)
+_INSERT_PRODUCT = "INSERT INTO products (sku, name, category, price, stock) VALUES (%s, %s, %s, %s, %s)"
 _LINES = "SELECT sku, name, price, quantity FROM order_lines WHERE order_id = %s ORDER BY position"
 
 
@@ -20,7 +26,7 @@ def span(
     end: float | None,
     *notes: ev.SpanNote,
     status: ev.SpanStatus = "ok",
-    **attributes: object,
+    **attributes: Any,
 ) -> ev.Span:
     """Return a span from `start` to `end` (ms from the trace's beginning); None leaves it open."""
     return ev.Span(
@@ -46,13 +52,13 @@ def note(name: str, at: float, **attributes: object) -> ev.SpanNote:
 
 
 def query(
-    number: int, parent: int, text: str, start: float, end: float, *parameters: object, **more: object
+    number: int, parent: int, text: str, start: float, end: float, *parameters: object, **more: Any
 ) -> ev.Span:
     """Return the span of a query."""
     verb = text.partition(" ")[0]
     words = text.split()
     table = words[words.index({"SELECT": "FROM", "INSERT": "INTO", "UPDATE": "UPDATE"}[verb]) + 1]
-    attributes: dict[str, object] = {
+    attributes: dict[str, Any] = {
         "db__system__name": "postgresql",
         "db__namespace": "shop",
         "db__operation__name": verb,
@@ -76,8 +82,8 @@ def http(
     end: float | None,
 ) -> ev.Span:
     """Return the span of a request."""
-    place = {"url__full": where} if kind == "client" else {"http__route": where}
-    answer = {"http__response__status_code": code} if end is not None else {}
+    place: dict[str, Any] = {"url__full": where} if kind == "client" else {"http__route": where}
+    answer: dict[str, Any] = {"http__response__status_code": code} if end is not None else {}
     return span(number, parent, kind, method, start, end, http__request__method=method, **place, **answer)
 
 
@@ -90,25 +96,77 @@ def bulk() -> ev.Details:
         span(3, 2, "fixture", "database", 0.2, 8.3, pytest__fixture__scope="session"),
         span(4, 2, "fixture", "make_product", 8.4, 8.9),
         span(5, 2, "fixture", "place_order", 9.0, 12.8),
-        span(6, 1, "phase", "call", 13.0, 41.6,
-             note("exception", 41.4, exception__type="AssertionError", exception__message="10 pieces at €8.00 must save €8.00",
-                  exception__stack=["tests/api/test_checkout.py:80 TestDiscounts.test_ten_of_a_kind_are_ten_per_cent_off"]),
-             status="error"),
-        query(7, 6, "INSERT INTO products (sku, name, category, price, stock) VALUES (%s, %s, %s, %s, %s)", 13.4, 15.0, "tea-1", "Tea", "drinks", 800, 20),
+        span(
+            6,
+            1,
+            "phase",
+            "call",
+            13.0,
+            41.6,
+            note(
+                "exception",
+                41.4,
+                exception__type="AssertionError",
+                exception__message="10 pieces at €8.00 must save €8.00",
+                exception__stack=[f"tests/api/test_checkout.py:80 TestDiscounts.{BULK.rpartition('::')[2]}"],
+            ),
+            status="error",
+        ),
+        query(7, 6, _INSERT_PRODUCT, 13.4, 15.0, "tea-1", "Tea", "drinks", 800, 20),
         http(8, 6, "client", "POST", "http://orders/orders", 201, 15.4, 40.8),
         http(9, 8, "server", "POST", "/orders", 201, 16.2, 40.5),
         span(10, 9, "internal", "reserve stock", 16.9, 21.0, shop__lines=1),
-        query(11, 10, _SELECT_PRODUCT, 17.3, 19.0, "tea-1", code__file__path="shop/catalogue/products.py", code__line__number=88),
+        query(
+            11,
+            10,
+            _SELECT_PRODUCT,
+            17.3,
+            19.0,
+            "tea-1",
+            code__file__path="shop/catalogue/products.py",
+            code__line__number=88,
+        ),
         query(12, 10, "UPDATE products SET stock = stock - %s WHERE sku = %s", 19.2, 20.8, 10, "tea-1"),
-        span(13, 9, "internal", "price order", 21.2, 22.0, shop__pieces=[10], shop__goods=8000, shop__bulk_discount=0,
-             shop__coupon="", code__file__path="shop/orders/pricing.py", code__line__number=33),
-        query(14, 9, _INSERT_ORDER, 22.4, 25.1, "ada@example.org", "1 Park Lane", 8000, 0, 0, 0, 8000, **site),
+        span(
+            13,
+            9,
+            "internal",
+            "price order",
+            21.2,
+            22.0,
+            shop__pieces=[10],
+            shop__goods=8000,
+            shop__bulk_discount=0,
+            shop__coupon="",
+            code__file__path="shop/orders/pricing.py",
+            code__line__number=33,
+        ),
+        query(
+            14, 9, _INSERT_ORDER, 22.4, 25.1, "ada@example.org", "1 Park Lane", 8000, 0, 0, 0, 8000, **site
+        ),
         http(15, 9, "client", "POST", "http://payments/payments", 201, 25.6, 39.4),
         http(16, 15, "server", "POST", "/payments", 201, 26.3, 39.0),
-        span(17, 16, "internal", "ask the bank", 27.0, 33.1, note("log", 32.8, log__level="INFO", log__message="card accepted, 80.00 charged")),
-        query(18, 16, "INSERT INTO payments (order_id, card, amount) VALUES (%s, %s, %s)", 34.0, 38.2, 7, "…4242", 8000),
+        span(
+            17,
+            16,
+            "internal",
+            "ask the bank",
+            27.0,
+            33.1,
+            note("log", 32.8, log__level="INFO", log__message="card accepted, 80.00 charged"),
+        ),
+        query(
+            18,
+            16,
+            "INSERT INTO payments (order_id, card, amount) VALUES (%s, %s, %s)",
+            34.0,
+            38.2,
+            7,
+            "…4242",
+            8000,
+        ),
         span(19, 1, "phase", "teardown", 41.7, 44.1),
-    )  # fmt: skip
+    )
     return ev.Details(
         t=NOW,
         test=BULK,
@@ -157,10 +215,27 @@ def bank() -> ev.Details:
         query(8, 7, _SELECT_PRODUCT, 23.4, 24.6, "tea-1"),
         query(9, 7, _INSERT_ORDER, 26.0, 28.2, "ada@example.org", "1 Park Lane", 500, 0, 0, 490, 990),
         http(10, 7, "client", "POST", "http://payments/payments", 503, 30.0, 41.0),
-        span(11, 7, "internal", "wait for the bank", 42.0, 542.6, note("log", 42.1, log__level="WARNING", log__message="the bank is busy, asking again in 0.5 s")),
+        span(
+            11,
+            7,
+            "internal",
+            "wait for the bank",
+            42.0,
+            542.6,
+            note("log", 42.1, log__level="WARNING", log__message="the bank is busy, asks again in 0.5 s"),
+        ),
         http(12, 7, "client", "POST", "http://payments/payments", 503, 543.0, 556.0),
-        span(13, 7, "internal", "wait for the bank", 557.0, None, note("log", 557.3, log__level="WARNING", log__message="the bank is busy, asking again in 1.0 s"), shop__pause=1.0),
-    )  # fmt: skip
+        span(
+            13,
+            7,
+            "internal",
+            "wait for the bank",
+            557.0,
+            None,
+            note("log", 557.3, log__level="WARNING", log__message="the bank is busy, asks again in 1.0 s"),
+            shop__pause=1.0,
+        ),
+    )
     return ev.Details(
         t=NOW, test=BANK, run=4, running=True, path="tests/api/test_checkout.py", line=131, spans=trace
     )

@@ -30,7 +30,6 @@ def describe(row: Row, trace: Trace) -> list[Line]:
 def _head(row: Row, trace: Trace) -> list[Line]:
     span = row.span
     start_ns, _ = trace.bounds()
-    name = one_line(span.name) if span.kind == "db" else label(span)
     state = "open" if span.is_open else {"error": "failed", "ok": "ok", "unset": "ended"}[span.status]
     if span.is_open and not trace.is_live:
         state = "never ended"
@@ -40,7 +39,7 @@ def _head(row: Row, trace: Trace) -> list[Line]:
         timing += f", {duration(own)} of it its own"
     ink = "bad-strong" if span.is_error else "strong"
     return [
-        [(name, ink)],
+        [(label(span), ink)],
         [(f"{span.kind}  ", "dim"), (state, "bad" if span.is_error else "dim"), (f"  {timing}", "dim")],
     ]
 

@@ -18,7 +18,7 @@ class FindBox(Horizontal):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close(True)", "Clear"),
-        Binding("enter,down", "close(False)", "Keep"),
+        Binding("down", "close(False)", "Keep"),
     ]
 
     @dataclass
@@ -80,6 +80,11 @@ class FindBox(Horizontal):
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         self.post_message(self.Typed(self, event.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_close(cleared=False)
 
     def action_close(self, cleared: bool) -> None:
         """Leave the box."""

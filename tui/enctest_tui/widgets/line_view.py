@@ -21,7 +21,7 @@ from enctest_tui.keys import bindings
 INKS = (
     "plain", "strong", "dim", "faint", "rail", "good", "bad", "bad-strong", "warn", "accent", "db",
     "http", "fixture", "match", "keyword", "string", "number", "comment", "name", "bar", "bar-phase",
-    "bar-bad", "bar-open", "bar-db", "bar-http", "bar-fixture", "bar-lost",
+    "bar-bad", "bar-bad-outer", "bar-open", "bar-open-outer", "bar-db", "bar-http", "bar-fixture", "bar-lost",
 )  # fmt: skip
 """Names of text styles; `line_view.tcss` gives them colours from the theme."""
 

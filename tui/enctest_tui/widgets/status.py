@@ -97,8 +97,13 @@ class ActivityLine(Bar):
 
     def words(self) -> Content:
         """Return the line."""
-        left = _left(self._status, self._root) if self._root is not None else Content("")
-        return both_ends(left, self._right(self._status, self.room), self.room)
+        if self._root is None:
+            return Content("")
+        right = self._right(self._status, self.room)
+        left = _left(self._status, self._root)
+        if left.cell_length + right.cell_length + 2 > self.room:
+            left = _left(self._status, self._root, short=True)
+        return both_ends(left, right, self.room)
 
     def _right(self, status: Status, width: int) -> Content:
         run = status.run
@@ -110,27 +115,26 @@ class ActivityLine(Bar):
         return _result(run) if run is not None else Content("")
 
 
-def _left(status: Status, root: Node) -> Content:
+def _left(status: Status, root: Node, *, short: bool = False) -> Content:
     if status.notice:
         return Content.styled(one_line(status.notice), _QUIET)
     if not status.changed:
-        versions = "   ".join(f"{name} {version}" for name, version in status.versions.items())
+        versions = " · ".join(f"{name} {version}" for name, version in status.versions.items())
         return Content.styled(one_line(status.run.reason if status.run is not None else versions), _QUIET)
     first = clean(PurePath(status.changed[0]).name)
-    more = f" and {len(status.changed) - 1} more" if len(status.changed) > 1 else ""
-    parts: list[Content | tuple[str, str]] = [(first, "bold"), (f"{more} saved", _QUIET)]
+    more = f" +{len(status.changed) - 1}" if len(status.changed) > 1 else ""
+    arrow = (" → " if short else "  →  ", "$foreground 35%")
+    parts: list[Content | tuple[str, str]] = [(first, "bold"), (more if short else f"{more} saved", _QUIET)]
     if status.affected is not None:
-        parts += [("  →  ", "$foreground 35%"), (f"{status.affected:,}", "bold")]
-        parts.append((f" of {plural(root.counts[TOTAL], 'test')} affected", _QUIET))
+        total = f"{root.counts[TOTAL]:,}" if short else f"{plural(root.counts[TOTAL], 'test')} affected"
+        parts += [arrow, (f"{status.affected:,}", "bold"), (f" of {total}", _QUIET)]
     if status.settled_ms is not None:
+        style = "bold $text-error" if root.counts[BAD] else "bold $text-success"
         parts += [
-            ("  →  ", "$foreground 35%"),
-            (
-                duration(status.settled_ms),
-                "bold $text-success" if not root.counts[BAD] else "bold $text-error",
-            ),
+            arrow,
+            (duration(status.settled_ms), style),
+            ("" if short else " from save to result", _QUIET),
         ]
-        parts.append((" from save to result", _QUIET))
     return Content.assemble(*parts)
 
 

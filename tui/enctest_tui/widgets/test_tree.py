@@ -214,7 +214,8 @@ class TestTreeView(LineView):
 
     def _numbers(self, node: Node) -> list[Segment]:
         if node.is_test:
-            text = duration(node.duration_ms) if node.outcome not in {None, "skipped"} else ""
+            ran = node.outcome not in {None, "skipped"} and not node.running
+            text = duration(node.duration_ms) if ran else ""
             return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
         bad = f"✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
         return [

@@ -102,7 +102,10 @@ class TraceView(LineView):
         """Return where the cursor belongs after the rows have changed."""
         if self.tail:
             if self.trace.is_live or self.trace.open:
-                return max((at for at, each in enumerate(self.rows.rows) if each.span.is_open), default=0)
+                return max(
+                    (at for at, each in enumerate(self.rows.rows) if each.span.is_open and each.note is None),
+                    default=0,
+                )
             return max(
                 (at for at, each in enumerate(self.rows.rows) if each.span.is_error and each.note is None),
                 default=0,
@@ -348,7 +351,11 @@ class TraceView(LineView):
 
     def _bar_ink(self, span: SpanNode) -> Style:
         if span.is_error:
-            return self.ink("bar-bad")
+            outer = any(child.is_error for child in span.children)
+            return self.ink("bar-bad-outer" if outer else "bar-bad")
+        if span.is_open and self.trace.is_live:
+            outer = any(child.is_open for child in span.children)
+            return self.ink("bar-open-outer" if outer else "bar-open")
         if span.is_open:
-            return self.ink("bar-open" if self.trace.is_live else "bar-lost")
+            return self.ink("bar-lost")
         return self.ink(BARS.get(span.kind, "bar"))

@@ -1,0 +1,179 @@
+"""The golden screens in screenshots/, which the README shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from tests.tui import traces
+from tests.tui.looking import shows, until
+from tests.tui.stage import (
+    BANK,
+    HISTORY,
+    NOW,
+    START,
+    Clock,
+    FakeFeed,
+    make_app,
+    shop_attached,
+    shop_states,
+    shop_tests,
+)
+from textual.pilot import Pilot
+
+from enctest import events as ev
+from enctest.config import Settings
+from enctest_tui.app import EnctestApp
+
+PlayFixture = Callable[..., None]
+Screenshot = Callable[[EnctestApp, str], None]
+PRICED = tuple(test for test in shop_tests() if "checkout" in test or "pricing" in test)
+SAVED = (
+    ev.Change(t=NOW, paths=("shop/orders/pricing.py",), t_saved=NOW),
+    ev.Affected(t=NOW, tests=PRICED, total=92),
+    ev.RunStarted(t=NOW, run=4, tests=PRICED, reason="pricing.py changed"),
+)
+RESULT = (
+    ev.RunFinished(t=NOW, run=4, counts={"passed": len(PRICED) - 1, "failed": 1}, duration_ms=96),
+    ev.Settled(t=NOW, ms=143),
+    ev.Ready(t=NOW),
+)
+
+
+def shop_feed(*after: ev.ExplorerEvent) -> FakeFeed:
+    feed = FakeFeed(shop_attached(), ev.Ready(t=NOW), *after)
+    feed.details = {details.test: details for details in (traces.bulk(), traces.history(), traces.bank())}
+    return feed
+
+
+def run_of(tests: Sequence[str]) -> list[ev.TestFinished]:
+    known = {each.info.test: each for each in shop_states()}
+    return [
+        ev.TestFinished(
+            t=NOW,
+            run=4,
+            test=test,
+            outcome=known[test].outcome or "passed",
+            duration_ms=known[test].duration_ms,
+            message=known[test].message,
+        )
+        for test in tests
+    ]
+
+
+def stage(
+    play: PlayFixture,
+    screenshot: Screenshot,
+    name: str,
+    app: EnctestApp,
+    keys: Sequence[str],
+    words: str,
+    size: tuple[int, int] = (120, 40),
+) -> None:
+    """Press keys once the tests are there, wait for the words, take the picture."""
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "api"))
+        for key in keys:
+            await pilot.press(key)
+        await until(pilot, lambda: shows(app, words))
+        screenshot(app, name)
+
+    play(app, scene, size)
+
+
+def test_overview(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the tests, one failing and selected, its trace, and 143 ms from save to result."""
+    app = make_app(shop_feed(*SAVED, *run_of(PRICED), *RESULT))
+    stage(play, screenshot, "overview", app, "n", "price order")
+
+
+def test_failure(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the failing line in bold and the reasons in red."""
+    app = make_app(shop_feed(*SAVED, *run_of(PRICED), *RESULT))
+    stage(play, screenshot, "failure", app, ["n", "2"], "assert 0 == 800")
+
+
+def test_live(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see a run going on, and the span in which the selected test hangs, its bar growing."""
+    started = ev.TestStarted(t=NOW, run=4, test=BANK)
+    feed = shop_feed(*SAVED, *run_of(PRICED[:9]), started)
+    app = make_app(feed, clock=Clock(START + 1_234_000_000))
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: BANK in app.model.tests.tests and shows(app, "9/"))
+        app.main.tests.go_to_test(app.model.tests.tests[BANK])
+        await pilot.press("enter")
+        await until(pilot, lambda: shows(app, "wait for the bank"))
+        app.main._ticker.stop() if app.main._ticker else None
+        app.main.tests.spin = 0
+        app.main.tests.refresh()
+        await pilot.pause()
+        screenshot(app, "live")
+
+    play(app, scene)
+
+
+def test_details(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the trace on the full screen, and a query with its text, parameters and call site."""
+    keys = ["n", "t", "slash", *"orders insert", "enter", "enter"]
+    stage(play, screenshot, "trace", make_app(shop_feed()), keys, "at shop/orders/store.py:41", (160, 48))
+
+
+def test_repeated_queries(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see twelve equal queries as one line, and in the details what they cost together."""
+    app = make_app(shop_feed())
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: HISTORY in app.model.tests.tests)
+        app.main.tests.go_to_test(app.model.tests.tests[HISTORY])
+        await until(pilot, lambda: shows(app, "12x"))
+        await pilot.press("enter", "G", "k", "enter")
+        await until(pilot, lambda: shows(app, "12 times"))
+        screenshot(app, "repeats")
+
+    play(app, scene)
+
+
+def test_help(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see all keys by group, and the signs."""
+    stage(play, screenshot, "help", make_app(shop_feed()), ["question_mark"], "Signs")
+
+
+def test_narrow(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the tests alone, with durations, on 80 columns and 24 lines."""
+    app = make_app(shop_feed(*SAVED, *run_of(PRICED), *RESULT))
+    stage(play, screenshot, "narrow", app, "n", "per_cent_off", (80, 24))
+
+
+def test_narrow_trace(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the trace alone on 80 columns and 24 lines."""
+    stage(play, screenshot, "narrow-trace", make_app(shop_feed()), ["n", "enter"], "reserve stock", (80, 24))
+
+
+def test_light(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the overview in a light theme."""
+    feed = shop_feed(*SAVED, *run_of(PRICED), *RESULT)
+    stage(
+        play,
+        screenshot,
+        "light",
+        make_app(feed, settings=Settings(theme="enctest-light")),
+        "n",
+        "price order",
+    )
+
+
+def test_trouble(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see what is wrong with a migration and what to do, above tests that keep their results."""
+    message = '0005_coupons.up.sql:4: syntax error at or near "TABEL"'
+    trouble = ev.Error(t=NOW, message=message, hint="Mend the migration and save: the database is made anew.")
+    app = make_app(shop_feed(trouble))
+    stage(play, screenshot, "trouble", app, [], "TABEL")
+
+
+@pytest.mark.parametrize("size", [(160, 48)])
+def test_overview_large(play: PlayFixture, screenshot: Screenshot, size: tuple[int, int]) -> None:
+    """You should see the overview with room for whole names."""
+    app = make_app(shop_feed(*SAVED, *run_of(PRICED), *RESULT))
+    stage(play, screenshot, "overview-large", app, "n", "price order", size)
