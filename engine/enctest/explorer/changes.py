@@ -77,12 +77,10 @@ class Changes:
         explorer = self._explorer
         explorer.change += 1
         explorer.needs_host |= effect.restarts_host(explorer.launcher.ready, explorer.project.root)
-        migrated = self._migrations_changed(effect.paths)
+        migrated = self._migrated(effect.paths)
         everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}
         reasons = everything | effect.tests
         if migrated:
-            explorer.needs_databases = True
-            explorer.launcher.databases.invalidate()
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
         self._forget_files(effect.paths)
         tests = explorer.book.outdate(reasons, explorer.change)
@@ -113,10 +111,12 @@ class Changes:
         if tests:
             explorer.forget(tests)
 
-    def _migrations_changed(self, paths: Sequence[str]) -> str:
-        folders = {
-            Path(settings.migrations).as_posix()
-            for settings in self._explorer.settings.databases.values()
-            if settings.migrations
-        }
-        return next((p for p in paths if any(p.startswith(f"{folder}/") for folder in folders)), "")
+    def _migrated(self, paths: Sequence[str]) -> str:
+        """Return which of these is a migration, if any: its databases are to be made anew."""
+        explorer = self._explorer
+        root = explorer.project.root
+        found = next((path for path in paths if explorer.launcher.databases.touched([root / path])), "")
+        if found:
+            explorer.needs_databases = True
+            explorer.launcher.databases.invalidate()
+        return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import traceback
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,8 +91,8 @@ class Explorer:
         try:
             await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
-                if task.done():
-                    task.result()  # a defect of ours: end with its traceback in the log
+                if task.done() and (defect := task.exception()):
+                    traceback.print_exception(defect)  # ours, not the project's: say it in the log and end
         finally:
             for task in (*tasks, leave):
                 task.cancel()

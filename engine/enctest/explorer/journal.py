@@ -53,10 +53,10 @@ class Journal:
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
 
-    def traced(self, test: str, spans: tuple[Span, ...]) -> None:
-        """Take a finished trace."""
+    def traced(self, test: str, spans: tuple[Span, ...] | None) -> None:
+        """Take the trace of the result that was just taken."""
         result = self._recent.get(test)
-        if result is None:
+        if result is None or spans is None:
             return
         self._traces[test] = (result.run, spans)
         self._new_traces[test] = spans

@@ -54,12 +54,13 @@ class Ledger:
             case SpanStarted() | SpanEvent() | SpanEnded():
                 if isinstance(event, SpanStarted) and event.kind == "db":
                     self._selector.uses_database(event.test)
-                if self.traces.fold(event):
-                    self._journal.traced(event.test, self.traces.of(event.test) or ())
+                self.traces.fold(event)
             case TestStarted() if entry := self.book.tests.get(event.test):
                 entry.running = True
             case TestFinished():
                 self._journal.finished(self.book.finished(event, self._since), event)
+                self._journal.traced(event.test, self.traces.of(event.test))
+                self.traces.finished(event.test)
             case BlocksDeclared() | ModuleRecorded() | TestRecorded():
                 self._selector.feed(event)
             case ModulesImported():

@@ -167,6 +167,7 @@ class Running:
             return
         test = self._current
         entry = explorer.book.tests.get(test)
+        self.ledger.traces.close(test)
         self._fold(
             TestFinished(
                 run=self.job.run,
@@ -179,7 +180,6 @@ class Running:
                 line=entry.info.line if entry else 0,
             )
         )
-        explorer.journal.traced(test, self.ledger.traces.close(test))
         if self._remaining:
             explorer.agenda.add(self._remaining, (), "left by a worker that died")
 

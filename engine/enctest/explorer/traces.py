@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 
-from enctest.events import Span, SpanEnded, SpanRecord
+from enctest.events import Span, SpanRecord
 from enctest.tracing.model import Trace
 
-_ROOT = 1
 _KEPT = 200
 """Finished traces that stay in memory, so that a look at one never waits for the disk."""
 
@@ -20,30 +19,29 @@ class LiveTraces:
         self._traces: OrderedDict[str, Trace] = OrderedDict()
         self._done: set[str] = set()
 
-    def fold(self, record: SpanRecord) -> bool:
-        """Take a record; True when it ended its test's root span."""
+    def fold(self, record: SpanRecord) -> None:
+        """Take a record."""
         trace = self._traces.get(record.test)
         if trace is None:
             trace = self._traces[record.test] = Trace()
         trace.apply(record)
-        done = isinstance(record, SpanEnded) and record.span == _ROOT
-        if done:
-            self._done.add(record.test)
+
+    def finished(self, test: str) -> None:
+        """No record of this test follows; keep the last few such traces."""
+        if test in self._traces:
+            self._done.add(test)
             self._trim()
-        return done
 
     def of(self, test: str) -> tuple[Span, ...] | None:
         """Return a test's spans so far, or None when this run has none of it."""
         trace = self._traces.get(test)
         return trace.freeze() if trace else None
 
-    def close(self, test: str) -> tuple[Span, ...]:
-        """Mark what a dead worker left open as ended now; return the spans."""
+    def close(self, test: str) -> None:
+        """Mark what a dead worker left open as ended now."""
         trace = self._traces.get(test)
-        if trace is None:
-            return ()
-        trace.close(time.monotonic_ns())
-        return trace.freeze()
+        if trace is not None:
+            trace.close(time.monotonic_ns())
 
     def _trim(self) -> None:
         while len(self._done) > _KEPT:

@@ -142,17 +142,20 @@ class Host:
     async def close(self) -> None:
         """End the host and every worker of it."""
         self._closing = True
-        if not hasattr(self, "_socket"):
+        if not self._tasks:
             return
+        listening, draining = self._tasks
+        listening.cancel()  # before the socket goes: its number may be another's at once
+        await asyncio.gather(listening, return_exceptions=True)
         self._socket.close()
         try:
             await asyncio.wait_for(self._process.wait(), 2)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+        self._ended()
 
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
