@@ -73,7 +73,7 @@ class FileCollected(Event, frozen=True, kw_only=True):
 
 
 class Collected(Event, frozen=True, kw_only=True):
-    """The collection of a run is over; `tests` are the node ids that are now known to the project."""
+    """The collection of a run is over; `tests` are the node ids it found, in the files it looked at."""
 
     run: int = 0
     tests: tuple[str, ...]

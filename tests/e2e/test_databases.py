@@ -39,11 +39,11 @@ FILES = {
 }
 
 
-def socket_folder(watch: Watch) -> Path:
-    """Return the folder of the server's socket, which a test printed as part of its URL."""
+def cluster_folder(watch: Watch) -> Path:
+    """Return the folder of the cluster, which a test printed as part of its URL (the socket is in it)."""
     (event,) = [e for e in watch.events() if e["type"] == "test_finished" and e["test"].endswith("test_url")]
     (section,) = event["sections"]
-    return Path(parse_qs(urlsplit(section["text"].strip()).query)["host"][0])
+    return Path(parse_qs(urlsplit(section["text"].strip()).query)["host"][0]).parent
 
 
 def test_a_database_is_there_and_fresh_for_every_run(sample: MakeSample) -> None:
@@ -54,7 +54,7 @@ def test_a_database_is_there_and_fresh_for_every_run(sample: MakeSample) -> None
         assert span["test"] == "test_items.py::test_insert"
         ran = watch.edit("test_items.py", '["tea"]', '["milk"]')
         assert ran == {"test_items.py::test_insert": "passed"}
-        folder = socket_folder(watch)
+        folder = cluster_folder(watch)
         assert any("postgres" in command for command in processes_of(folder))
     wait_until("the server is gone", lambda: not processes_of(folder))
     assert not folder.exists()

@@ -106,9 +106,9 @@ def test_a_renamed_test_stays_followed(model: Model) -> None:
     assert model.details.test == "a.py::test_a2"
 
 
-def test_a_collection_takes_away_what_it_does_not_name(model: Model) -> None:
+def test_a_collection_of_a_few_files_takes_nothing_away(model: Model) -> None:
     model.fold([ev.Collected(tests=(A, "b.py::test_c"))])
-    assert set(model.tests.tests) == {A}
+    assert set(model.tests.tests) == {A, B}
 
 
 def _stream(tests: list[str]) -> Iterable[ev.ExplorerEvent]:

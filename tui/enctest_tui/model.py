@@ -193,9 +193,8 @@ class Model:
         return Changes.TESTS | Changes.STATUS
 
     def _collected(self, event: ev.Collected) -> Changes:
-        known = set(event.tests)
-        self.tests.remove([id_ for id_ in self.tests.tests if id_ not in known and "::" in id_])
-        return Changes.TESTS | Changes.STATUS
+        """A run may look at a few files only: what is gone is told by `TestsRemoved`."""
+        return Changes.STATUS if event.tests else Changes.NONE
 
     def _tests_removed(self, event: ev.TestsRemoved) -> Changes:
         self.tests.remove(event.tests)
