@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from textual.content import Content
-from textual.widgets import Static
+from textual.widget import Widget
 
 
-class Bar(Static):
-    """Draws itself anew when its width has changed. Subclasses say what."""
+class Bar(Widget):
+    """Draws itself only when its words or its width have changed. Subclasses say what."""
 
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's word
-        super().__init__(id=id, markup=False)
+        super().__init__(id=id)
+        self._drawn = Content("")
 
     @property
     def room(self) -> int:
@@ -22,13 +23,19 @@ class Bar(Static):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Say it again."""
-        if self.is_mounted:
-            self.update(self.words())
+        """Say it again if it is no longer the same."""
+        words = self.words()
+        if words.plain != self._drawn.plain or words.spans != self._drawn.spans:
+            self._drawn = words
+            self.refresh()
 
     def on_resize(self) -> None:
         """Fit the words to the new width."""
         self.redraw()
+
+    def render(self) -> Content:
+        """Draw the words."""
+        return self._drawn
 
 
 def both_ends(left: Content, right: Content, width: int) -> Content:

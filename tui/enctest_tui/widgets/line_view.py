@@ -70,6 +70,7 @@ class LineView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._inks: dict[tuple[str, bool], Style] = {}
         self._on_cursor = False
+        self._wants_showing = False
         self._papers: dict[str, Style] = {}
         self.line_count = 0
 
@@ -164,18 +165,33 @@ class LineView(ScrollView, can_focus=True):
     def go_to(self, index: int, *, middle: bool = False) -> None:
         """Put the cursor on a line and scroll as little as it takes; `middle` leaves room around."""
         self.cursor = index
-        self.show_line(self.cursor, middle=middle)
+        self.show_cursor(middle=middle)
 
-    def show_line(self, index: int, *, middle: bool = False) -> None:
-        """Scroll so that a line can be seen."""
+    def show_cursor(self, *, middle: bool = False) -> None:
+        """Scroll so that the cursor can be seen, as soon as it is known how much fits on the screen."""
         height = self.scrollable_content_region.height
         top = self.scroll_offset.y
+        index = self.cursor
         if height <= 0:
-            self.call_after_refresh(self.show_line, index, middle=middle)
+            self._wants_showing = True  # there is no room yet, or the list is hidden
         elif not top <= index < top + height:
             away = height // 3 if middle or not -height < index - top < 2 * height else 0
             y = index - away if index < top else index - height + 1 + away
             self.scroll_to(y=max(0, y), animate=False, force=True)
+
+    def on_resize(self) -> None:
+        """There is room now."""
+        self._show_late()
+
+    def on_show(self) -> None:
+        """The list can be seen now."""
+        self._show_late()
+
+    def _show_late(self) -> None:
+        """Scroll to the cursor if that had to wait."""
+        if self._wants_showing:
+            self._wants_showing = False
+            self.call_after_refresh(self.show_cursor, middle=True)
 
     def _user_goes_to(self, index: int) -> None:
         self.touched()

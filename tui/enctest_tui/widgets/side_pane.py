@@ -54,7 +54,7 @@ class SidePane(Vertical):
     def open_tab(self, tab: str) -> None:
         """Open a tab; the focus stays in the tabs if it was there."""
         had_focus = self.view.has_focus
-        self.tabs.active = tab
+        self.tabs.open(tab)
         self.query_one(ContentSwitcher).current = tab
         self._refresh_open()
         if had_focus:

@@ -43,7 +43,7 @@ class SourceView(TextView):
         self._marked = max(0, line - 1)
         if not same_place:
             self.go_to(self._marked, middle=True)
-            self.call_after_refresh(self.show_line, self._marked, middle=True)
+            self.call_after_refresh(self.show_cursor, middle=True)
 
     def _read(self, file: Path, *, keep_place: bool) -> None:
         try:

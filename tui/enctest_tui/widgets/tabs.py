@@ -6,43 +6,39 @@ from typing import Final
 
 from textual import events
 from textual.content import Content
-from textual.reactive import reactive
 from textual.style import Style
-from textual.widgets import Static
+
+from enctest_tui.widgets.bar import Bar
 
 TABS: Final = ("trace", "failure", "output", "source")
 
 
-class TabStrip(Static):
+class TabStrip(Bar):
     """One line of titles; the open one stands out, and marks say where there is something to see."""
 
-    active: reactive[str] = reactive(TABS[0], init=False)
-
     def __init__(self) -> None:
-        super().__init__(id="tabs", markup=False)
+        super().__init__(id="tabs")
+        self.active = TABS[0]
         self._marks: dict[str, Content] = {}
 
-    def on_mount(self) -> None:
-        """Draw for the first time."""
-        self._draw()
-
-    def watch_active(self) -> None:
-        """Draw the other tab as open."""
-        self._draw()
+    def open(self, tab: str) -> None:
+        """Show which tab is open."""
+        self.active = tab
+        self.redraw()
 
     def mark(self, marks: dict[str, Content]) -> None:
         """Put a mark behind titles."""
-        if marks != self._marks:
-            self._marks = marks
-            self._draw()
+        self._marks = marks
+        self.redraw()
 
-    def _draw(self) -> None:
+    def words(self) -> Content:
+        """Return the line."""
         parts: list[Content] = []
         for tab in TABS:
             style = "bold $foreground underline" if tab == self.active else "$foreground 55%"
             title = Content.styled(tab.capitalize(), style).stylize(Style.from_meta({"tab": tab}))
             parts += [Content("  "), title, self._marks.get(tab, Content(""))]
-        self.update(Content.assemble(*parts))
+        return Content.assemble(*parts)
 
     async def on_click(self, event: events.Click) -> None:
         """Open the tab that was clicked."""

@@ -90,7 +90,7 @@ class TestTreeView(LineView):
         if shift and was_visible and offset + shift >= 0 and offset:
             self.scroll_to(y=offset + shift, animate=False, force=True)
         elif was_visible or not offset:
-            self.show_line(self.cursor)
+            self.show_cursor()
 
     def set_filter(self, text: str) -> None:
         """Show only what the filter asks for."""

@@ -85,7 +85,7 @@ class TracePane(Vertical):
         self.set_class(on_, "-details")
         if on_:
             self.call_after_refresh(self._describe)
-            self.call_after_refresh(self.view.show_line, self.view.cursor)
+            self.call_after_refresh(self.view.show_cursor)
 
     @on(LineView.Chosen, "#spans")
     def _chosen(self, event: LineView.Chosen) -> None:

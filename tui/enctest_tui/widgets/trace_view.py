@@ -95,7 +95,7 @@ class TraceView(LineView):
         if index != self.cursor:
             with self.prevent(self.Moved):
                 self.cursor = index
-            self.show_line(index)
+            self.show_cursor()
         self.post_message(self.Moved(self))
 
     def _place(self, row: Row | None) -> int:
