@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from enctest.selection.changes import Delta, delta
 from enctest.selection.fingerprint import Fingerprint
-from enctest.selection.inverse import Group, Inverse
+from enctest.selection.inverse import Inverse
 from enctest.selection.rows import Affection
 
 if TYPE_CHECKING:
@@ -79,19 +79,22 @@ class Answer:
             self._add(self._inverse.ran(block), reason)
 
     def _by_level(self, change: Delta, ways: Mapping[str, Path]) -> None:
+        told: dict[Path, str] = {}  # by roots: one for all tests of a file
+        numbers = {self._files[path].number: path for path in ways if path in self._files}
         for group in self._inverse.groups(self._mask(ways)):
-            self._add(group.tests, _told(change, self._shortest(group, ways)))
+            reason = told.get(group.roots)
+            if reason is None:
+                near = [ways[root] for root in group.roots if root in ways]
+                if near:
+                    reason = told[group.roots] = _told(change, min(near, key=len))
+                else:
+                    near = [ways[path] for number, path in numbers.items() if group.mask >> number & 1]
+                    reason = _told(change, min(near, key=len))
+            self._add(group.tests, reason)
         for folder, reason in change.folders.items():
             for group in self._inverse.groups(-1):
                 if not folder or group.roots[0].startswith(f"{folder}/"):
                     self._add(group.tests, reason)
-
-    def _shortest(self, group: Group, ways: Mapping[str, Path]) -> Path:
-        near = [ways[root] for root in group.roots if root in ways]
-        if not near:
-            numbers = {self._files[path].number: path for path in ways if path in self._files}
-            near = [ways[path] for number, path in numbers.items() if group.mask >> number & 1]
-        return min(near, key=len)
 
     def _by_name(self, change: Delta) -> None:
         """A new test function takes the place of one that was inherited, imported or defined before it."""

@@ -61,7 +61,12 @@ class Boundary:
         return "./" if prefix == "" else prefix
 
     def _folder(self, folder: str) -> str | None:
-        relative = os.path.relpath(os.path.realpath(folder), self._root)
+        if not FOREIGN_FOLDERS.isdisjoint(folder.split(os.sep)) and not folder.startswith(self._root):
+            return None
+        try:
+            relative = os.path.relpath(os.path.realpath(folder), self._root)
+        except (OSError, ValueError):  # too many links, a null byte
+            return None
         if relative == ".":
             return ""
         parts = relative.split(os.sep)

@@ -12,7 +12,7 @@ from types import CodeType
 
 from enctest.selection.probe import Layout
 
-_FORMAT = b"enctest probes 1\n"
+_FORMAT = b"enctest probes 2\n"
 
 
 class Bytecode:
@@ -35,7 +35,8 @@ class Bytecode:
             digest: SHA-256 of the source.
         """
         try:
-            data = self._place(file, variant).read_bytes()
+            with open(self._place(file, variant), "rb", buffering=0) as stream:
+                data = stream.readall()
         except OSError:
             return None
         head = self._head(file, digest)
@@ -49,7 +50,7 @@ class Bytecode:
 
     def keep(self, file: str, variant: str, digest: bytes, code: CodeType, layout: Layout) -> None:
         """Keep a compiled file; a folder that cannot be written keeps nothing."""
-        place = self._place(file, variant)
+        place = Path(self._place(file, variant))
         fields = (layout.names, layout.lines, layout.cached, layout.lazy, layout.imports)
         data = self._head(file, digest) + marshal.dumps((code, *fields))
         temporary = place.with_suffix(f".{os.getpid()}")
@@ -58,11 +59,9 @@ class Bytecode:
             temporary.write_bytes(data)
             temporary.replace(place)
 
-    def _place(self, file: str, variant: str) -> Path:
-        return (
-            self._folder
-            / hashlib.sha256(f"{variant}\0{file}".encode(errors="surrogatepass")).hexdigest()[:32]
-        )
+    def _place(self, file: str, variant: str) -> str:
+        key = hashlib.sha256(f"{variant}\0{file}".encode(errors="surrogatepass"))
+        return os.path.join(self._folder, key.hexdigest()[:32])
 
     def _head(self, file: str, digest: bytes) -> bytes:
         """Say all that the code depends on: the interpreter's own build, too."""

@@ -38,9 +38,17 @@ class FileWatch:
         boundary: Says which files are the project's own.
         used: Gets a path relative to the root; folders end in `/`.
         opaque: Called when a process was started that may run the project's code unseen.
+        guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
     """
 
-    def __init__(self, boundary: Boundary, used: Callable[[str], None], opaque: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        boundary: Boundary,
+        used: Callable[[str], None],
+        opaque: Callable[[], None],
+        guard: Callable[[Callable[[], object]], None],
+    ) -> None:
+        self._guard = guard
         self._boundary = boundary
         self._used = used
         self._opaque = opaque
@@ -60,12 +68,15 @@ class FileWatch:
     def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
         if event in _EVENTS and self.active:
             frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-            if event == "open":
-                self._opened(arguments, frame)
-            elif event in _LISTS:
-                self._listed(arguments[0], frame)
-            elif not _harmless(event, arguments) and not self._is_own(frame):
-                self._opaque()
+            self._guard(lambda: self._heard(event, arguments, frame))
+
+    def _heard(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
+        if event == "open":
+            self._opened(arguments, frame)
+        elif event in _LISTS:
+            self._listed(arguments[0], frame)
+        elif not _harmless(event, arguments) and not self._is_own(frame):
+            self._opaque()
 
     def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
         path, _, flags = arguments
@@ -115,7 +126,8 @@ def _absolute(path: object) -> str | None:
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     try:
-        return os.path.abspath(os.fsdecode(path))
+        text = os.fsdecode(path)
+        return text if os.path.isabs(text) and ".." not in text else os.path.abspath(text)
     except (OSError, ValueError):  # no current folder any more, a null byte
         return None
 

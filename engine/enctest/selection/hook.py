@@ -12,7 +12,6 @@ import builtins
 import hashlib
 import importlib
 import importlib.machinery
-import inspect
 import os
 import sys
 import warnings
@@ -44,7 +43,10 @@ def exec_module(self, module):
 
 
 class Listener(Protocol):
-    """Who wants to know of imports. Nothing here may raise."""
+    """Who wants to know of imports."""
+
+    def guard(self, action: Callable[[], object]) -> None:
+        """Do something; if it fails, tell, and let the import go on."""
 
     def declared(self, path: str, digest: str, layout: Layout) -> Hits:
         """A project file was compiled; its hits go into what is returned."""
@@ -81,7 +83,8 @@ class Load:
         if self._path is None:
             return None
         try:
-            self._source = Path(self._file).read_bytes()
+            with open(self._file, "rb", buffering=0) as stream:
+                self._source = stream.readall()
         except OSError:
             return None
         found = None if plain else self._importer.bytecode.load(self._file, variant, self._digest())
@@ -93,9 +96,12 @@ class Load:
         """Compile with probes where that can be done; else `plain`, what Python itself made of the file."""
         self.code = plain
         if plain is not None and self._path is not None and type(self._module.__loader__) is _Loader:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Python itself has just given them
-                self.code = self.probed("", lambda _: None) or plain
+            self._importer.listener.guard(lambda: self._compile(plain))
+
+    def _compile(self, plain: CodeType) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python itself has just given them
+            self.code = self.probed("", lambda _: None) or plain
 
     def probed(self, variant: str, change: Callable[[ast.Module], None]) -> CodeType | None:
         """Compile the source with probes after `change`; None when it does not compile."""
@@ -111,6 +117,10 @@ class Load:
 
     def begin(self) -> None:
         """The module's code is about to run."""
+        if self._path is not None:
+            self._importer.listener.guard(self._begin)
+
+    def _begin(self) -> None:
         if self._path is None:
             return
         listener = self._importer.listener
@@ -123,7 +133,7 @@ class Load:
     def end(self) -> None:
         """The module's code has run."""
         if self._token is not None:
-            self._importer.listener.ends(self._token)
+            self._importer.listener.guard(lambda: self._importer.listener.ends(self._token))
 
     def source(self) -> bytes:
         """Return the bytes that were read."""
@@ -197,7 +207,8 @@ class Importer:
     def _prepare(self, loader: importlib.machinery.SourceFileLoader, module: ModuleType) -> Load:
         file = str(loader.path)
         load = Load(self, module, file, self.boundary.relative(os.path.abspath(file)))
-        load.lookup("", plain=type(loader) is not _Loader)
+        if load.ours:
+            self.listener.guard(lambda: load.lookup("", plain=type(loader) is not _Loader))
         return load
 
     def _hook_import_module(self) -> None:
@@ -231,12 +242,12 @@ def _like(original: Callable[..., object], text: str, names: dict[str, object]) 
 
 def _with_call(function: FunctionType | Any, callback: Callable[[object, object], None]) -> CodeType | None:
     """Return the code of `import_module` with `callback(name, package)` at its head, if it can be had."""
+    file, line = function.__code__.co_filename, function.__code__.co_firstlineno
     try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):
+        tree = ast.parse(Path(file).read_bytes())
+    except (OSError, SyntaxError):
         return None
-    tree = ast.parse(source)
-    definition = tree.body[0]
+    definition = next((node for node in tree.body if getattr(node, "lineno", 0) == line), None)
     if not isinstance(definition, ast.FunctionDef):
         return None
     names = [argument.arg for argument in definition.args.args]
@@ -249,10 +260,9 @@ def _with_call(function: FunctionType | Any, callback: Callable[[object, object]
     for node in ast.walk(call):
         if isinstance(node, ast.expr | ast.stmt):
             ast.copy_location(node, place)
-    ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "a bytes object is not callable": it is exchanged below
-        module = compile(tree, function.__code__.co_filename, "exec")
+        module = compile(ast.Module([definition], []), file, "exec")
     code = next(constant for constant in module.co_consts if isinstance(constant, CodeType))
     constants = (callback if type(c) is bytes and c == marker else c for c in code.co_consts)
     return code.replace(co_consts=tuple(constants))

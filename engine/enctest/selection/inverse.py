@@ -22,9 +22,7 @@ class Group:
 
     def __init__(self, roots: tuple[str, ...], needs: bytes) -> None:
         self.roots = roots
-        self.mask = 0
-        for number in _numbers(needs):
-            self.mask |= 1 << number
+        self.mask = _mask(needs)
         self.tests: set[str] = set()
 
 
@@ -65,8 +63,9 @@ class Inverse:
 
     def _put_blocks(self, number: int, row: TestRow, old: TestRow | None) -> None:
         if old is None:
+            by_block = self._by_block
             for block in _numbers(row.blocks):
-                self._by_block[block].append(number)
+                by_block[block].append(number)
         elif old.blocks != row.blocks:
             before, now = set(_numbers(old.blocks)), set(_numbers(row.blocks))
             for block in now - before:
@@ -103,6 +102,14 @@ class Inverse:
             self.by_absent[name].discard(row.test)
         self.opaque.discard(row.test)
         self._groups[row.roots, row.needs].tests.discard(row.test)
+
+
+def _mask(needs: bytes) -> int:
+    numbers = _numbers(needs)
+    bits = bytearray(max(numbers, default=0) // 8 + 1)
+    for number in numbers:
+        bits[number >> 3] |= 1 << (number & 7)
+    return int.from_bytes(bits, "little")
 
 
 def _numbers(data: bytes) -> array[int]:

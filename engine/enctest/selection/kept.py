@@ -9,15 +9,16 @@ from collections.abc import Callable
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits
 
-_ENOUGH = 300
-"""Calls of one function that are looked at one by one."""
+_ENOUGH = 200
+"""Calls of one function within one test that are looked at one by one."""
 
 
 class KeptValues:
     """Follows the functions that keep values for later callers.
 
-    What runs within such a call is credited to the function's module, besides the caller. After many calls,
-    or where the body does not run within the call (coroutines), all that its caller needs is credited.
+    What runs within such a call is credited to the function's module, besides the caller. After many calls in
+    one test, all that follows in the test is. Where the body does not run within the call (coroutines),
+    all that the caller needs is credited.
 
     Args:
         ledger: Who owns what happens now.
@@ -29,6 +30,7 @@ class KeptValues:
         self._module = module
         self._calls: Counter[tuple[str, int]] = Counter()
         self._open: list[tuple[int, Hits, int, Owner | None]] = []
+        self._rest: list[tuple[Owner, str]] = []
         self._wide: dict[int, str] = {}
 
     def watch(self, hits: Hits) -> None:
@@ -37,13 +39,20 @@ class KeptValues:
         for index in hits.layout.lazy:
             self._wide[hits.first + index] = hits.path
 
+    def end_test(self) -> None:
+        """Credit what followed after many calls, and count anew."""
+        self._calls.clear()
+        while self._rest:
+            owner, path = self._rest.pop()
+            self._ledger.pop(owner)
+            self._module(path).take(owner)
+
     def spread(self, owner: Owner) -> None:
         """Credit all that `owner` needed to the modules of those functions that were not followed in it."""
         for number in self._wide.keys() & owner.blocks:
             self._module(self._wide[number]).take(owner)
 
     def _entered(self, hits: Hits, index: int) -> None:
-        hits[index] = 1
         key = hits.path, index
         self._calls[key] += 1
         owner: Owner | None = None
@@ -51,15 +60,17 @@ class KeptValues:
             owner = Owner()
             self._ledger.push(owner, beside=not in_main_thread())
             owner.blocks.add(hits.first + index)
-        elif index in hits.layout.cached:
-            self._wide[hits.first + index] = hits.path
+        elif self._calls[key] == _ENOUGH + 1 and index in hits.layout.cached:
+            rest = Owner()
+            self._ledger.push(rest, beside=True)
+            self._rest.append((rest, hits.path))
         self._open.append((threading.get_ident(), hits, index, owner))
 
     def _left(self, hits: Hits, index: int) -> None:
         thread = threading.get_ident()
         for place in range(len(self._open) - 1, -1, -1):
             found = self._open[place]
-            if found[:3] == (thread, hits, index):
+            if found[0] == thread and found[1] is hits and found[2] == index:
                 del self._open[place]
                 if found[3] is not None:
                     self._credit(found[3], hits)

@@ -18,12 +18,30 @@ def is_cached(node: Function) -> bool:
     )
 
 
-def keeps_state(node: Function) -> bool:
-    """Tell whether the function stores into a name of its module, or into its class: a memo by hand."""
+def module_variables(tree: ast.Module) -> set[str]:
+    """Return the names that a module assigns at its top, also within `if` and `try`."""
+    found: set[str] = set()
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {
+                name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            }
+        elif isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
+            pending.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def keeps_state(node: Function, shared: set[str]) -> bool:
+    """Tell whether the function stores into a variable of its module or into its class: a memo by hand."""
     if node.name.startswith("test"):
         return False
-    local = _local_names(node)
-    return any(_keeps(inner, local) for inner in own_nodes(node))
+    kept = shared - _local_names(node)
+    if node.args.args and node.args.args[0].arg == "cls":
+        kept.add("cls")
+    return any(_keeps(inner, kept) for inner in own_nodes(node))
 
 
 def is_lazy(node: Function) -> bool:
@@ -38,23 +56,20 @@ def _local_names(node: Function) -> set[str]:
     names = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
     names |= {argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument is not None}
     names |= {n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    for inner in own_nodes(node):
-        if isinstance(inner, ast.Import | ast.ImportFrom):
-            names |= {(alias.asname or alias.name).partition(".")[0] for alias in inner.names}
-    return names - {"cls"}
+    return names
 
 
-def _keeps(node: ast.AST, local: set[str]) -> bool:
+def _keeps(node: ast.AST, kept: set[str]) -> bool:
     if isinstance(node, ast.Global):
         return True
     if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
-        return _is_shared(node.value, local)
+        return _root(node.value) in kept
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
-        return _is_shared(node.func.value, local)
+        return _root(node.func.value) in kept
     return False
 
 
-def _is_shared(node: ast.expr, local: set[str]) -> bool:
+def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
-    return isinstance(node, ast.Name) and node.id not in local
+    return node.id if isinstance(node, ast.Name) else ""

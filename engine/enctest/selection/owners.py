@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
 from enctest.selection.probe import Hits
 
 
@@ -91,14 +93,16 @@ class Ledger:
                 return
 
     def settle(self) -> None:
-        """Credit the hits since the last time."""
-        found = set()
+        """Credit the hits since the last time. Other threads may go on: only what was seen is cleared."""
+        found: list[int] = []
         for hits in self._hits:
-            index = hits.find(1)
-            while index >= 0:
-                hits[index] = 0
-                found.add(hits.first + index)
-                index = hits.find(1, index + 1)
+            if 1 in hits:
+                seen = list(compress(hits.numbers, hits))
+                found += seen
+                first = hits.first
+                for number in seen:
+                    hits[number - first] = 0
         if found:
-            for owner in self.all_current:
-                owner.blocks |= found
+            self._stack[-1].blocks.update(found)
+            for owner in self._beside:
+                owner.blocks.update(found)

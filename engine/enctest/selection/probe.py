@@ -14,7 +14,7 @@ from types import CodeType
 
 import msgspec
 
-from enctest.selection.memo import is_cached, is_lazy, keeps_state
+from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
 
 MARKER = b"\0enctest: the hits of this module\0"
@@ -43,12 +43,14 @@ class Hits(bytearray):
 
     Attributes:
         first: Number of the module's first function.
+        numbers: Those of all its functions.
         path: The module's file, relative to the root.
         layout: Its functions.
         entered, left: Called with (hits, index) when a function that keeps values begins and ends.
     """
 
     first: int = 0
+    numbers: range = range(0)
     path: str = ""
     layout: Layout = Layout()
     entered: Callable[[Hits, int], None] | None = None
@@ -66,6 +68,7 @@ class Hits(bytearray):
 
     def enter(self, index: int) -> None:
         """A function that keeps values begins."""
+        self[index] = 1
         if self.entered is not None:
             self.entered(self, index)
 
@@ -79,6 +82,7 @@ def instrument(tree: ast.Module) -> Layout:
     """Put the probes into a syntax tree, in place."""
     found = functions(tree)
     imports = tuple(imported_names(tree))
+    shared = module_variables(tree)
     cached, lazy = set(), set()
     for index, (_, node) in enumerate(found):
         has_cache, is_deferred = is_cached(node), is_lazy(node)
@@ -86,7 +90,7 @@ def instrument(tree: ast.Module) -> Layout:
             cached.add(index)
             if is_deferred:
                 lazy.add(index)
-        _insert(node, index, bracket=not is_deferred and (has_cache or keeps_state(node)))
+        _insert(node, index, bracket=not is_deferred and (has_cache or keeps_state(node, shared)))
     return Layout(
         names=tuple(name for name, _ in found),
         lines=tuple(min([node.lineno, *(d.lineno for d in node.decorator_list)]) for _, node in found),

@@ -45,7 +45,7 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        self._files = FileWatch(self._boundary, self._used, self._opaque)
+        self._files = FileWatch(self._boundary, self._used, self._opaque, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -99,6 +99,7 @@ class Recorder:
         if test is None:
             return
         self._ledger.pop(test)
+        self._kept.end_test()
         self._resolve()
         for fixture in _closure(test.uses):
             test.take(fixture)
@@ -159,6 +160,7 @@ class Recorder:
         hits = Hits(len(layout.names))
         hits.path, hits.layout, hits.first = path, layout, self._numbers
         self._numbers += len(layout.names)
+        hits.numbers = range(hits.first, self._numbers)
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
         self._emit(
@@ -185,14 +187,11 @@ class Recorder:
 
     def sought(self, name: str) -> None:
         """A module is nowhere."""
-        for owner in self._responsible():
-            owner.absent.add(name)
+        self.guard(lambda: self._missed(name))
 
     def asked(self, name: object, package: object) -> None:
         """A module was asked for by a computed name."""
-        owners = self._responsible()
-        if isinstance(name, str) and owners != [self._ledger.session]:  # else pytest imports what it collects
-            self._graph.ask(owners, name, package if isinstance(package, str) else "")
+        self.guard(lambda: self._ask(name, package))
 
     # --- what happens ---
 
@@ -203,6 +202,15 @@ class Recorder:
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
             owner.opaque = True
+
+    def _missed(self, name: str) -> None:
+        for owner in self._responsible():
+            owner.absent.add(name)
+
+    def _ask(self, name: object, package: object) -> None:
+        owners = self._responsible()
+        if isinstance(name, str) and owners != [self._ledger.session]:  # else pytest imports what it collects
+            self._graph.ask(owners, name, package if isinstance(package, str) else "")
 
     def _responsible(self) -> list[Owner]:
         """Return the owners of what happens now, and the project file whose code is nearest on the stack."""

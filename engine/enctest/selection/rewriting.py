@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from enctest.selection.hook import Importer, Load
 
 
+PARTS: tuple[str, ...] = ("_read_pyc", "_rewrite_test", "rewrite_asserts")
+"""What this needs of pytest's private module `_pytest.assertion.rewrite`."""
+
+
 class _Current(threading.local):
     """The file that this thread's rewriting hook executes now."""
 
@@ -36,11 +40,11 @@ def install(importer: Importer) -> None:
     hook: Any = getattr(rewrite, "AssertionRewritingHook", None)
     if rewrite is None or not hasattr(hook, "exec_module"):
         return
-    complete = all(hasattr(rewrite, name) for name in ("_read_pyc", "_rewrite_test", "rewrite_asserts"))
+    complete = all(hasattr(rewrite, name) for name in PARTS)
     replacement = _exec_module(importer, hook.exec_module, str(rewrite.__file__), complete=complete)
     importer.exchange(hook, "exec_module", replacement)
     if complete:
-        importer.exchange(rewrite, "_read_pyc", _read_pyc(rewrite, rewrite._read_pyc))  # noqa: SLF001 - checked above
+        importer.exchange(rewrite, "_read_pyc", _read_pyc(importer, rewrite, rewrite._read_pyc))  # noqa: SLF001 - checked above
 
 
 def _exec_module(
@@ -67,34 +71,37 @@ def _exec_module(
     return exec_module
 
 
-def _read_pyc(rewrite: Any, original: Callable[..., CodeType | None]) -> object:
+def _read_pyc(importer: Importer, rewrite: Any, original: Callable[..., CodeType | None]) -> object:
     def read(source: Path, pyc: Path, *rest: object) -> CodeType | None:
         load, config = _current.load, _current.config
         _current.load = None  # what the module imports is another matter
         if load is None or not load.ours:
             return original(source, pyc, *rest)
-        code = load.lookup(_variant(rewrite, config))
-        if code is None:
+        importer.listener.guard(lambda: load.lookup(_variant(rewrite, config)))
+        if load.code is None:
             plain = original(source, pyc, *rest)
-            code = _compiled(rewrite, load, source, config, quiet=plain is not None) or plain
-        if code is not None:
+            importer.listener.guard(lambda: _compile(rewrite, load, source, config, quiet=plain is not None))
+            code = load.code
+            load.code = plain if code is None else code
+        if load.code is not None:
             load.begin()
-        return code
+        return load.code
 
     return read
 
 
-def _compiled(rewrite: Any, load: Load, source: Path, config: Any, *, quiet: bool) -> CodeType | None:
+def _compile(rewrite: Any, load: Load, source: Path, config: Any, *, quiet: bool) -> None:
     """Compile as pytest would, with its warnings unless it had the file in its cache."""
 
     def change(tree: ast.Module) -> None:
         rewrite.rewrite_asserts(tree, load.source(), str(source), config)
 
     if not quiet:
-        return load.probed(_variant(rewrite, config), change)
+        load.code = load.probed(_variant(rewrite, config), change)
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return load.probed(_variant(rewrite, config), change)
+        load.code = load.probed(_variant(rewrite, config), change)
 
 
 def _variant(rewrite: Any, config: Any) -> str:

@@ -50,15 +50,22 @@ class Lab:
         assert old in text
         (self.root / path).write_text(text.replace(old, new), encoding="utf-8")
 
-    def record(self, *args: str, code: int = 0) -> None:
+    def record(
+        self, *args: str, code: int = 0, bytecode: bool = False, without_rewriter: bool = False
+    ) -> None:
         """Run pytest with a recorder and feed what it tells; then take all files as known."""
         self._runs += 1
         out = self.state.parent / f"records{self._runs}"
         command = [sys.executable, str(_DRIVER), self.root, self.state, out, str(self._runs), *_QUIET, *args]
+        env = _environment()
+        if bytecode:
+            del env["PYTHONDONTWRITEBYTECODE"]
+        if without_rewriter:
+            env["WITHOUT_REWRITER"] = "1"
         done = subprocess.run(
             list(map(str, command)),
             cwd=self.root,
-            env=_environment(),
+            env=env,
             capture_output=True,
             text=True,
             check=False,
@@ -71,6 +78,18 @@ class Lab:
             else:
                 self.index.feed(record)
         self.take()
+
+    def plain(self, *args: str) -> str:
+        """Return what plain pytest prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *_QUIET, *args],
+            cwd=self.root,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout + done.stderr
 
     def take(self) -> None:
         """Take all files as they are now as known."""

@@ -5,6 +5,7 @@ Usage: recorded_pytest.py ROOT STATE RECORDS RUN [PYTEST ARGS]
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from enctest.events import Record
+from enctest.selection import rewriting
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
 from enctest.wire import pack
@@ -32,6 +34,8 @@ class Start:
 
 
 def main(root: str, state: str, out: str, run: str, *args: str) -> int:
+    if "WITHOUT_REWRITER" in os.environ:
+        rewriting.PARTS = (*rewriting.PARTS, "a part that no pytest has")
     records: list[Record] = []
     recorder = Recorder(Path(root), int(run), records.append, Path(state))
     sys.path.remove(str(Path(__file__).parent))

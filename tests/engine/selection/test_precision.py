@@ -82,7 +82,8 @@ def test_a_module_level_selects_what_imports_it_and_tells_the_way(kinds: Lab) ->
     )
     kinds.replace("src/shop/models.py", '"base"', '"root"')
     assert kinds.ask().tests["tests/test_leaf.py::test_leaf"] == (
-        "module level of `src/shop/models.py` changed, imported by tests/test_leaf.py via src/shop/__init__.py"
+        "module level of `src/shop/models.py` changed, "
+        "imported by tests/test_leaf.py via src/shop/__init__.py"
     )
 
 
