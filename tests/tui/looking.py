@@ -22,6 +22,17 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     await pilot.pause()
 
 
+async def at_rest(pilot: Pilot[None], app: EnctestApp) -> None:
+    """Wait until the picture no longer changes: the same at three looks."""
+    pictures: list[str] = []
+
+    def same() -> bool:
+        pictures.append(app.export_screenshot(simplify=True))
+        return len(pictures) > 2 and len(set(pictures[-3:])) == 1 and app.main._rest is None
+
+    await until(pilot, same)
+
+
 def text_of(app: EnctestApp) -> list[str]:
     """Return the lines on the screen."""
     strips: list[Any] = app.screen._compositor.render_strips()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from tests.tui import traces
-from tests.tui.looking import shows, until
+from tests.tui.looking import at_rest, shows, until
 from tests.tui.stage import (
     BANK,
     HISTORY,
@@ -77,6 +77,7 @@ def stage(
         for key in keys:
             await pilot.press(key)
         await until(pilot, lambda: shows(app, words))
+        await at_rest(pilot, app)
         screenshot(app, name)
 
     play(app, scene, size)
@@ -108,7 +109,7 @@ def test_live(play: PlayFixture, screenshot: Screenshot) -> None:
         app.main._ticker.stop() if app.main._ticker else None
         app.main.tests.spin = 0
         app.main.tests.refresh()
-        await pilot.pause()
+        await at_rest(pilot, app)
         screenshot(app, "live")
 
     play(app, scene)
@@ -125,11 +126,12 @@ def test_repeated_queries(play: PlayFixture, screenshot: Screenshot) -> None:
     app = make_app(shop_feed())
 
     async def scene(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: HISTORY in app.model.tests.tests)
+        await until(pilot, lambda: shows(app, "api"))
         app.main.tests.go_to_test(app.model.tests.tests[HISTORY])
         await until(pilot, lambda: shows(app, "12x"))
         await pilot.press("enter", "G", "k", "enter")
         await until(pilot, lambda: shows(app, "12 times"))
+        await at_rest(pilot, app)
         screenshot(app, "repeats")
 
     play(app, scene)

@@ -59,7 +59,7 @@ def _database(name: str, state: str, detail: str) -> Content:
         "failed": ("◆", "$text-error"),
         "off": ("◇", _QUIET),
     }.get(state, ("◇", "$text-warning"))
-    words = one_line(detail) if state == "ready" and detail else state
+    words = one_line(detail).partition(" (")[0] if state == "ready" and detail else state
     return Content.assemble(
         (shape, style),
         (f" {one_line(name)} {fit(words, 28)}", "$text-error" if state == "failed" else _QUIET),

@@ -65,6 +65,8 @@ class TestTreeView(LineView):
         if self.rows.refresh():
             self._rows_changed(before)
             return
+        if not self.line_count:
+            self.refresh()
         top = self.scroll_offset.y
         for at, (node, stamp) in enumerate(self._painted):
             if node.stamp != stamp:
