@@ -75,7 +75,13 @@ class Cleaner:
 
     def clean(self, attributes: Mapping[str, Any]) -> Attributes:
         """Return `attributes` with plain, bounded values, secrets left out."""
-        return {key: self._value(key, value) for key, value in attributes.items()}
+        return {str(key): self._safe(str(key), value) for key, value in attributes.items()}
+
+    def _safe(self, key: str, value: Any) -> Any:
+        try:
+            return self._value(key, value)
+        except Exception as error:  # noqa: BLE001 - a value of the application's must not stop the sending
+            return f"<unreadable: {type(error).__name__}>"
 
     def _value(self, key: str, value: Any) -> Any:
         if isinstance(value, str):

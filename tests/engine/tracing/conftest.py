@@ -87,7 +87,7 @@ class Inner:
             "no:cacheprovider",
         ]
         return subprocess.Popen(
-            [*command, "-q", "-W", "error", *args],
+            [*command, "-p", "no:asyncio", "-q", "-W", "error", *args],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,

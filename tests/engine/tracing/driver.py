@@ -15,6 +15,7 @@ from enctest.tracing.recorder import Item
 
 _queue: deque[Item] = deque()
 _done = threading.Event()
+_path = Path(os.environ["SPAN_FILE"])  # read once: tests may empty the environment
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,7 +40,7 @@ _lock = threading.Lock()
 
 
 def _flush() -> None:
-    with _lock, Path(os.environ["SPAN_FILE"]).open("ab") as file:
+    with _lock, _path.open("ab") as file:
         while _queue:
             item = _queue.popleft()
             record = item() if callable(item) else item

@@ -72,6 +72,15 @@ def test_showing_runs_no_code_of_the_application() -> None:
     assert show("x" * 5000).endswith("(904 more)")
 
 
+def test_a_value_that_cannot_be_read_does_not_stop_the_others() -> None:
+    class Broken(list[int]):
+        def __len__(self) -> int:
+            raise RuntimeError
+
+    cleaned = Cleaner(1000).clean({"a": Broken(), "b": 1})
+    assert cleaned == {"a": "<unreadable: RuntimeError>", "b": 1}
+
+
 @pytest.mark.parametrize(
     ("query", "summary"),
     [

@@ -38,9 +38,8 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     connections = Subclasses(
         {
             "cursor": make_cursor,
-            "commit": spans.transaction(lambda _args: "COMMIT").sync,
-            "rollback": spans.transaction(lambda _args: "ROLLBACK").sync,
-            "__exit__": spans.transaction(lambda args: "ROLLBACK" if args and args[0] else "COMMIT").sync,
+            "commit": spans.transaction("COMMIT").sync,
+            "rollback": spans.transaction("ROLLBACK").sync,
         }
     )
 
@@ -66,15 +65,15 @@ class _Spans:
     def calls(self, begin: Begin) -> Calls:
         return Calls(self.recorder, "psycopg2", begin, self.rows, self.queries.fail)
 
-    def transaction(self, command: Callable[[tuple[Any, ...]], str]) -> Calls:
+    def transaction(self, command: str) -> Calls:
         """Return the tracing of a method that ends a transaction, if there is one."""
 
         def begin(
-            connection: Any, args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
+            connection: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
         ) -> OpenSpan | None:
             if connection.closed or connection.info.transaction_status == 0:
                 return None
-            return self.queries.start(command(args), namespace=connection.info.dbname, frame=frame)
+            return self.queries.start(command, namespace=connection.info.dbname, frame=frame)
 
         return Calls(self.recorder, "psycopg2", begin, self.done, self.queries.fail)
 

@@ -25,13 +25,17 @@ def safe_url(url: str) -> str:
 
 def client_request(method: str, url: str) -> tuple[str, Attributes]:
     """Return name and attributes of the span of an outgoing request."""
-    parts = urlsplit(url)
     attributes: Attributes = {"http.request.method": method, "url.full": safe_url(url)}
-    if parts.hostname:
-        attributes["server.address"] = parts.hostname
-    if parts.port:
-        attributes["server.port"] = parts.port
-    return f"{method} {parts.path or '/'}", attributes
+    try:
+        parts = urlsplit(url)
+        host, port, path = parts.hostname, parts.port, parts.path
+    except ValueError:  # no valid URL; the client is about to say so itself
+        return method, attributes
+    if host:
+        attributes["server.address"] = host
+    if port:
+        attributes["server.port"] = port
+    return f"{method} {path or '/'}", attributes
 
 
 def server_request(method: str, path: str, query: str) -> tuple[str, Attributes]:
