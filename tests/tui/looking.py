@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from enctest_tui.app import EnctestApp
@@ -18,7 +19,7 @@ async def until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while not condition():
         assert asyncio.get_running_loop().time() < deadline, "it never came to hold"
-        await pilot.pause(0.01)
+        await asyncio.sleep(0.01)
     await pilot.pause()
 
 
@@ -27,7 +28,7 @@ async def at_rest(pilot: Pilot[None], app: EnctestApp) -> None:
     pictures: list[str] = []
 
     def same() -> bool:
-        pictures.append(app.export_screenshot(simplify=True))
+        pictures.append(app.export_screenshot())
         return len(pictures) > 2 and len(set(pictures[-3:])) == 1 and app.main._rest is None
 
     await until(pilot, same)
@@ -35,6 +36,7 @@ async def at_rest(pilot: Pilot[None], app: EnctestApp) -> None:
 
 def text_of(app: EnctestApp) -> list[str]:
     """Return the lines on the screen."""
+    visible_screen_stack.set(app._background_screens)
     strips: list[Any] = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip) for strip in strips]
 

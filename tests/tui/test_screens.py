@@ -74,6 +74,7 @@ def stage(
 
     async def scene(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: shows(app, "api"))
+        await at_rest(pilot, app)
         for key in keys:
             await pilot.press(key)
         await until(pilot, lambda: shows(app, words))

@@ -98,7 +98,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "quit",
         "q,ctrl+c,ctrl+q",
         "Quit",
-        "Leave; the last to leave ends the explorer.",
+        "Leave; the last one ends the explorer.",
         "Run",
         rank=4,
     ),

@@ -66,10 +66,10 @@ class HelpScreen(ModalScreen[None]):
 def _signs() -> Content:
     signs: list[tuple[str, str, str]] = [
         *((SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES),
-        (SHAPES["none"], "$foreground 55%", "not run yet"),
+        (SHAPES["none"], "$foreground 55%", "not run"),
         (OUTDATED, "$foreground", "outdated"),
     ]
     shown = [
         Content.assemble((shape, style), (f" {text}", "$foreground 80%")) for shape, style, text in signs
     ]
-    return Content("   ").join([Content.styled("Signs", "bold $text-accent"), *shown])
+    return Content("  ").join([Content.styled("Signs", "bold $text-accent"), *shown])
