@@ -58,7 +58,8 @@ class Sample:
     @property
     def env(self) -> dict[str, str]:
         """The environment for commands: sockets and caches apart from the user's."""
-        env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "ENCTEST_"))}
+        ours = ("PYTEST_", "ENCTEST_", "COLUMNS", "LINES")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
         return env | {"XDG_RUNTIME_DIR": str(self.runtime), "XDG_CACHE_HOME": str(self.runtime / "cache")}
 
     def enctest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:

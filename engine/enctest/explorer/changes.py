@@ -98,6 +98,8 @@ class Changes:
         elif tests or effect.new_in or explorer.book.broken:
             again = explorer.book.failed() - explorer.book.broken
             explorer.agenda.add({*tests, *again}, effect.new_in | explorer.book.broken, reason)
+        if left := explorer.book.outdated() - set(tests):
+            explorer.agenda.postpone(left, "left from before")
         explorer.interrupt(set(tests))
 
     def _forget_files(self, paths: Sequence[str]) -> None:

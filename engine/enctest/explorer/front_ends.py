@@ -56,6 +56,7 @@ class FrontEnds:
         self._all: set[FrontEnd] = set()
         self._queue: list[Event] = []
         self._server: asyncio.Server | None = None
+        self._door: Path | None = None
         self._scheduled = False
         self.visited = asyncio.Event()
         self.empty = asyncio.Event()
@@ -65,13 +66,16 @@ class FrontEnds:
         """Open the socket; its folder is private, so no mode of its own is needed."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # noqa: PTH108 - one system call, before anything else runs
+        self._door = path
         self._server = await asyncio.start_unix_server(self._serve, path, limit=2**20)
 
     async def close(self) -> None:
         """Send what is queued and hang up."""
         self._publish()
-        if self._server is not None:
+        if self._server is not None and self._door is not None:
             self._server.close()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._door)  # noqa: PTH108 - as above
         for front_end in list(self._all):
             with contextlib.suppress(OSError):
                 front_end._writer.close()  # noqa: SLF001 - the same module's class

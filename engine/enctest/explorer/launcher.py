@@ -49,6 +49,7 @@ class Launcher:
         self.ready: HostReady | None = None
         self.databases = DatabaseManager(settings.databases, project, on_databases)
         self._managed = bool(settings.databases)
+        self._preload = settings.preload
         self._spare: asyncio.Task[Lease] | None = None
         self._count = 0
 
@@ -66,7 +67,7 @@ class Launcher:
 
         The old one serves until then, and ends with its last run.
         """
-        if self.host is None or self.host.modules == tuple(self.modules):
+        if self.host is None or self.host.modules == tuple(self._modules()):
             return
         old = self.host
         with contextlib.suppress(EnctestError):  # the old one goes on
@@ -74,13 +75,16 @@ class Launcher:
         if self.host is not old:
             await old.close_when_idle()
 
+    def _modules(self) -> list[str]:
+        return self.modules if self._preload else []
+
     async def _start(self) -> HostReady:
         setup = Setup(
             control=-1,
             args=self._args,
             script=script_of(self._python),
             root=str(self._project.root),
-            modules=self.modules,
+            modules=self._modules(),
             never=sorted(self.never),
         )
         host = Host(

@@ -13,9 +13,7 @@ from enctest.selection.recorder import Recorder
 from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
-from enctest.tracing.hooks import Instrumentation
-from enctest.tracing.pytest_plugin import TracingPlugin
-from enctest.tracing.recorder import TraceRecorder
+from enctest.tracing.capture import Capture
 
 
 class Instruments:
@@ -38,9 +36,7 @@ class Instruments:
         self._known = frozenset(sys.modules)
         root = Path(job.root)
         if job.spans:
-            traces = TraceRecorder(job.run, emit, root)
-            Instrumentation(traces).arm()
-            config.pluginmanager.register(TracingPlugin(traces), "enctest-tracing")
+            Capture(job.run, emit, root).arm(config)
         if job.record:
             self._recorder = Recorder(root, job.run, emit, Path(job.state))
             self._recorder.install()
