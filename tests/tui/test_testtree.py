@@ -77,9 +77,9 @@ def test_counts_follow_every_event() -> None:
     rng = random.Random(7)  # noqa: S311 - a fixed order of events, no secret
     ids = [f"d{at % 3}/f{at % 7}.py::T{at % 2}::test_{at % 5}[{at}]" for at in range(120)]
     tree = collected(*ids)
-    for _ in range(400):
+    for _ in range(200):
         test = rng.choice(ids)
-        match rng.randrange(6):
+        match rng.randrange(8):
             case 0:
                 tree.start(test, 1)
             case 1:
@@ -88,10 +88,15 @@ def test_counts_follow_every_event() -> None:
                 tree.stop(1)
             case 3:
                 tree.remove(rng.sample(ids, 3))
+            case 4:
+                finish(tree, rng.choice(["d1", "d0/f3.py", "e"]), "error")
+            case 5:
+                path = test.partition("::")[0]
+                tree.collect(path, [info(each) for each in ids if each.startswith(path)])
             case _:
                 finish(tree, test, rng.choice(OUTCOMES))
-    check_counts(tree)
-    tree.remove(ids)
+        check_counts(tree)
+    tree.remove(list(tree.tests))
     assert not tree.root.children
     assert not tree.tests
     assert tree.root.counts[TOTAL] == 0
@@ -141,6 +146,18 @@ def test_a_file_that_fails_to_collect_has_a_row_until_it_is_mended() -> None:
     tree.collect("a.py", [info("a.py::test_one")])
     assert "a.py" not in tree.tests
     assert tree.root.counts[BAD] == 0
+    check_counts(tree)
+
+
+@pytest.mark.parametrize("folder", ["tests/api", "tests", "elsewhere", ""])
+def test_a_folder_that_fails_to_collect_keeps_its_files(folder: str) -> None:
+    tree = collected("tests/api/test_a.py::test_one", "tests/test_b.py::test_two")
+    finish(tree, folder, "error")
+    assert set(tree.tests) == {folder, "tests/api/test_a.py::test_one", "tests/test_b.py::test_two"}
+    assert outline(tree.root).count(f"{'  ' * folder.count('/')}{'  ' if folder else ''}this folder") == 1
+    check_counts(tree)
+    tree.collect(f"{folder}/test_new.py".lstrip("/"), [info(f"{folder}/test_new.py::test_n".lstrip("/"))])
+    assert folder not in tree.tests
     check_counts(tree)
 
 

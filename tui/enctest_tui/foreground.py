@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,8 @@ def run(
 
 
 def _call(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, *, wait: bool) -> str:
+    # Ctrl+C is for the program; a function, unlike SIG_IGN, is not handed down to it.
+    former = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         subprocess.run(argv, cwd=cwd, env={**os.environ, **(env or {})}, check=False)
         if wait:
@@ -48,8 +51,8 @@ def _call(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, *, wait
             sys.stdin.readline()
     except (OSError, ValueError) as error:
         return f"{argv[0]} could not be started: {error}"
-    except KeyboardInterrupt:
-        return ""
+    finally:
+        signal.signal(signal.SIGINT, former)
     return ""
 
 

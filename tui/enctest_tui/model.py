@@ -57,6 +57,7 @@ class Status:
     is_ready: bool = False
     changed: tuple[str, ...] = ()
     affected: int | None = None
+    affected_of: int = 0
     settled_ms: float | None = None
     run: Run | None = None
     notice: str = ""
@@ -176,7 +177,7 @@ class Model:
     def _affected(self, event: ev.Affected) -> Changes:
         self.tests.outdate(event.tests)
         self._reasons = event.reasons
-        self.status.affected = len(event.tests)
+        self.status.affected, self.status.affected_of = len(event.tests), event.total
         if (why := event.reasons.get(self.details.test)) is not None:
             self.details.why = why
             return Changes.TESTS | Changes.STATUS | Changes.DETAILS

@@ -21,6 +21,8 @@ _PLACES: dict[str | None, int] = {None: NONE, **{outcome: place for place, outco
 
 UNCOLLECTED = "could not be collected"
 """Name of the row that stands for a file's failed collection; its node id is the file's."""
+THIS_FOLDER = "this folder"
+"""Name of the row in the place of a file when a whole folder could not be collected."""
 
 
 class Node:
@@ -99,7 +101,7 @@ def ordered(group: Node) -> Iterable[Node]:
 def split(info: TestInfo) -> list[str]:
     """Return the parts of a node id below its file: classes, then `test_x`, or that and `[parameters]`."""
     rest = info.test.removeprefix(info.path).removeprefix("::")
-    if not rest:
+    if not rest or "::" not in info.test:
         return [UNCOLLECTED]
     head, bracket, parameters = rest.partition("[")
     parts = head.split("::")

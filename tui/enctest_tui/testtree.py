@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from enctest.events import Outcome, TestInfo, TestState
-from enctest_tui.node import SIZE, Kind, Node, groups, info_of, opened, split, state_places, tally
+from enctest_tui.node import (
+    SIZE,
+    THIS_FOLDER,
+    Kind,
+    Node,
+    groups,
+    info_of,
+    opened,
+    split,
+    state_places,
+    tally,
+)
 
 
 class TestTree:
@@ -30,10 +41,14 @@ class TestTree:
 
     def collect(self, path: str, infos: Iterable[TestInfo], *, complete: bool = True) -> None:
         """Make `infos` the tests of the file `path`; add only, where the list is not complete."""
+        infos = list({info.test: info for info in infos}.values())
+        if self._is_folder(path, infos):
+            path, infos = f"{path}/", [TestInfo(test=info.test, path=f"{path}/", line=0) for info in infos]
+        elif complete and not path.endswith("/"):
+            self._folder_was_collected(path)
         file = self._files.get(path)
         before = self._orders.get(path, ())
         old = {id_: self.tests[id_] for id_ in before}
-        infos = list({info.test: info for info in infos}.values())
         if not complete:
             named = {path, *(info.test for info in infos)}
             infos += [info_of(test) for test in old.values() if test.id not in named]
@@ -115,11 +130,25 @@ class TestTree:
         if file is None:
             *folders, name = path.split("/")
             group = self.root
-            for part in folders:
+            for part in filter(None, folders):
                 group = self._child(group, "folder", part, f"{group.id}/{part}" if group.id else part)
-            file = self._files[path] = self._child(group, "file", name, path)
+            file = self._files[path] = self._child(group, "file", name or THIS_FOLDER, path)
             file.path = path
         return file
+
+    def _is_folder(self, path: str, infos: list[TestInfo]) -> bool:
+        """Say whether a failed collection is that of a folder: of a conftest, or of a package."""
+        if path in self._files or path.endswith("/") or not infos or any("::" in info.test for info in infos):
+            return False
+        return "." not in path.rpartition("/")[2]
+
+    def _folder_was_collected(self, path: str) -> None:
+        """Take away what says that a folder above this file could not be collected."""
+        folder = path
+        while folder:
+            folder = folder.rpartition("/")[0]
+            if f"{folder}/" in self._files:
+                self.collect(f"{folder}/", ())
 
     def _child(self, group: Node, kind: Kind, name: str, id: str) -> Node:  # noqa: A002 - pytest's word
         child = group.children.get(name)

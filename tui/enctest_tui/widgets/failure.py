@@ -24,7 +24,10 @@ class FailureView(TextView):
         """Show one test's failure."""
         self.message = _nothing(details)
         failure = details.failure or details.message
-        self.show(colour(failure) if failure else [])
+        lines = colour(failure) if failure else []
+        self.show(lines)
+        reason = next((at for at, line in enumerate(lines) if line[0] == ("E", "bad")), 0)
+        self.call_after_refresh(self.show_from, reason)
 
     def show_group(self, group: Node) -> None:
         """Show what failed below a group, a line each."""

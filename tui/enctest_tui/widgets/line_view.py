@@ -40,6 +40,8 @@ class LineView(ScrollView, can_focus=True):
     ALLOW_SELECT = False
     KIND: ClassVar[Where] = "list"
     """Which actions of the registry it answers besides those of every list."""
+    HAS_CURSOR: ClassVar[bool] = True
+    """Whether a line is selected; else the keys that move it scroll, and `cursor` is the first line shown."""
 
     cursor: reactive[int] = reactive(0, repaint=False, init=False)
     """Index of the selected line."""
@@ -126,7 +128,7 @@ class LineView(ScrollView, can_focus=True):
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
             return Strip(segments).adjust_cell_length(width, base).apply_style(base)
-        self._on_cursor = index == self.cursor and (self.has_focus or self.shows_cursor_unfocused)
+        self._on_cursor = self.HAS_CURSOR and index == self.cursor
         strip = Strip(self.draw(index, width)).adjust_cell_length(width)
         if self._on_cursor:
             self._on_cursor = False
@@ -134,8 +136,6 @@ class LineView(ScrollView, can_focus=True):
         elif self.marked(index):
             base += self._paper("mark")
         return strip.apply_style(base)
-
-    shows_cursor_unfocused: ClassVar[bool] = True
 
     def repaint(self, first: int, count: int = 1) -> None:
         """Draw some lines again, if they can be seen."""
@@ -179,8 +179,8 @@ class LineView(ScrollView, can_focus=True):
             y = index - away if index < top else index - height + 1 + away
             self.scroll_to(y=max(0, y), animate=False, force=True)
 
-    def on_resize(self) -> None:
-        """There is room now."""
+    def on_resize(self, _event: events.Resize) -> None:
+        """There may be room now."""
         self._show_late()
 
     def on_show(self) -> None:
@@ -195,7 +195,11 @@ class LineView(ScrollView, can_focus=True):
 
     def _user_goes_to(self, index: int) -> None:
         self.touched()
-        self.go_to(index)
+        if self.HAS_CURSOR:
+            self.go_to(index)
+        else:
+            self.cursor = min(index, self.max_scroll_y)
+            self.scroll_to(y=self.cursor, animate=False, force=True)
 
     def touched(self) -> None:
         """Called when the user moves the cursor."""
@@ -243,7 +247,8 @@ class LineView(ScrollView, can_focus=True):
         if not 0 <= index < self.line_count:
             return
         self.touched()
-        self.cursor = index
+        if self.HAS_CURSOR:
+            self.cursor = index
         if event.chain > 1:
             self.action_choose()
         else:
@@ -252,12 +257,17 @@ class LineView(ScrollView, can_focus=True):
     def clicked(self, index: int, x: int) -> None:
         """A line was clicked once, `x` cells from the left."""
 
+    def _wheel(self, lines: int) -> None:
+        self.touched()
+        top = max(0, min(self.scroll_offset.y + lines, self.max_scroll_y))
+        self.scroll_to(y=top, animate=False, force=True)
+        if not self.HAS_CURSOR:
+            self.cursor = top
+
     def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self.touched()
-        self.scroll_to(y=self.scroll_offset.y + 3, animate=False)
+        self._wheel(3)
 
     def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self.touched()
-        self.scroll_to(y=self.scroll_offset.y - 3, animate=False)
+        self._wheel(-3)

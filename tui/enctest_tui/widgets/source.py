@@ -17,7 +17,7 @@ class SourceView(TextView):
     """A file in colour with line numbers; the test's line is the cursor's at first."""
 
     WRAPS = False
-    shows_cursor_unfocused = True
+    HAS_CURSOR = True
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from textual.content import Content
 
 from enctest_tui.model import Run, Status
-from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node
+from enctest_tui.node import BAD, NONE, OUTDATED, Node
 from enctest_tui.outcomes import OUTCOMES, SHAPES
 from enctest_tui.text import clean, duration, fit, one_line, plural
 from enctest_tui.widgets.bar import Bar, both_ends
@@ -126,7 +126,7 @@ def _left(status: Status, root: Node, *, short: bool = False) -> Content:
     arrow = (" → " if short else "  →  ", "$foreground 35%")
     parts: list[Content | tuple[str, str]] = [(first, "bold"), (more if short else f"{more} saved", _QUIET)]
     if status.affected is not None:
-        total = f"{root.counts[TOTAL]:,}" if short else f"{plural(root.counts[TOTAL], 'test')} affected"
+        total = f"{status.affected_of:,}" if short else f"{plural(status.affected_of, 'test')} affected"
         parts += [arrow, (f"{status.affected:,}", "bold"), (f" of {total}", _QUIET)]
     if status.settled_ms is not None:
         style = "bold $text-error" if root.counts[BAD] else "bold $text-success"

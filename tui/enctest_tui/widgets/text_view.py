@@ -30,7 +30,7 @@ class TextView(LineView):
     KIND: ClassVar[Where] = "text"
     WRAPS: ClassVar[bool] = True
     """Whether long lines go on in the next one."""
-    shows_cursor_unfocused: ClassVar[bool] = False
+    HAS_CURSOR: ClassVar[bool] = False
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
@@ -60,9 +60,12 @@ class TextView(LineView):
         if self._width != self.scrollable_content_region.width:
             self._lay_out()
 
-    def line_of(self, source: int) -> int:
-        """Return the row where line `source` (from 0) begins."""
-        return next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+    def show_from(self, source: int) -> None:
+        """Scroll so that line `source` (from 0) is in the last third, if it does not fit as it is."""
+        row = next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+        height = self.scrollable_content_region.height
+        if row >= height > 0:
+            self._user_goes_to(row - height * 2 // 3)
 
     def _lay_out(self) -> None:
         """Note for each row which line it shows and which piece of it."""
