@@ -103,6 +103,11 @@ class Load:
             warnings.simplefilter("ignore")  # Python itself has just given them
             self.code = self.probed("", lambda _: None) or plain
 
+    def fall_back(self, plain: CodeType | None) -> None:
+        """Take `plain` if there is no code with probes."""
+        if self.code is None:
+            self.code = plain
+
     def probed(self, variant: str, change: Callable[[ast.Module], None]) -> CodeType | None:
         """Compile the source with probes after `change`; None when it does not compile."""
         try:

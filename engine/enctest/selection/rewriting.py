@@ -81,8 +81,7 @@ def _read_pyc(importer: Importer, rewrite: Any, original: Callable[..., CodeType
         if load.code is None:
             plain = original(source, pyc, *rest)
             importer.listener.guard(lambda: _compile(rewrite, load, source, config, quiet=plain is not None))
-            code = load.code
-            load.code = plain if code is None else code
+            load.fall_back(plain)
         if load.code is not None:
             load.begin()
         return load.code
