@@ -177,6 +177,16 @@ class Trace:
         end = self.now_ns if self.open else self._latest_ns
         return start, max(end, start + 1)
 
+    def culprit(self) -> SpanNode | None:
+        """Return the span to look at first: the innermost that is open, or that made the test fail."""
+        span = self.roots[0] if self.roots else None
+        while span is not None:
+            below = [child for child in span.children if (child.is_open if self.open else child.is_error)]
+            if not below or not (self.open or span.is_error):
+                return span
+            span = below[-1]
+        return None
+
     def walk(self) -> Iterator[SpanNode]:
         """Yield every span, parents first."""
         stack = self.roots[::-1]

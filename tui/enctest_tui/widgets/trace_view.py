@@ -101,15 +101,8 @@ class TraceView(LineView):
     def _place(self, row: Row | None) -> int:
         """Return where the cursor belongs after the rows have changed."""
         if self.tail:
-            if self.trace.is_live or self.trace.open:
-                return max(
-                    (at for at, each in enumerate(self.rows.rows) if each.span.is_open and each.note is None),
-                    default=0,
-                )
-            return max(
-                (at for at, each in enumerate(self.rows.rows) if each.span.is_error and each.note is None),
-                default=0,
-            )
+            culprit = self.trace.culprit()
+            return next((at for at, each in enumerate(self.rows.rows) if each.span is culprit), 0)
         if row is None:
             return 0
         key = row.key
