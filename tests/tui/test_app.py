@@ -192,6 +192,20 @@ def test_until_the_user_moves_the_cursor_goes_to_the_first_failure(play: PlayFix
     play(app, scene)
 
 
+def test_everything_is_folded_and_unfolded_with_one_key(play: PlayFixture) -> None:
+    app = make_app(feed_of())
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "test_c"))
+        await pilot.press("G", "C")
+        await until(pilot, lambda: not shows(app, "test_c") and not shows(app, "TestIt"))
+        assert app.main.tests.selected is app.model.tests.root.children["a.py"]
+        await pilot.press("E")
+        await until(pilot, lambda: shows(app, "[red]"))
+
+    play(app, scene)
+
+
 def test_n_and_shift_n_walk_through_failures(play: PlayFixture) -> None:
     app = make_app(feed_of(state(A, "failed"), state(B), state(C, "error")))
 

@@ -114,6 +114,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _move("fold", "left,h", "Fold, or go to what is above.", "tree"),
     _move("unfold", "right,l", "Unfold, or go to what is below.", "tree"),
     _move("turn", "space", "Fold or unfold.", "tree"),
+    _move("unfold-all", "E", "Unfold everything.", "tree"),
+    _move("fold-all", "C", "Fold everything but folders.", "tree"),
     _move("scroll-left", "left,h", "Scroll to the left.", "text"),
     _move("scroll-right", "right,l", "Scroll to the right.", "text"),
     _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),

@@ -238,7 +238,8 @@ class EnctestApp(App[None]):
         for action in ACTIONS:
             if action.in_palette and isinstance(screen, MainScreen):
                 title = action.id.replace("-", " ").capitalize()
-                keys = display(self._keys[action.id])
+                # Some versions of Textual take a title for markup.
+                keys = display(self._keys[action.id]).replace("[", "")
                 yield SystemCommand(
                     f"{title}  ({keys})" if keys else title,
                     action.help,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import functools
+import operator
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +29,10 @@ class Changes(enum.Flag):
     CHANGED = enum.auto()
     """A file was saved."""
     ATTACHED = enum.auto()
+
+
+_RESULT = Changes.TESTS | Changes.STATUS
+"""Computed once: a flag's `|` costs more than folding a result."""
 
 
 @dataclass(slots=True)
@@ -102,11 +108,12 @@ class Model:
 
     def fold(self, events: Iterable[ev.ExplorerEvent]) -> Changes:
         """Take in a batch of events; say what changed."""
-        changes = Changes.NONE
+        seen: dict[int, Changes] = {}
         fold = self._fold
         for event in events:
-            changes |= fold[type(event)](event)
-        return changes
+            change = fold[type(event)](event)
+            seen[id(change)] = change
+        return functools.reduce(operator.or_, seen.values(), Changes.NONE)
 
     def follow(self, test: str) -> None:
         """Show this test from now on; empty shows none."""
@@ -237,7 +244,7 @@ class Model:
             run.done += 1
             run.counts[event.outcome] = run.counts.get(event.outcome, 0) + 1
         if event.test != self.details.test:
-            return Changes.TESTS | Changes.STATUS
+            return _RESULT
         self._finish_details(event)
         return Changes.TESTS | Changes.STATUS | Changes.DETAILS | Changes.TRACE
 

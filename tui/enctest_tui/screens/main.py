@@ -17,7 +17,7 @@ from textual.timer import Timer
 from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
-from enctest_tui.node import BAD, TOTAL, Node
+from enctest_tui.node import BAD, TOTAL
 from enctest_tui.screens.help import HelpScreen
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
@@ -336,8 +336,3 @@ class MainScreen(Screen[None]):
     def on_descendant_focus(self) -> None:
         """Show the keys of what is focused now."""
         self.show_keys()
-
-    @property
-    def selected(self) -> Node | None:
-        """The node under the cursor of the tree."""
-        return self.tests.selected

@@ -163,6 +163,21 @@ class TestTreeView(LineView):
         if node is not None and not node.is_test:
             self._fold(open_=not self.rows.is_open(node))
 
+    def action_unfold_all(self) -> None:
+        """Unfold everything."""
+        self._fold_all(open_=True)
+
+    def action_fold_all(self) -> None:
+        """Fold everything but folders."""
+        self._fold_all(open_=False)
+
+    def _fold_all(self, open_: bool) -> None:
+        self.touched()
+        before = self.rows.cursor
+        self.rows.fold_all(open_)
+        self._rows_changed(before)
+        self.post_message(self.Moved(self))
+
     def clicked(self, index: int, x: int) -> None:
         """Fold or unfold a group whose arrow was clicked."""
         node = self.rows.nodes[index]
