@@ -94,6 +94,8 @@ class Watch:
         self.path.unlink(missing_ok=True)
         self.log = sample.runtime / "watch.log"
         self._seen = 0
+        self._offset = 0
+        self._events: list[dict[str, Any]] = []
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -108,10 +110,14 @@ class Watch:
 
     def events(self) -> list[dict[str, Any]]:
         """Return everything so far."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]
-        return [json.loads(line) for line in lines]
+        if self.path.exists():
+            with self.path.open("rb") as stream:
+                stream.seek(self._offset)
+                data = stream.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self._offset += len(whole)
+            self._events += [json.loads(line) for line in whole.splitlines()]
+        return self._events
 
     def new(self, kind: str = "") -> list[dict[str, Any]]:
         """Return the events since the last `mark`."""

@@ -34,6 +34,7 @@ from enctest.session.job import (
 )
 from enctest.session.preload import preload, project_files
 from enctest.session.worker import Worker
+from enctest.tracing.hooks import import_hooks
 from enctest.wire import Unpacker, pack
 
 _PR_SET_PDEATHSIG = 1
@@ -211,6 +212,7 @@ def main(argument: str) -> int:
     setup = msgspec.json.decode(argument, type=Setup)
     sys.argv = [setup.script, *setup.args]
     sys.path.insert(0, str(Path(setup.script).parent))
+    import_hooks()  # before pytest rewrites assertions in what a plugin's distribution holds
     host = Host(setup)
     code = _pytest_main(setup.args, host)
     if host.worker is None:

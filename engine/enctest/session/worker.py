@@ -63,6 +63,7 @@ def adjust(config: pytest.Config, args: list[str]) -> None:
         args.append("--no-cov")
         namespace.no_cov = True
     args += ["--maxfail=0", "--continue-on-collection-errors"]
+    args += ["--no-header", "--no-summary"]  # nobody reads them, and reading versions takes its time
 
 
 def _read_job(descriptor: int) -> Job:

@@ -60,3 +60,9 @@ class Instrumentation:
                 self._recorder.complain(name, error)
 
         return instrument
+
+
+def import_hooks() -> None:
+    """Import every hook's module (none imports the library it is for), ahead of the forks that need them."""
+    for hook in HOOKS.values():
+        importlib.import_module(f"{__name__}.{hook.partition(':')[0]}")
