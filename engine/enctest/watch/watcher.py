@@ -10,7 +10,7 @@ from pathlib import Path
 
 import watchfiles
 
-QUIET_MS = 20
+QUIET_MS = 10
 """Milliseconds without a further change after which a burst counts as over."""
 BURST_MS = 200
 """Milliseconds after which a burst is handed on although it goes on."""
