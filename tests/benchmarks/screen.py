@@ -39,6 +39,7 @@ def serve(*, streaming: bool) -> None:
     from tests.tui.stage import FakeFeed, attached, make_app, state
 
     from enctest import events as ev
+    from enctest_tui.start import spare_modules
 
     tests = [f"tests/test_{at // 25:02}.py::TestIt::test_{at}" for at in range(TESTS)]
     feed = FakeFeed(attached(*(state(test) for test in tests)), ev.Ready())
@@ -67,6 +68,8 @@ def serve(*, streaming: bool) -> None:
                 run=run, test=test, span=span, status="ok", duration_ms=1.0, end_ns=now + 1_000_000
             )
         yield ev.TestFinished(run=run, test=test, outcome="passed", duration_ms=1.0)
+
+    spare_modules()
 
     async def run() -> None:
         task = asyncio.create_task(stream()) if streaming else None
