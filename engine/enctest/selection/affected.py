@@ -84,9 +84,9 @@ class Answer:
         for group in self._inverse.groups(self._mask(ways)):
             reason = told.get(group.roots)
             if reason is None:
-                near = [ways[root] for root in group.roots if root in ways]
+                near = [ways[root] for root in group.roots if root in ways]  # the test's own file first
                 if near:
-                    reason = told[group.roots] = _told(change, min(near, key=len))
+                    reason = told[group.roots] = _told(change, near[0])
                 else:
                     near = [ways[path] for number, path in numbers.items() if group.mask >> number & 1]
                     reason = _told(change, min(near, key=len))

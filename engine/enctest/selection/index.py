@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from enctest.events import BlocksDeclared, DependencyRecord, ModuleRecorded, TestRecorded
+from enctest.dependencies import BlocksDeclared, DependencyRecord, ModuleRecorded, TestRecorded
 from enctest.selection.affected import Answer, Graph
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.inverse import Inverse

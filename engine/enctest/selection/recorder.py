@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from enctest.events import BlocksDeclared, ModuleRecorded, Notice, Record, TestRecorded
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.events import Notice
+from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
