@@ -10,11 +10,12 @@ nanoseconds of the system's monotonic clock, which all processes of a machine sh
 
 from __future__ import annotations
 
-import re
-import time
 from typing import Any, Literal
 
 import msgspec
+
+from enctest.dependencies import DependencyRecord
+from enctest.record import Event, Record
 
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed", "crashed"]
 """How a test ended. `error` is a failure outside the call phase, or of a file's collection (the node id
@@ -30,20 +31,6 @@ SpanStatus = Literal["ok", "error", "unset"]
 
 Attributes = dict[str, Any]
 """Attribute values are str, int, float, bool or lists of these, named by the semantic conventions."""
-
-
-def _tag(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
-    """Base of everything that travels."""
-
-
-class Event(Record, frozen=True, kw_only=True):
-    """Something that happened at `t` (seconds since the epoch)."""
-
-    t: float = msgspec.field(default_factory=time.time)
 
 
 # --- a run, told by its worker -----------------------------------------------------------------------
@@ -143,7 +130,7 @@ class SpanStarted(Event, frozen=True, kw_only=True):
     name: str
     kind: SpanKind
     start_ns: int
-    attributes: Attributes = {}
+    attributes: Attributes = msgspec.field(default_factory=dict)
 
 
 class SpanEvent(Event, frozen=True, kw_only=True):
@@ -154,7 +141,7 @@ class SpanEvent(Event, frozen=True, kw_only=True):
     span: int
     name: str
     at_ns: int
-    attributes: Attributes = {}
+    attributes: Attributes = msgspec.field(default_factory=dict)
 
 
 class SpanEnded(Event, frozen=True, kw_only=True):
@@ -166,67 +153,7 @@ class SpanEnded(Event, frozen=True, kw_only=True):
     status: SpanStatus
     duration_ms: float
     end_ns: int
-    attributes: Attributes = {}
-
-
-# --- what tests depend on, told by workers ----------------------------------------------------------
-
-
-class BlocksDeclared(Event, frozen=True, kw_only=True):
-    """Numbers for the functions of one project file, valid for this worker's later records.
-
-    Function i of `names` (qualified names in source order, a repeated one with `#2`, `#3`...) has the
-    number `first + i`. `digest` is the SHA-256 (hex) of the source that was compiled.
-    """
-
-    run: int
-    path: str
-    digest: str
-    first: int
-    names: tuple[str, ...]
-
-
-class ModuleRecorded(Event, frozen=True, kw_only=True):
-    """What importing one project file needed.
-
-    `imports` are project files, `blocks` the numbers of functions that ran while it was imported,
-    `files` data files it read or folders it listed (those end in `/`), `absent` module names it
-    looked for in vain; all paths are relative to the root. `opaque`: a process was started whose work was
-    not seen, so that any change of the project counts.
-    """
-
-    run: int
-    path: str
-    imports: tuple[str, ...] = ()
-    blocks: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-    opaque: bool = False
-
-
-class TestRecorded(Event, frozen=True, kw_only=True):
-    """What one test needed, shared fixtures included; `roots` are its test file (first) and its conftests.
-
-    `opaque` is as in `ModuleRecorded`.
-    """
-
-    __test__ = False
-
-    run: int
-    test: str
-    roots: tuple[str, ...]
-    blocks: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
-    databases: tuple[str, ...] = ()
-    opaque: bool = False
-
-
-class ModulesImported(Event, frozen=True, kw_only=True):
-    """Third-party modules a run used, in import order, for the next host to import ahead."""
-
-    run: int
-    names: tuple[str, ...]
+    attributes: Attributes = msgspec.field(default_factory=dict)
 
 
 # --- the explorer's own state -------------------------------------------------------------------------
@@ -290,7 +217,7 @@ class Affected(Event, frozen=True, kw_only=True):
 
     tests: tuple[str, ...]
     total: int
-    reasons: dict[str, str] = {}
+    reasons: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class TestsRemoved(Event, frozen=True, kw_only=True):
@@ -351,7 +278,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int
     end_ns: int | None = None
     status: SpanStatus = "unset"
-    attributes: Attributes = {}
+    attributes: Attributes = msgspec.field(default_factory=dict)
     events: tuple[SpanNote, ...] = ()
 
 
@@ -360,7 +287,7 @@ class SpanNote(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     at_ns: int
-    attributes: Attributes = {}
+    attributes: Attributes = msgspec.field(default_factory=dict)
 
 
 class Details(Event, frozen=True, kw_only=True):
@@ -432,7 +359,6 @@ class Debug(Record, frozen=True, kw_only=True):
 
 
 SpanRecord = SpanStarted | SpanEvent | SpanEnded
-DependencyRecord = BlocksDeclared | ModuleRecorded | TestRecorded | ModulesImported
 WorkerEvent = (
     FileCollected
     | Collected

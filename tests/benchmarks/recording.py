@@ -65,7 +65,7 @@ def child(mode: str, root: str, state: str, out: str, *args: str) -> int:
     """Run one session and write how many seconds of processor time it took."""
     import pytest
 
-    from enctest.events import Record
+    from enctest.record import Record
     from enctest.selection.pytest_plugin import RecordingPlugin
     from enctest.selection.recorder import Recorder
 

@@ -33,9 +33,8 @@ def test_options_of_the_project(sample: MakeSample, lines: str) -> None:
         assert watch.new("error") == []
 
 
-def test_kinds_of_tests(sample: MakeSample) -> None:
-    files = {
-        "test_unit.py": """
+KINDS = {
+    "test_unit.py": """
             import unittest
 
             class TestThings(unittest.TestCase):
@@ -59,7 +58,7 @@ def test_kinds_of_tests(sample: MakeSample) -> None:
                 async def test_async(self):
                     pass
             """,
-        "test_async.py": """
+    "test_async.py": """
             import pytest
 
             @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def test_kinds_of_tests(sample: MakeSample) -> None:
             async def test_anyio(shared):
                 assert shared == 1
             """,
-        "test_docs.py": '''
+    "test_docs.py": '''
             def double(x):
                 """Double.
 
@@ -83,9 +82,12 @@ def test_kinds_of_tests(sample: MakeSample) -> None:
                 """
                 return 2 * x
             ''',
-        "pytest.ini": "[pytest]\naddopts = --doctest-modules\nfilterwarnings = error\n",
-    }
-    with sample(files).watch() as watch:
+    "pytest.ini": "[pytest]\naddopts = --doctest-modules\nfilterwarnings = error\n",
+}
+
+
+def test_kinds_of_tests(sample: MakeSample) -> None:
+    with sample(KINDS).watch() as watch:
         assert watch.outcomes() == {
             "test_unit.py::TestThings::test_number": "passed",
             "test_unit.py::TestThings::test_wrong": "xfailed",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,16 @@ def test_the_root_is_the_nearest_project(tmp_path: Path) -> None:
     assert find_root(deep) == tmp_path
 
 
-def test_state_is_private_and_ignores_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runtime folder whose path leaves room for a socket."""
+    with tempfile.TemporaryDirectory(prefix="et-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder)
+
+
+@pytest.mark.usefixtures("short")
+def test_state_is_private_and_ignores_itself(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     project = Project.find(tmp_path)
     assert project.state == tmp_path / ".enctest"
@@ -57,9 +67,8 @@ def test_state_is_private_and_ignores_itself(tmp_path: Path, monkeypatch: pytest
     assert project.runtime.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, short: Path) -> None:
     Project.find(tmp_path)
-    next(tmp_path.glob("enctest-*")).chmod(0o755)
+    next(short.glob("enctest-*")).chmod(0o755)
     with pytest.raises(EnctestError, match="not private"):
         Project.find(tmp_path)

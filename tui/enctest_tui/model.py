@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from enctest import events as ev
+from enctest.record import Event
 from enctest_tui.spans import Trace
 from enctest_tui.testtree import TestTree
 
@@ -102,7 +103,7 @@ class Model:
         self.trouble: ev.Error | None = None
         self.debug: ev.DebugReady | None = None
         self._reasons: dict[str, str] = {}
-        self._fold: dict[type[ev.Event], Callable[[ev.Event], Changes]] = {}
+        self._fold: dict[type[Event], Callable[[Event], Changes]] = {}
         for kind, method in _methods().items():
             self._fold[kind] = getattr(self, method)
 
@@ -320,6 +321,6 @@ class Model:
         return Changes.TRACE
 
 
-def _methods() -> dict[type[ev.Event], str]:
+def _methods() -> dict[type[Event], str]:
     """Return the method for each event: its tag with an underscore before it."""
     return {kind: f"_{kind.__struct_config__.tag}" for kind in ev.ExplorerEvent.__args__}

@@ -21,7 +21,6 @@ from enctest.events import (
     Collected,
     Databases,
     Error,
-    Event,
     Notice,
     Ready,
     RunFinished,
@@ -34,6 +33,7 @@ from enctest.events import (
 )
 from enctest.explorer.client import Feed, Handle, connect, spawn
 from enctest.paths import Project
+from enctest.record import Event
 
 _TOLD = (
     Collected,

@@ -7,17 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.errors import EnctestError
-from enctest.events import (
-    Command,
-    Debug,
-    DebugReady,
-    Details,
-    Follow,
-    Pause,
-    RunFailed,
-    RunTests,
-    Stop,
-)
+from enctest.events import Command, Debug, DebugReady, Details, Follow, Pause, RunFailed, RunTests, Stop
 from enctest.explorer.front_ends import FrontEnd
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}

@@ -21,7 +21,6 @@ from enctest.events import (
     Databases,
     DatabaseStatus,
     Error,
-    Event,
     Notice,
     Paused,
     Phase,
@@ -39,6 +38,7 @@ from enctest.explorer.launcher import Launcher
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
+from enctest.record import Event
 
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""

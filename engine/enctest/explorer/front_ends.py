@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from enctest.errors import EnctestError
-from enctest.events import Command, Event, Follow, SpanEnded, SpanEvent, SpanStarted, Subscribe
+from enctest.events import Command, Follow, SpanEnded, SpanEvent, SpanStarted, Subscribe
+from enctest.record import Event
 from enctest.wire import Unpacker, pack
 
 _BACKLOG = 64 * 1024 * 1024

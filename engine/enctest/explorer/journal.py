@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from enctest.errors import EnctestError
-from enctest.events import Error, Event, Span, TestFinished
+from enctest.events import Error, Span, TestFinished
 from enctest.explorer.book import Entry
 from enctest.paths import Project
+from enctest.record import Event
 from enctest.store.history import History
 from enctest.store.writer import Writer
 

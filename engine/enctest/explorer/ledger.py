@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, ModulesImported, TestRecorded
 from enctest.events import (
-    BlocksDeclared,
     Collected,
-    Event,
     FileCollected,
-    ModuleRecorded,
-    ModulesImported,
     SpanEnded,
     SpanEvent,
     SpanStarted,
     TestFinished,
-    TestRecorded,
     TestRenamed,
     TestsRemoved,
     TestStarted,
@@ -25,6 +21,7 @@ from enctest.explorer.book import Book, file_of
 from enctest.explorer.journal import Journal
 from enctest.explorer.selector import Selector
 from enctest.explorer.traces import LiveTraces
+from enctest.record import Event
 
 
 class Ledger:

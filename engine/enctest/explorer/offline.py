@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from enctest.events import Error, Event, TestFinished, WorkerEvent
+from enctest.events import Error, TestFinished, WorkerEvent
 from enctest.explorer.book import Book
 from enctest.explorer.journal import Journal
 from enctest.explorer.ledger import Ledger
 from enctest.explorer.selector import Effect, Selector
 from enctest.paths import Project
+from enctest.record import Event
 
 
 class Offline:

@@ -6,19 +6,8 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from enctest.events import (
-    BlocksDeclared,
-    Collected,
-    Error,
-    ModuleRecorded,
-    ModulesImported,
-    RunFinished,
-    RunStarted,
-    TestFinished,
-    TestRecorded,
-    TestStarted,
-    WorkerEvent,
-)
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, ModulesImported, TestRecorded
+from enctest.events import Collected, Error, RunFinished, RunStarted, TestFinished, TestStarted, WorkerEvent
 from enctest.explorer.ledger import Ledger
 from enctest.session.job import Job
 

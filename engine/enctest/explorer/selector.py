@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import msgspec
 
-from enctest.events import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
 from enctest.selection.index import DependencyIndex

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from enctest.events import Record
+from enctest.record import Record
 from enctest.wire import pack
 
 Item = Record | Callable[[], Record | None]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from enctest.events import ModulesImported
+from enctest.dependencies import ModulesImported
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
 from enctest.session.emitter import Emitter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from enctest.events import Record
+from enctest.record import Record
 
 
 class KnownTest(msgspec.Struct, frozen=True, array_like=True):

@@ -14,7 +14,6 @@ import pytest
 from enctest.events import (
     Collected,
     FileCollected,
-    Record,
     RunFinished,
     RunStarted,
     TestFinished,
@@ -22,6 +21,7 @@ from enctest.events import (
     TestRenamed,
     TestStarted,
 )
+from enctest.record import Record
 from enctest.session import outcomes
 from enctest.session.job import Job
 from enctest.session.pairing import pair

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-from enctest.events import Attributes, Notice, Record, SpanEvent, SpanKind, SpanStatus
+from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
+from enctest.record import Record
 from enctest.tracing.callsite import Frames
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from enctest.events import DependencyRecord, Notice
+from enctest.dependencies import DependencyRecord
+from enctest.events import Notice
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import Affection, FileRow, TestRow
 from enctest.selection.scan import FileStamp, scan

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from enctest.events import Record
+from enctest.record import Record
 from enctest.selection import rewriting
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from enctest.events import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.selection.fingerprint import Fingerprint, fingerprint
 from enctest.selection.index import DependencyIndex
 

@@ -8,30 +8,30 @@ if TYPE_CHECKING:
     from tests.engine.tracing.conftest import Inner
 
 
+SHOP = """
+from opentelemetry import trace
+
+tracer = trace.get_tracer("shop")
+
+@tracer.start_as_current_span("decorated")
+def decorated():
+    return 1
+
+def checkout():
+    kind = trace.SpanKind.PRODUCER
+    with tracer.start_as_current_span("checkout", kind=kind, attributes={"n": 1}) as span:
+        span.set_attribute("orders", 2)
+        span.add_event("paid", {"by": "card"})
+        with tracer.start_as_current_span("inner"):
+            decorated()
+        child = tracer.start_span("loose")
+        child.end()
+    return span
+"""
+
+
 def test_spans_of_an_application_without_provider_show_up(inner: Inner) -> None:
-    inner.write(
-        "shop.py",
-        """
-        from opentelemetry import trace
-
-        tracer = trace.get_tracer("shop")
-
-        @tracer.start_as_current_span("decorated")
-        def decorated():
-            return 1
-
-        def checkout():
-            kind = trace.SpanKind.PRODUCER
-            with tracer.start_as_current_span("checkout", kind=kind, attributes={"n": 1}) as span:
-                span.set_attribute("orders", 2)
-                span.add_event("paid", {"by": "card"})
-                with tracer.start_as_current_span("inner"):
-                    decorated()
-                child = tracer.start_span("loose")
-                child.end()
-            return span
-        """,
-    )
+    inner.write("shop.py", SHOP)
     result = inner.run(
         """
         import random

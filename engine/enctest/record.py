@@ -1,0 +1,22 @@
+"""The base of everything that travels between processes."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import msgspec
+
+
+def _tag(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
+    """Base of everything that travels."""
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """Something that happened at `t` (seconds since the epoch)."""
+
+    t: float = msgspec.field(default_factory=time.time)
