@@ -26,8 +26,9 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.ready  ## measure; prints tables with ratios
-	$(BIN)/python tests/benchmarks/save_to_result.py
-	$(BIN)/python tests/benchmarks/screen.py
+	$(BIN)/python -m tests.benchmarks.save_to_result
+	$(BIN)/python -m tests.benchmarks.fidelity --watch
+	$(BIN)/python -m tests.benchmarks.screen
 
 screenshots: $(VENV)/.ready  ## write the golden screens anew
 	$(BIN)/python -m pytest tests/tui -p no:randomly --update-screenshots

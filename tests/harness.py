@@ -181,12 +181,19 @@ class Watch:
         wait_until("the explorer ends", lambda: not processes_of(self.sample.runtime))
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of processes that name a folder, or work for one that does."""
-    found = []
+def _commands() -> Iterator[tuple[int, str]]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
             command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if str(folder) in command and int(path.parent.name) != os.getpid():
-                found.append(command)
-    return found
+            if command and int(path.parent.name) != os.getpid():
+                yield int(path.parent.name), command
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that name a folder."""
+    return [command for _, command in _commands() if str(folder) in command]
+
+
+def pids_of(folder: Path, part: str) -> list[int]:
+    """Return the ids of processes whose command line names a folder and holds `part`."""
+    return [pid for pid, command in _commands() if str(folder) in command and part in command]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from tests.e2e.conftest import MakeSample
+from tests.harness import PATIENCE, pids_of, processes_of, wait_until
 
 SHOP = {
     "shop/__init__.py": "",
@@ -185,3 +189,19 @@ def test_tests_that_write_what_they_read_do_not_run_for_ever(sample: MakeSample)
         ran = watch.edit("test_log.py", "before +", "before  + ''  +")
         assert ran == {"test_log.py::test_log": "passed"}
         assert len(watch.new("run_started")) <= 5
+
+
+def test_an_explorer_that_is_killed_leaves_nothing_and_forgets_nothing(sample: MakeSample) -> None:
+    project = sample(SHOP | {"tests/test_slow.py": "import time\n\ndef test_slow():\n    time.sleep(0)\n"})
+    with project.watch() as watch:
+        watch.mark()
+        project.replace("tests/test_slow.py", "sleep(0)", "sleep(1000)")
+        watch.wait_for("test_started", test="tests/test_slow.py::test_slow")
+        for pid in pids_of(project.runtime, "enctest.explorer"):
+            os.kill(pid, signal.SIGKILL)
+        assert watch.process.wait(PATIENCE) == 3
+        assert "the explorer" in watch.text()
+        wait_until("no host or worker is left", lambda: not processes_of(project.root))
+    project.replace("tests/test_slow.py", "sleep(1000)", "sleep(0)")
+    with project.watch() as watch:
+        assert watch.outcomes() == {"tests/test_slow.py::test_slow": "passed"}
