@@ -10,7 +10,7 @@ from pathlib import Path
 
 from enctest.errors import EnctestError
 
-_MARKS = (
+CONFIG_FILES = (
     "pyproject.toml",
     "pytest.ini",
     ".pytest.ini",
@@ -19,8 +19,16 @@ _MARKS = (
     "tox.ini",
     "setup.cfg",
     "setup.py",
-    ".git",
 )
+"""Files in the root that decide how pytest runs."""
+FOREIGN_FOLDERS = frozenset(
+    {
+        ".cache", ".direnv", ".eggs", ".enctest", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache",
+        ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__",
+        "__pypackages__", "dist-packages", "htmlcov", "node_modules", "site-packages",
+    }
+)  # fmt: skip
+"""Names of folders whose content is installed, generated or kept by tools."""
 
 _LONGEST = 50
 """Bytes of a base folder that leave room for the folders and the socket in it."""
@@ -56,9 +64,14 @@ class Project:
 def find_root(start: Path) -> Path:
     """Return the nearest folder at or above `start` that looks like a project, else `start`."""
     for folder in (start, *start.parents):
-        if any((folder / mark).exists() for mark in _MARKS):
+        if any((folder / mark).exists() for mark in (*CONFIG_FILES, ".git")):
             return folder
     return start
+
+
+def is_foreign_folder(folder: str, name: str) -> bool:
+    """Tell whether the folder `name` at path `folder` is no source (a virtual environment, too)."""
+    return name in FOREIGN_FOLDERS or os.path.isfile(os.path.join(folder, "pyvenv.cfg"))  # noqa: PTH113, PTH118 - hot
 
 
 def runtime_folder() -> Path:

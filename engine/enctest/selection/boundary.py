@@ -5,33 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-FOREIGN_FOLDERS = frozenset(
-    {
-        "site-packages",
-        "dist-packages",
-        "node_modules",
-        "__pycache__",
-        "__pypackages__",
-        ".enctest",
-        ".git",
-        ".hg",
-        ".svn",
-        ".tox",
-        ".nox",
-        ".venv",
-        ".eggs",
-        ".pytest_cache",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".hypothesis",
-    }
-)
-"""Names of folders whose content is installed, generated or kept by tools."""
-
-
-def is_foreign_folder(folder: str, name: str) -> bool:
-    """Tell whether the folder `name` at path `folder` is no source (a virtual environment, too)."""
-    return name in FOREIGN_FOLDERS or os.path.isfile(os.path.join(folder, "pyvenv.cfg"))
+from enctest.paths import FOREIGN_FOLDERS, is_foreign_folder
 
 
 class Boundary:

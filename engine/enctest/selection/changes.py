@@ -6,25 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from enctest.paths import CONFIG_FILES
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.paths import listings, mentioned, module_names, spoken
 
 if TYPE_CHECKING:
     from enctest.selection.index import File
-
-CONFIG_FILES = frozenset(
-    {
-        "pyproject.toml",
-        "pytest.ini",
-        ".pytest.ini",
-        "pytest.toml",
-        ".pytest.toml",
-        "tox.ini",
-        "setup.cfg",
-        "setup.py",
-    }
-)
-"""Files in the root that decide how pytest runs."""
 
 
 @dataclass

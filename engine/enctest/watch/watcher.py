@@ -10,18 +10,13 @@ from pathlib import Path
 
 import watchfiles
 
+from enctest.paths import FOREIGN_FOLDERS, is_foreign_folder
+
 QUIET_MS = 10
 """Milliseconds without a further change after which a burst counts as over."""
 BURST_MS = 200
 """Milliseconds after which a burst is handed on although it goes on."""
 
-SKIPPED_FOLDERS = frozenset(
-    {
-        ".cache", ".direnv", ".eggs", ".enctest", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache",
-        ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__", "htmlcov",
-        "node_modules", "venv",
-    }
-)  # fmt: skip
 _PASSING = "pytest-cache-files-"
 """Folders that pytest makes beside its cache and renames at once."""
 _SKIPPED_FILES = (
@@ -74,7 +69,7 @@ class Watcher:
             relative = path.relative_to(self.root)
         except ValueError:
             return False
-        if any(part in SKIPPED_FOLDERS or part.startswith(_PASSING) for part in relative.parts):
+        if any(part in FOREIGN_FOLDERS or part.startswith(_PASSING) for part in relative.parts):
             return False
         if any(fnmatch.fnmatch(path.name, p) for p in _SKIPPED_FILES):
             return False
@@ -86,7 +81,7 @@ class Watcher:
             return sorted(
                 path
                 for path in self.root.iterdir()
-                if path.is_dir() and path.name not in SKIPPED_FOLDERS and not (path / "pyvenv.cfg").exists()
+                if path.is_dir() and not is_foreign_folder(str(path), path.name)
             )
         return []
 
