@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 from tests.e2e.conftest import MakeSample
+from tests.harness import Sample, wait_until
 
 GOOD = {
     "tests/test_good.py": "def test_good():\n    pass\n",
     "tests/test_other.py": "def test_other():\n    pass\n",
 }
+
+
+def trace(project: Sample, test: str) -> str:
+    return project.enctest("trace", test).stdout
 
 
 def test_a_syntax_error_is_an_error_of_its_file_alone(sample: MakeSample) -> None:
@@ -92,6 +97,12 @@ def test_a_test_that_kills_its_worker_costs_itself_alone(sample: MakeSample, how
         }
         (crash,) = [event for event in watch.new("test_finished") if event["outcome"] == "crashed"]
         assert message in crash["message"]
+        call = next(
+            s for s in watch.new("span_started") if s["test"] == crash["test"] and s["name"] == "call"
+        )
+        ended = [s["span"] for s in watch.new("span_ended") if s["test"] == crash["test"]]
+        assert call["span"] not in ended
+        wait_until("the trace is stored", lambda: "still open" in trace(watch.sample, crash["test"]))
         assert watch.edit("test_bad.py", how, "pass") == {"test_bad.py::test_b": "passed"}
 
 

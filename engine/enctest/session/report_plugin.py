@@ -151,6 +151,11 @@ class ReportPlugin:
             self._finished(nodeid)
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """Send what is known before the test's own code runs: it may kill the process."""
+        self._flush()
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the report of a phase."""
         if getattr(report, "outcome", "") == "rerun":

@@ -39,6 +39,11 @@ create table if not exists dependency (kind text not null, key text not null, da
 """
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of the histories in a state folder."""
+    return sorted(path.stem for path in folder.glob("history*.db") if not path.name.endswith(".broken.db"))
+
+
 class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
     """A test as the history knows it; `file` is the node id's file, `position` its place in the suite."""
 
