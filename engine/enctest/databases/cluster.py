@@ -86,7 +86,7 @@ class Cluster:
                     cluster.close()
                     continue
                 _ensure_roles(cluster)
-            except BaseException:
+            except BaseException:  # an interrupt too: the lease must not outlive the attempt
                 cluster.close()
                 raise
             return cluster
@@ -184,7 +184,7 @@ class Cluster:
             )
             _write_private(self.folder / _ACCESS, msgspec.json.encode(access))
             os.write(signal_go, b"!")
-        except BaseException:
+        except BaseException:  # an interrupt too: closing the pipe is what ends the waiting supervisor
             os.close(signal_go)
             if self._child is not None:
                 self._child.wait()  # it never got the byte, so it leaves

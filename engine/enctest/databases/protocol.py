@@ -64,7 +64,7 @@ class Connection:
             self._socket.connect(path)
             self._start({"user": user, "database": database, "application_name": application})
             self._socket.settimeout(None)
-        except BaseException:
+        except BaseException:  # an interrupt too: nobody else can close a connection that is half made
             self.close()
             raise
 

@@ -96,7 +96,7 @@ class Launcher:
         )
         try:
             ready = await host.start()
-        except BaseException:
+        except BaseException:  # a cancelled warm-up too: its process must not be left behind
             await host.close()
             raise
         self.host, self.ready = host, ready

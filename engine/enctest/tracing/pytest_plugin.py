@@ -42,7 +42,7 @@ class TracingPlugin:
         self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
         try:
             return (yield)
-        except BaseException:
+        except BaseException:  # `pytest.exit` and interrupts too: the root span must say that it broke off
             self._failed = True
             raise
         finally:

@@ -45,8 +45,6 @@ def test_programs_within_reach_stay_where_they_are(server: Binaries) -> None:
 def test_programs_out_of_reach_are_copied_once_and_run(
     any_server: Binaries, open_folder: Path, monkeypatch: pytest.MonkeyPatch, join: Callable[..., Cluster]
 ) -> None:
-    if any_server.source == "system":
-        pytest.skip("needs a relocatable server")
     monkeypatch.setattr(account, "_CACHES", (open_folder,))
     private = open_folder / "home"
     private.mkdir(mode=0o700)

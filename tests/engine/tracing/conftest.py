@@ -19,6 +19,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from enctest.databases.account import server_account, within_reach
+from enctest.databases.binaries import found
 from enctest.events import Notice, SpanEnded, SpanEvent, SpanStarted
 from enctest.tracing.model import Node, Trace, fold
 
@@ -142,15 +144,14 @@ def wait_for(predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """URL of a throw-away PostgreSQL."""
-    if shutil.which("initdb") is None or shutil.which("postgres") is None:
-        pytest.skip("no PostgreSQL on PATH")
+    programs = within_reach(next(found()), server_account()).bin
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
     user = _NOBODY if os.getuid() == 0 else None
     if user is not None:
         os.chown(folder, user, user)
     data = folder / "data"
     initdb = [
-        "initdb",
+        str(programs / "initdb"),
         "-D",
         str(data),
         "-U",
@@ -163,7 +164,8 @@ def postgres() -> Iterator[str]:
         "--locale=C",
     ]
     subprocess.run(initdb, check=True, user=user, stdout=subprocess.DEVNULL, cwd="/")
-    command = ["postgres", "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    options = ["-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    command = [str(programs / "postgres"), *options]
     server = subprocess.Popen(
         command, user=user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

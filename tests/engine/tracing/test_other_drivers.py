@@ -1,17 +1,14 @@
-"""Libraries that are instrumented too; each is tested where it is installed."""
+"""Libraries that are instrumented too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import pytest
 
 if TYPE_CHECKING:
     from tests.engine.tracing.conftest import Inner
 
 
 def test_psycopg2(inner: Inner, postgres: str) -> None:
-    pytest.importorskip("psycopg2")
     inner.environment["URL"] = postgres
     result = inner.run(
         """
@@ -46,7 +43,6 @@ def test_psycopg2(inner: Inner, postgres: str) -> None:
 
 
 def test_asyncpg(inner: Inner, postgres: str) -> None:
-    pytest.importorskip("asyncpg")
     inner.environment["FOLDER"] = postgres.partition("host=")[2]
     result = inner.run(
         """
@@ -80,8 +76,6 @@ def test_asyncpg(inner: Inner, postgres: str) -> None:
 
 
 def test_flask_and_requests(inner: Inner) -> None:
-    pytest.importorskip("flask")
-    pytest.importorskip("requests")
     result = inner.run(
         """
         import threading, wsgiref.simple_server
