@@ -48,6 +48,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Capture span trees."""
     preload: bool = True
     """Import third-party modules ahead, in the session host."""
+    workers: int = 0
+    """Processes that run tests at the same time; 0 takes one per core."""
+    snapshots: int = 8
+    """Suspended processes at most; 0 keeps none."""
+    snapshot_memory: int = 512
+    """Megabytes of private memory that all suspended processes may have together."""
+    audit: bool = True
+    """In idle time, run a sample of the tests that selection left out, to measure what it misses."""
 
 
 def load(root: Path) -> Settings:

@@ -1,0 +1,168 @@
+"""The one vocabulary: frozen records that workers, explorer and front ends exchange.
+
+A record is a tagged `msgspec.Struct`: the tag is its class name in snake case, in the key `type`, so
+the same record is a msgpack frame on a socket and a line of JSON in `enctest watch --events`.
+
+Three unions say who speaks: `WorkerEvent` (worker to explorer), `ExplorerEvent` (explorer to front
+ends) and `Command` (front end to explorer). Times `t` are seconds since the epoch; `*_ns` are
+nanoseconds of the system's monotonic clock, which all processes of a machine share.
+"""
+
+from __future__ import annotations
+
+from enctest.dependencies import DependencyRecord
+from enctest.events.commands import (
+    Command,
+    Debug,
+    FindUsers,
+    Follow,
+    Hunt,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+    Subscribe,
+)
+from enctest.events.kinds import (
+    BAD_OUTCOMES,
+    Attributes,
+    How,
+    Outcome,
+    SpanKind,
+    SpanStatus,
+)
+from enctest.events.runs import (
+    Collected,
+    FileCollected,
+    RunFinished,
+    RunStarted,
+    Section,
+    SpanEnded,
+    SpanEvent,
+    SpanStarted,
+    TestFinished,
+    TestInfo,
+    TestStarted,
+)
+from enctest.events.state import (
+    Affected,
+    Attached,
+    Audited,
+    Change,
+    Databases,
+    DatabaseStatus,
+    DebugReady,
+    Details,
+    Error,
+    Hunted,
+    Miss,
+    Notice,
+    Paused,
+    Phase,
+    Ready,
+    Settled,
+    Span,
+    SpanNote,
+    TestRenamed,
+    TestsRemoved,
+    TestState,
+    Use,
+    Users,
+)
+
+SpanRecord = SpanStarted | SpanEvent | SpanEnded
+WorkerEvent = (
+    FileCollected
+    | Collected
+    | RunStarted
+    | TestStarted
+    | TestFinished
+    | RunFinished
+    | TestRenamed
+    | SpanRecord
+    | DependencyRecord
+    | Error
+    | Notice
+)
+ExplorerEvent = (
+    FileCollected
+    | Collected
+    | RunStarted
+    | TestStarted
+    | TestFinished
+    | RunFinished
+    | SpanRecord
+    | Attached
+    | Phase
+    | Ready
+    | Change
+    | Affected
+    | TestsRemoved
+    | TestRenamed
+    | Databases
+    | Paused
+    | Settled
+    | Error
+    | Notice
+    | Details
+    | DebugReady
+    | Hunted
+    | Audited
+    | Users
+)
+
+__all__ = [
+    "BAD_OUTCOMES",
+    "Affected",
+    "Attached",
+    "Attributes",
+    "Audited",
+    "Change",
+    "Collected",
+    "Command",
+    "DatabaseStatus",
+    "Databases",
+    "Debug",
+    "DebugReady",
+    "Details",
+    "Error",
+    "ExplorerEvent",
+    "FileCollected",
+    "FindUsers",
+    "Follow",
+    "How",
+    "Hunt",
+    "Hunted",
+    "Miss",
+    "Notice",
+    "Outcome",
+    "Pause",
+    "Paused",
+    "Phase",
+    "Ready",
+    "RunFailed",
+    "RunFinished",
+    "RunStarted",
+    "RunTests",
+    "Section",
+    "Settled",
+    "Span",
+    "SpanEnded",
+    "SpanEvent",
+    "SpanKind",
+    "SpanNote",
+    "SpanRecord",
+    "SpanStarted",
+    "SpanStatus",
+    "Stop",
+    "Subscribe",
+    "TestFinished",
+    "TestInfo",
+    "TestRenamed",
+    "TestStarted",
+    "TestState",
+    "TestsRemoved",
+    "Use",
+    "Users",
+    "WorkerEvent",
+]

@@ -1,0 +1,62 @@
+"""What front ends ask for."""
+
+from __future__ import annotations
+
+from enctest.events.kinds import How
+from enctest.record import Record
+
+
+class Subscribe(Record, frozen=True, kw_only=True):
+    """First command of a front end. `spans`: send the spans of all tests, not only the followed one's."""
+
+    spans: bool = False
+
+
+class RunTests(Record, frozen=True, kw_only=True):
+    """Run these node ids (files and folders are fine), or everything when None."""
+
+    tests: tuple[str, ...] | None = None
+    reason: str = "asked"
+    how: How = "warm"
+
+
+class RunFailed(Record, frozen=True, kw_only=True):
+    """Run what failed last."""
+
+
+class Stop(Record, frozen=True, kw_only=True):
+    """Stop the run; what it had left stays outdated."""
+
+
+class Pause(Record, frozen=True, kw_only=True):
+    """Pause or resume watching."""
+
+    on: bool
+
+
+class Follow(Record, frozen=True, kw_only=True):
+    """Send `Details` of this test, then its live spans; None follows nothing."""
+
+    test: str | None
+
+
+class Debug(Record, frozen=True, kw_only=True):
+    """Prepare a foreground run of this test under pdb."""
+
+    test: str
+
+
+class Hunt(Record, frozen=True, kw_only=True):
+    """Find the test after which this one fails, although it passes alone; `Stop` ends the hunt."""
+
+    test: str
+
+
+class FindUsers(Record, frozen=True, kw_only=True):
+    """The test tree turned round: who needs this file, or runs this function of it; None lists files."""
+
+    path: str | None = None
+    function: str | None = None
+
+
+Command = Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers
