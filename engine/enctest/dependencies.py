@@ -1,4 +1,7 @@
-"""What tests depend on, told by workers: records that only the selection index reads."""
+"""What tests depend on, told by workers: records that only the selection index reads.
+
+`run` is the number of the process that tells, see `Job.stream`.
+"""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from enctest import __version__, config
 from enctest.config import Settings
 from enctest.databases.manager import DatabaseManager
 from enctest.errors import EnctestError
+from enctest.explorer.hosts import Hosts
 from enctest.explorer.journal import Journal
-from enctest.explorer.launcher import Launcher
+from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.session.control import find_python
 
@@ -81,21 +82,15 @@ async def _session(project: Project, settings: Settings, python: str) -> list[Fi
         return [Finding("python", error.title, error.hint or "Name another one.")]
     findings = [Finding("python", interpreter)]
     journal = Journal(project, [], lambda _: None)
-    launcher = Launcher(
-        project,
-        settings,
-        python=interpreter,
-        args=(),
-        on_databases=lambda _: None,
-        on_host_exit=lambda _: None,
-    )
-    launcher.modules = journal.modules
+    selector = Selector(project, journal.history, interpreter)
+    hosts = Hosts(project, settings, python=interpreter, args=(), on_exit=lambda _: None, records=selector)
+    hosts.modules = journal.modules
     try:
-        ready = await launcher.start_host()
+        ready = await hosts.start()
     except EnctestError as error:
         return [*findings, Finding("pytest", error.title, error.hint or "Run pytest to see more.")]
     finally:
-        await launcher.close()
+        await hosts.stop()
         journal.history.close()
     plugins = ", ".join(f"{name} {version}" for name, version in ready.versions.items() if name != "python")
     findings.append(Finding("session", plugins))

@@ -85,10 +85,13 @@ class TestFinished(Event, frozen=True, kw_only=True):
 
 
 class RunFinished(Event, frozen=True, kw_only=True):
-    """A run is over; `counts` maps outcomes to numbers. `stopped` is why it ended early, if it did."""
+    """A run is over; `counts` maps outcomes to numbers. `stopped` is why it ended early, if it did.
+
+    A worker, which may be one of several, tells no counts.
+    """
 
     run: int
-    counts: dict[str, int]
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
     duration_ms: float
     stopped: str = ""
     exit_code: int = 0

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from enctest.config import Settings
-from enctest.databases.manager import Lease
-from enctest.explorer.book import Book
-from enctest.paths import Project
-from enctest.session.job import Job
+from enctest.events import How
 
 
 @dataclass
 class Wish:
-    """Some tests, files that may hold new ones, or everything; and why."""
+    """Some tests, files that may hold new ones, or everything; why, and how."""
 
     tests: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
     everything: bool = False
     reason: str = ""
+    how: How = "warm"
 
     def __bool__(self) -> bool:
         return bool(self.tests or self.files or self.everything)
@@ -30,6 +27,7 @@ class Wish:
         self.files |= other.files
         self.everything |= other.everything
         self.reason = other.reason or self.reason
+        self.how = self.how if other.how == "warm" else other.how
 
 
 class Agenda:
@@ -44,32 +42,28 @@ class Agenda:
         """Nothing to run."""
         return not self._urgent and not self._later
 
-    def add(self, tests: Iterable[str], files: Iterable[str], reason: str) -> None:
+    def add(self, tests: Iterable[str], files: Iterable[str], reason: str, how: How = "warm") -> None:
         """Ask for tests, and for whatever is new in files."""
-        self._urgent.merge(Wish(tests=set(tests), files=set(files), reason=reason))
+        self._urgent.merge(Wish(tests=set(tests), files=set(files), reason=reason, how=how))
 
-    def everything(self, reason: str) -> None:
+    def everything(self, reason: str, how: How = "warm") -> None:
         """Ask for the whole suite."""
-        self._urgent.merge(Wish(everything=True, reason=reason))
+        self._urgent.merge(Wish(everything=True, reason=reason, how=how))
 
     def postpone(self, tests: Iterable[str], reason: str) -> None:
         """Put back what a run had left when something more urgent came."""
         self._later.merge(Wish(tests=set(tests), reason=reason))
 
-    def postpone_job(self, job: Job) -> None:
-        """Put back a whole job that was not even collected."""
-        if job.files is None:
-            self._later.merge(Wish(everything=True, reason=job.reason))
-            return
-        tests = {known.test for file in job.files.values() for known in file if known.run}
-        self._later.merge(Wish(tests=tests, files=set(job.files), reason=job.reason))
+    def put_back(self, wish: Wish) -> None:
+        """Put back a whole wish of which nothing was collected."""
+        self._later.merge(wish)
 
     def clear(self) -> None:
         """Forget all wishes."""
         self._urgent, self._later = Wish(), Wish()
 
-    def next(self, book: Book, run: int, project: Project, settings: Settings, lease: Lease | None) -> Job:
-        """Take the next wish and make it a job."""
+    def next(self) -> Wish:
+        """Take the next wish."""
         if self._urgent:
             wish, self._urgent = self._urgent, Wish()
             self._later.tests -= wish.tests
@@ -77,12 +71,4 @@ class Agenda:
                 self._later = Wish()
         else:
             wish, self._later = self._later, Wish()
-        return Job(
-            run=run,
-            reason=wish.reason,
-            files=None if wish.everything else book.plan(wish.tests, wish.files),
-            env=dict(lease.env) if lease else {},
-            root=str(project.root),
-            state=str(project.state),
-            spans=settings.spans,
-        )
+        return wish

@@ -9,6 +9,9 @@ from enctest.events import BAD_OUTCOMES, Outcome, TestFinished, TestInfo, TestSt
 from enctest.session.job import KnownTest
 from enctest.store.history import StoredTest
 
+_UNKNOWN_MS = 20.0
+"""Milliseconds that a test is taken to need before it has ever run."""
+
 NEVER = 0
 """The change that outdated a test which has never run."""
 
@@ -175,9 +178,18 @@ class Book:
         """Return a job's files: those of `tests`, and those that may hold new tests."""
         files = dict.fromkeys([*new_in, *(self.tests[test].file for test in tests if test in self.tests)])
         return {
-            file: tuple(KnownTest(test, test in tests) for test in self.files.get(file, []) if test != file)
+            file: tuple(self._known(test, test in tests) for test in self.files.get(file, []) if test != file)
             for file in files
         }
+
+    def _known(self, test: str, run: bool) -> KnownTest:
+        entry = self.tests[test]
+        return KnownTest(test, run, entry.duration_ms, entry.outcome in BAD_OUTCOMES)
+
+    def cost(self, tests: Iterable[str]) -> float:
+        """Return how many milliseconds these tests are going to take, as far as that is known."""
+        entries = [self.tests[test] for test in tests if test in self.tests]
+        return sum(entry.duration_ms if entry.outcome else _UNKNOWN_MS for entry in entries)
 
     def match(self, patterns: Iterable[str]) -> set[str]:
         """Return the tests that these node ids, files, folders or classes name."""

@@ -76,7 +76,8 @@ class Changes:
         """Outdate what an effect reaches, remember that, and put it on the agenda."""
         explorer = self._explorer
         explorer.change += 1
-        explorer.needs_host |= effect.restarts_host(explorer.launcher.ready, explorer.project.root)
+        explorer.hosts.changed(explorer.change, effect.paths, effect.moved)
+        explorer.needs_host |= effect.restarts_host(explorer.hosts.ready, explorer.project.root)
         migrated = self._migrated(effect.paths)
         everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}
         reasons = everything | effect.tests
@@ -117,8 +118,8 @@ class Changes:
         """Return which of these is a migration, if any: its databases are to be made anew."""
         explorer = self._explorer
         root = explorer.project.root
-        found = next((path for path in paths if explorer.launcher.databases.touched([root / path])), "")
+        found = next((path for path in paths if explorer.leases.databases.touched([root / path])), "")
         if found:
             explorer.needs_databases = True
-            explorer.launcher.databases.invalidate()
+            explorer.leases.databases.invalidate()
         return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, DebugReady, Details, Follow, Pause, RunFailed, RunTests, Stop
+from enctest.events import Command, Debug, DebugReady, Details, Follow, How, Pause, RunFailed, RunTests, Stop
 from enctest.explorer.front_ends import FrontEnd
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
@@ -46,14 +46,14 @@ class Desk:
 
     def _run_asked(self, command: RunTests) -> None:
         if command.tests is None:
-            self._explorer.agenda.everything(command.reason)
+            self._explorer.agenda.everything(command.reason, command.how)
             self._explorer.interrupt()
             return
-        self._ask(self._explorer.book.match(command.tests), command.reason)
+        self._ask(self._explorer.book.match(command.tests), command.reason, command.how)
 
-    def _ask(self, tests: set[str], reason: str) -> None:
+    def _ask(self, tests: set[str], reason: str, how: How = "warm") -> None:
         files = {self._explorer.book.tests[test].file for test in tests if test in self._explorer.book.broken}
-        self._explorer.agenda.add(tests - self._explorer.book.broken, files, reason)
+        self._explorer.agenda.add(tests - self._explorer.book.broken, files, reason, how)
         self._explorer.interrupt()
 
     def _details(self, test: str) -> Details:
@@ -80,13 +80,13 @@ class Desk:
     async def _debug(self, front_end: FrontEnd, test: str) -> None:
         explorer = self._explorer
         try:
-            lease = await explorer.launcher.lease()
+            lease = await explorer.leases.lease()
         except EnctestError as error:
             explorer.tell(error)
             return
-        await explorer.launcher.release(self._lease)
+        await explorer.leases.release(self._lease)
         self._lease = lease
-        versions = explorer.launcher.ready.versions if explorer.launcher.ready else {}
+        versions = explorer.hosts.ready.versions if explorer.hosts.ready else {}
         alone = [option for name, option in _ALONE.items() if name in versions]
         options = [arg for arg in explorer.args if not _is_path(arg, explorer.project.invocation)]
         argv = (explorer.python, "-m", "pytest", "--pdb", *alone, *options, test)

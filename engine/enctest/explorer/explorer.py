@@ -15,6 +15,7 @@ from pathlib import Path
 
 from enctest import config
 from enctest.config import Settings
+from enctest.databases.manager import Lease
 from enctest.errors import EnctestError
 from enctest.events import (
     Attached,
@@ -28,18 +29,22 @@ from enctest.events import (
     Settled,
     TestsRemoved,
 )
-from enctest.explorer.agenda import Agenda
+from enctest.explorer.agenda import Agenda, Wish
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
 from enctest.explorer.desk import Desk
 from enctest.explorer.front_ends import FrontEnds
+from enctest.explorer.hosts import Hosts
 from enctest.explorer.journal import Journal
-from enctest.explorer.launcher import Launcher
+from enctest.explorer.leases import Leases
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.record import Event
+from enctest.session.job import Job
 
+_RECENT = 4
+"""Files that are taken for likely to be edited next, at the first start: those written last."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -75,9 +80,12 @@ class Explorer:
         self.saved_at = 0.0
         self._runs = self.journal.last_run
         self._warming: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Future[tuple[None, None]] | None = None
+        self._warmed = False
         self.change = 0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.launcher = self._new_launcher()
+        self.hosts = self._new_hosts()
+        self.leases = Leases(project, self.settings, self._on_databases)
 
     # --- life ---
 
@@ -99,7 +107,8 @@ class Explorer:
             await asyncio.gather(*tasks, leave, return_exceptions=True)
             await self._stop_warming()
             await self.front_ends.close()
-            await self.launcher.close()
+            await self.hosts.stop()
+            await self.leases.close()
             self.journal.close(self.selector)
 
     async def _wait_for_last(self) -> None:
@@ -117,19 +126,21 @@ class Explorer:
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody listens any more
                 self._loop.call_soon_threadsafe(self.publish, event)
 
-    def _new_launcher(self) -> Launcher:
-        return Launcher(
+    def _new_hosts(self) -> Hosts:
+        hosts = Hosts(
             self.project,
             self.settings,
             python=self.python,
             args=self.args,
-            on_databases=self._on_databases,
-            on_host_exit=self._on_host_exit,
+            on_exit=self._on_host_exit,
+            records=self.selector,
         )
+        hosts.chain.edited(reversed(self.selector.recent(_RECENT)))
+        return hosts
 
     def _restore(self) -> None:
         self.book.restore(self.journal.history.tests())
-        self.launcher.modules = self.journal.modules
+        self.hosts.modules = self.journal.modules
         if self.journal.history.notice:
             self.publish(Notice(message=self.journal.history.notice))
 
@@ -139,7 +150,7 @@ class Explorer:
             root=str(self.project.root),
             python=self.python,
             args=self.args,
-            versions=self.launcher.ready.versions if self.launcher.ready else {},
+            versions=self.hosts.ready.versions if self.hosts.ready else {},
             tests=tuple(entry.state() for entry in self.book.in_order()),
             databases=self._databases,
             paused=self.paused,
@@ -173,7 +184,7 @@ class Explorer:
         self.publish(TestsRemoved(tests=tuple(tests)))
 
     def reload(self) -> None:
-        """Take new settings; the old databases go with the old launcher."""
+        """Take new settings; databases and processes start anew."""
         settings, self._settings_error = _settings(self.project)
         if self._settings_error is not None:
             error = self._settings_error
@@ -181,9 +192,10 @@ class Explorer:
             return
         if settings != self.settings:
             self.settings = settings
-            old, self.launcher = self.launcher, self._new_launcher()
-            self.launcher.modules = old.modules
-            asyncio.get_running_loop().create_task(old.close())
+            hosts, leases = self.hosts, self.leases
+            self.hosts, self.leases = self._new_hosts(), Leases(self.project, settings, self._on_databases)
+            self.hosts.modules = hosts.modules
+            self._leaving = asyncio.gather(hosts.stop(), leases.close())
             self.needs_host = self.needs_databases = True
 
     def interrupt(self, stale: set[str] | None = None) -> None:
@@ -203,8 +215,10 @@ class Explorer:
                 self.agenda.clear()
             if self.agenda.empty:
                 self._settle()
-                self._warming = asyncio.create_task(self.launcher.warm())
+                self._warming = asyncio.create_task(self._warm())
                 await self._wake.wait()
+                if self._warmed:
+                    await self._stop_warming()
                 await _unless_slow(self._warming)
                 continue
             await self._run()
@@ -220,6 +234,14 @@ class Explorer:
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
 
+    async def _warm(self) -> None:
+        """While nothing is to be done: make the next run quick."""
+        self._warmed = False
+        await self.hosts.warm()
+        self._warmed = True
+        if self.running is None and self.agenda.empty and self.book.tests:
+            await self.hosts.prepare(self._job(Wish(everything=True, reason="ahead"), None))
+
     async def _make_ready(self) -> bool:
         """Start what runs need; False, said to the user, when that fails."""
         try:
@@ -227,7 +249,7 @@ class Explorer:
             if self.needs_host:
                 steps.append(self._start_host())
             if self.needs_databases:
-                steps.append(self.launcher.prepare_databases())
+                steps.append(self.leases.prepare())
             results = await asyncio.gather(*steps, return_exceptions=True)
             for result in results:
                 if isinstance(result, BaseException):
@@ -240,7 +262,7 @@ class Explorer:
 
     async def _start_host(self) -> None:
         await self._stop_warming()
-        if self.selector.adopt(await self.launcher.start_host()):
+        if self.selector.adopt(await self.hosts.start()):
             self.agenda.everything("other test files than assumed")
 
     async def _stop_warming(self) -> None:
@@ -251,21 +273,38 @@ class Explorer:
     async def _run(self) -> None:
         self._runs += 1
         try:
-            lease = await self.launcher.lease()
+            lease = await self.leases.lease()
         except EnctestError as error:
             self.needs_databases = True
             self.agenda.clear()
             self.tell(error)
             return
-        job = self.agenda.next(self.book, self._runs, self.project, self.settings, lease)
-        self.running = Running(self, job, self.change)
+        wish = self.agenda.next()
+        job = self._job(wish, lease)
+        self.running = Running(self, wish, job, self.change)
         self._set_phase("collecting", job.run)
         try:
             await self.running.go()
         finally:
             self.running = None
+            self.hosts.chain.sweep()
             self.journal.save(self.selector)
-            await self.launcher.release(lease)
+            await self.leases.release(lease)
+
+    def _job(self, wish: Wish, lease: Lease | None) -> Job:
+        book = self.book
+        files = book.plan(set(book.tests), ()) if wish.everything else book.plan(wish.tests, wish.files)
+        return Job(
+            run=self._runs,
+            reason=wish.reason,
+            files=files,
+            everything=wish.everything,
+            env=dict(lease.env) if lease else {},
+            root=str(self.project.root),
+            state=str(self.project.state),
+            spans=self.settings.spans,
+            isolate=wish.how == "isolated",
+        )
 
     def _settle(self) -> None:
         if self.saved_at:
@@ -283,13 +322,12 @@ class Explorer:
         self._standing.clear()
         self._set_phase("running", run)
 
-    def ended(self, run: int, tests: Sequence[str], since: int) -> None:
-        """A run's worker is gone; what it ran before a file changed under it has to run again."""
-        self.launcher.modules = self.journal.modules
+    def ended(self, tests: Sequence[str], since: int) -> None:
+        """A run's workers are gone; what they ran before a file changed under them has to run again."""
+        self.hosts.modules = self.journal.modules
         if self.change == since:
-            self.selector.end_run(run)
             return
-        stale = self.book.outdate(self.selector.stale(run, tests), self.change)
+        stale = self.book.outdate(self.selector.stale(tests), self.change)
         if stale:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")

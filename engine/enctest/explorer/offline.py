@@ -41,8 +41,7 @@ class Offline:
             ledger.fold(event)
             if isinstance(event, TestFinished):
                 ran.append(event.test)
-        run = self.journal.last_run
-        self.book.outdate(self.selector.stale(run, ran), since + 1)
+        self.book.outdate(self.selector.stale(ran), since + 1)
         self.journal.changed(self.book.tests.values())
         self.journal.save(self.selector)
 

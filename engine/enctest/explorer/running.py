@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
+import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, ModulesImported, TestRecorded
 from enctest.events import Collected, Error, RunFinished, RunStarted, TestFinished, TestStarted, WorkerEvent
+from enctest.explorer.agenda import Wish
+from enctest.explorer.crew import Crew
 from enctest.explorer.ledger import Ledger
 from enctest.session.job import Job
+from enctest.session.points import Process
 
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
-    from enctest.session.control import Run
 
+_WORTH_SHARING = 400.0
+"""Milliseconds of tests for which several processes are worth their start."""
+_UNKNOWN = 10_000
+"""Tests that a run may find besides those that are known."""
 _EXIT_PATIENCE = 10.0
 """Seconds a worker may take to end after it said that its run is over (threads, atexit)."""
 _USAGE_ERROR, _NO_TESTS = 4, 5
@@ -25,23 +32,28 @@ class Running:
 
     Args:
         explorer: Whose run it is.
-        job: What it does.
+        wish: What it is to run.
+        job: The same as a worker is told it.
         since: Number of the last change before it began.
     """
 
-    def __init__(self, explorer: Explorer, job: Job, since: int) -> None:
+    def __init__(self, explorer: Explorer, wish: Wish, job: Job, since: int) -> None:
         self.job = job
         self.since = since
         self.ledger = Ledger(explorer.book, explorer.journal, explorer.selector, since=since)
+        self._wish = wish
         self._explorer = explorer
         self._remaining: dict[str, None] = {}
-        self._current = ""
+        self._current: dict[Process, str] = {}
         self._collected = False
-        self._finished: RunFinished | None = None
+        self._finished: dict[Process, RunFinished] = {}
+        self._counts: Counter[str] = Counter()
+        self._begun = time.monotonic()
         self._cancelled = ""
-        self._worker: Run | None = None
-        self._stopping: asyncio.Task[None] | None = None
         self._ran: list[str] = []
+        tests = explorer.book.tests if wish.everything else wish.tests
+        workers = explorer.hosts.workers if explorer.book.cost(tests) > _WORTH_SHARING else 1
+        self._crew = Crew(explorer.hosts, job, workers=workers, tests=len(explorer.book.tests) + _UNKNOWN)
 
     def waits_for(self, tests: set[str]) -> bool:
         """Tell whether any of these is still to run here."""
@@ -54,126 +66,136 @@ class Running:
         if self._cancelled:
             return
         self._cancelled = why
-        if self._worker is not None:
-            self._stopping = asyncio.create_task(self._worker.stop())
+        self._crew.stop()
 
     async def go(self) -> None:
-        """Run the worker to its end."""
-        self._worker = self._explorer.launcher.launch(self.job)
-        if self._cancelled:
-            self._stopping = asyncio.create_task(self._worker.stop())
-        async for batch in self._worker.events():
+        """Run the workers to their end."""
+        async for process, batch in self._crew.events():
             for event in batch:
-                self._fold(event)
-        try:
-            status = await asyncio.wait_for(asyncio.shield(self._worker.status), _EXIT_PATIENCE)
-        except TimeoutError:
-            await self._worker.stop()
-            status = await self._worker.status
-        if self._stopping is not None:
-            await self._stopping
-        self._end(status)
+                self._fold(process, event)
+        await self._crew.ended(_EXIT_PATIENCE)
+        self._end()
 
     # --- folding ---
 
-    def _fold(self, event: WorkerEvent) -> None:
+    def _fold(self, process: Process, event: WorkerEvent) -> None:
         explorer = self._explorer
         also = self.ledger.fold(event)
         match event:
             case BlocksDeclared() | ModuleRecorded() | TestRecorded() | ModulesImported():
                 return
             case RunFinished():
-                self._finished = event
+                self._finished[process] = event
                 return
             case RunStarted():
                 self._collected = True
                 self._remaining = dict.fromkeys(event.tests)
                 explorer.began(self.job.run)
             case TestStarted():
-                self._current = event.test
+                self._current[process] = event.test
             case TestFinished():
-                self._test_finished(event)
-            case Collected() if self.job.files is None:
+                self._test_finished(process, event)
+            case Collected() if self.job.everything:
                 also = self.ledger.everything_collected(event)
         explorer.publish(event, *also)
 
-    def _test_finished(self, event: TestFinished) -> None:
+    def _test_finished(self, process: Process, event: TestFinished) -> None:
+        self._counts[event.outcome] += 1
         self._ran.append(event.test)
         self._remaining.pop(event.test, None)
-        if event.test == self._current:
-            self._current = ""
+        if event.test == self._current.get(process):
+            del self._current[process]
 
     # --- the end ---
 
-    def _end(self, status: int) -> None:
+    def _end(self) -> None:
         explorer = self._explorer
-        explorer.ended(self.job.run, self._ran, self.since)
-        finished = self._finished
-        if finished is None and not self._cancelled:
-            self._crashed(status)
-        for test in [self._current, *self._remaining]:
+        for process in self._crew.processes:
+            if process in self._current and not self._cancelled:
+                self._crashed(process)
+        explorer.ended(self._ran, self.since)
+        for process in self._crew.processes:
+            explorer.hosts.finish(process.job.stream)
+        for test in [*self._current.values(), *self._remaining]:
             entry = explorer.book.tests.get(test)
             if entry is not None:
                 entry.running = False
+        explorer.publish(self._result())
+
+    def _result(self) -> RunFinished:
+        """Say how the run ended, and put back on the agenda what it owes."""
+        explorer = self._explorer
+        ends = self._finished.values()
+        stopped = next((finished.stopped for finished in ends if finished.stopped), "")
+        code = max((finished.exit_code for finished in ends), default=0)
         if self._cancelled == "superseded":
             if self._collected:
-                explorer.agenda.postpone(self._remaining, self.job.reason)
-            elif finished is None:
-                explorer.agenda.postpone_job(self.job)
-        if finished is None or self._cancelled:
-            counts = finished.counts if finished else {}
-            ms = finished.duration_ms if finished else 0.0
-            why = self._cancelled or f"the worker died ({_death(status)})"
-            finished = RunFinished(run=self.job.run, counts=counts, duration_ms=ms, stopped=why)
-        elif not self._collected and finished.exit_code not in (0, _NO_TESTS):
-            self._did_not_collect(finished)
-        elif finished.exit_code == _NO_TESTS and not explorer.book.tests:
-            explorer.publish(
-                Error(
-                    message=f"No tests were collected in {explorer.project.root}.",
-                    hint="pytest looks for test_*.py and *_test.py; save one and it runs.",
+                explorer.agenda.postpone(self._remaining, self._wish.reason)
+            else:
+                explorer.agenda.put_back(self._wish)
+        elif not self._cancelled:
+            dead = [
+                one for one in self._crew.processes if one not in self._finished and not one.fate.result()
+            ]
+            stopped = stopped or (f"a worker died ({_death(dead[0])})" if dead else "")
+            left = not stopped and len(self._finished) > 1
+            if not self._collected:
+                self._did_not_collect(code, stopped, dead)
+            elif self._remaining and (dead or left):
+                explorer.agenda.add(self._remaining, (), "left by a worker that died", self._wish.how)
+            elif code == _NO_TESTS and not explorer.book.tests:
+                explorer.publish(
+                    Error(
+                        message=f"No tests were collected in {explorer.project.root}.",
+                        hint="pytest looks for test_*.py and *_test.py; save one and it runs.",
+                    )
                 )
-            )
-        explorer.publish(finished)
-
-    def _did_not_collect(self, finished: RunFinished) -> None:
-        host = self._explorer.launcher.host
-        output = host.output().strip() if host else ""
-        title = "pytest could not start" if finished.exit_code == _USAGE_ERROR else "pytest failed"
-        self._explorer.publish(
-            Error(message=f"{title}: {_last_line(output) or finished.stopped}", hint=output[-6000:])
+        return RunFinished(
+            run=self.job.run,
+            counts=dict(self._counts),
+            duration_ms=(time.monotonic() - self._begun) * 1000,
+            stopped=self._cancelled or stopped,
+            exit_code=code,
         )
 
-    def _crashed(self, status: int) -> None:
-        """Blame the test that ran, hand on the rest."""
-        explorer = self._explorer
-        host = explorer.launcher.host
-        output = host.output()[-6000:] if host else ""
-        if not self._current:
-            self._explorer.publish(
-                Error(message=f"A worker died ({_death(status)}) outside of any test.", hint=output)
-            )
+    def _did_not_collect(self, code: int, stopped: str, dead: list[Process]) -> None:
+        if not dead and code in (0, _NO_TESTS):
             return
-        test = self._current
-        entry = explorer.book.tests.get(test)
+        host = self._explorer.hosts.host
+        output = host.output().strip() if host else ""
+        if dead:
+            title = f"A worker died ({_death(dead[0])}) outside of any test."
+        else:
+            start = "pytest could not start" if code == _USAGE_ERROR else "pytest failed"
+            title = f"{start}: {_last_line(output) or stopped}"
+        self._explorer.publish(
+            Error(message=title, hint=(output or dead[0].output if dead else output)[-6000:])
+        )
+
+    def _crashed(self, process: Process) -> None:
+        """Blame the test that ran."""
+        host = self._explorer.hosts.host
+        output = process.output or (host.output() if host else "")
+        test = self._current[process]
+        entry = self._explorer.book.tests.get(test)
         self.ledger.traces.close(test)
         self._fold(
+            process,
             TestFinished(
                 run=self.job.run,
                 test=test,
                 outcome="crashed",
                 duration_ms=0.0,
-                message=f"the worker died: {_death(status)}",
-                failure=output,
+                message=f"the worker died: {_death(process)}",
+                failure=output[-6000:],
                 path=entry.info.path if entry else "",
                 line=entry.info.line if entry else 0,
-            )
+            ),
         )
-        if self._remaining:
-            explorer.agenda.add(self._remaining, (), "left by a worker that died")
 
 
-def _death(status: int) -> str:
+def _death(process: Process) -> str:
+    status = process.status.result()
     if status < 0:
         try:
             return signal.Signals(-status).name

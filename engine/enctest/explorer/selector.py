@@ -12,7 +12,7 @@ import msgspec
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.paths import Project
-from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
+from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, look, scan
@@ -33,6 +33,7 @@ class Effect:
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
         saved_at: When the newest of them was written (seconds since the epoch).
+        moved: Those of `paths` that were not there before, or are not there now.
     """
 
     paths: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Effect:
     new_in: frozenset[str] = frozenset()
     everything: str = ""
     saved_at: float = 0.0
+    moved: frozenset[str] = frozenset()
 
     def restarts_host(self, ready: HostReady | None, root: Path) -> bool:
         """Tell whether the session host was started with one of these files."""
@@ -123,15 +125,26 @@ class Selector:
         """Take what a worker recorded."""
         self._index.feed(record)
 
-    def stale(self, run: int, tests: Iterable[str]) -> list[str]:
-        """Return the tests for which the run saw other files than there are now; ends the run's records."""
-        found = [test for test in tests if not self._index.is_current(run, test)]
-        self._index.end_run(run)
-        return found
+    def begin_run(self, stream: int, parent: int | None = None) -> None:
+        """Records of a process follow, which was forked from another one."""
+        self._index.begin_run(stream, parent)
 
-    def end_run(self, run: int) -> None:
-        """No record of this run follows."""
-        self._index.end_run(run)
+    def stale(self, tests: Iterable[str]) -> list[str]:
+        """Return the tests for which the process they ran in saw other files than there are now."""
+        return [test for test in tests if not self._index.is_current(test)]
+
+    def end_run(self, stream: int) -> None:
+        """No record of this process follows, nor of a fork of it."""
+        self._index.end_run(stream)
+
+    def recent(self, count: int) -> list[str]:
+        """Return the Python files that were written last, the newest first."""
+        stamps = [(stamp.mtime_ns, path) for path, stamp in self._stamps.items() if path.endswith(".py")]
+        return [path for _, path in sorted(stamps, reverse=True)[:count]]
+
+    def is_test_file(self, path: str) -> bool:
+        """Tell whether pytest would collect tests from a file, by its name."""
+        return is_test_module(path, self._python_files)
 
     def forget(self, tests: Sequence[str]) -> None:
         """Tests are gone."""
@@ -219,6 +232,8 @@ class Selector:
             return Effect()
         affection = self._index.affected(changes)
         saved_at = 0.0
+        known = self._index.files
+        moved = {p for p, new in changes.items() if new is None or p not in known or not known[p].fingerprint}
         for path, fingerprint in changes.items():
             self._index.remember(path, fingerprint)
             stamp = self._stamps.get(path)
@@ -229,6 +244,7 @@ class Selector:
             new_in=affection.new_in,
             everything=affection.everything,
             saved_at=saved_at or time.time(),
+            moved=frozenset(moved),
         )
 
 

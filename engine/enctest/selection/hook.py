@@ -181,6 +181,7 @@ class Importer:
         self.boundary = boundary
         self.bytecode = bytecode
         self.listener = listener
+        self.before: Callable[[str], None] | None = None
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -209,9 +210,16 @@ class Importer:
             lambda: delattr(target, name) if before is missing else setattr(target, name, before)
         )
 
+    def begin(self, file: str) -> str | None:
+        """A module's file is about to be read: tell `before`; return its path if it is the project's own."""
+        path = self.boundary.relative(os.path.abspath(file))
+        if path is not None and self.before is not None:
+            self.before(path)
+        return path
+
     def _prepare(self, loader: importlib.machinery.SourceFileLoader, module: ModuleType) -> Load:
         file = str(loader.path)
-        load = Load(self, module, file, self.boundary.relative(os.path.abspath(file)))
+        load = Load(self, module, file, self.begin(file))
         if load.ours:
             self.listener.guard(lambda: load.lookup("", plain=type(loader) is not _Loader))
         return load

@@ -14,7 +14,6 @@ from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.inverse import Inverse
 from enctest.selection.rows import Affection, Changes, FileRow, TestRow
 
-_RUNS_KEPT = 4
 T = TypeVar("T")
 
 
@@ -88,6 +87,7 @@ class DependencyIndex:
         self.tests: dict[str, TestRow] = {}
         self.homes: dict[int, tuple[File, str]] = {}
         self._runs: dict[int, _Run] = {}
+        self._recorded_by: dict[str, int] = {}
         self._shared: dict[Any, Any] = {}
         self._next_file = 0
         self._next_block = 0
@@ -108,17 +108,22 @@ class DependencyIndex:
         elif isinstance(record, TestRecorded):
             self._test(record)
 
+    def begin_run(self, run: int, parent: int | None = None) -> None:
+        """Records of a process follow; what its parent (which it was forked from) declared counts as well."""
+        above = self._runs.get(parent) if parent is not None else None
+        self._runs[run] = _Run(above)
+
     def end_run(self, run: int) -> None:
-        """Forget a run's numbers: no record of it follows."""
+        """Forget a process's numbers: no record of it, or of a fork of it, follows."""
         self._runs.pop(run, None)
 
-    def is_current(self, run: int, test: str) -> bool:
-        """Tell whether a test that `run` recorded saw the files as they are remembered now.
+    def is_current(self, test: str) -> bool:
+        """Tell whether the process that recorded a test last saw the files as they are remembered now.
 
         False also when the test has no record. Ask before `end_run`.
         """
         row = self.tests.get(test)
-        state = self._runs.get(run)
+        state = self._runs.get(self._recorded_by.get(test, -1))
         if row is None or state is None:
             return False
         stale = [path for path, digest in state.digests.items() if self._digest(path) != digest]
@@ -159,6 +164,7 @@ class DependencyIndex:
         except KeyError:  # the record is of a run that was ended: unknown means affected
             self.forget_tests([record.test])
             return
+        self._recorded_by[record.test] = record.run
         needs = {self._file(path).number for path in record.roots}
         needs.update(self.homes[block][0].number for block in blocks)
         row = TestRow(
@@ -200,6 +206,7 @@ class DependencyIndex:
         """Forget tests that no longer exist."""
         for test in tests:
             row = self.tests.pop(test, None)
+            self._recorded_by.pop(test, None)
             if row is not None:
                 self._dirty_tests.discard(test)
                 self._gone_tests.add(test)
@@ -291,8 +298,6 @@ class DependencyIndex:
         try:
             return self._runs[run]
         except KeyError:
-            while len(self._runs) >= _RUNS_KEPT:
-                del self._runs[min(self._runs)]
             state = self._runs[run] = _Run()
             return state
 
@@ -317,11 +322,11 @@ def _is_other_level(file: File, old: Fingerprint, new: Fingerprint) -> bool:
 
 
 class _Run:
-    """What the records of one run refer to."""
+    """What the records of one process refer to."""
 
-    def __init__(self) -> None:
-        self.numbers: dict[int, int] = {}
-        self.digests: dict[str, str] = {}
+    def __init__(self, parent: _Run | None = None) -> None:
+        self.numbers: dict[int, int] = dict(parent.numbers) if parent else {}
+        self.digests: dict[str, str] = dict(parent.digests) if parent else {}
 
     def blocks(self, numbers: Sequence[int]) -> Iterator[int]:
         """Translate a worker's numbers to the index's."""

@@ -29,14 +29,14 @@ class Recorder:
 
     Args:
         root: The folder that recorded paths are relative to.
-        run: The run's number.
+        run: The number that records refer to; it may be another one after a fork.
         emit: Takes records, costs nothing.
         state: The folder for compiled files.
     """
 
     def __init__(self, root: Path, run: int, emit: Callable[[Record], None], state: Path) -> None:
         self.broken = False
-        self._run = run
+        self.run = run
         self._emit = emit
         self._boundary = Boundary(root.resolve())
         self._ledger = Ledger()
@@ -83,6 +83,19 @@ class Recorder:
         self.guard(self._resolve)
         self.guard(self._tell_modules)
 
+    # --- suspended copies of this process ---
+
+    def before_import(self, callback: Callable[[str], None] | None) -> None:
+        """Have `callback` called with the path of each project file that is about to be imported."""
+        self._importer.before = callback
+
+    def consumed(self) -> tuple[list[str], list[str]]:
+        """Return the files that were imported, read or listed by now, and the names looked for in vain."""
+        self.flush()
+        owners = [self._ledger.session, *self._modules.values(), *self._fixtures.values()]
+        files = {path for owner in owners for path in (*owner.files, *owner.imports)} | self._modules.keys()
+        return sorted(files), sorted({name for owner in owners for name in owner.absent})
+
     # --- tests, fixtures, collections ---
 
     def start_test(self) -> None:
@@ -114,7 +127,7 @@ class Recorder:
         conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
         self._emit(
             TestRecorded(
-                run=self._run,
+                run=self.run,
                 test=item.nodeid,
                 roots=tuple(dict.fromkeys([path, *conftests, *sorted(test.imports)])),
                 blocks=tuple(sorted(test.blocks)),
@@ -166,7 +179,7 @@ class Recorder:
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
         self._emit(
-            BlocksDeclared(run=self._run, path=path, digest=digest, first=hits.first, names=layout.names)
+            BlocksDeclared(run=self.run, path=path, digest=digest, first=hits.first, names=layout.names)
         )
         if layout.names:
             self._ledger.watch(hits)
@@ -269,7 +282,7 @@ class Recorder:
             self._told[path] = owner.extent()
             self._emit(
                 ModuleRecorded(
-                    run=self._run,
+                    run=self.run,
                     path=path,
                     imports=tuple(sorted(owner.imports)),
                     blocks=tuple(sorted(owner.blocks)),

@@ -7,7 +7,6 @@ functions that this needs, its files stay without probes, and a test depends on 
 from __future__ import annotations
 
 import ast
-import os
 import sys
 import threading
 import warnings
@@ -55,7 +54,7 @@ def _exec_module(
     def exec_module(self: Any, module: ModuleType) -> None:
         __tracebackhide__ = True
         origin = str(module.__spec__.origin) if module.__spec__ is not None else ""
-        load = Load(importer, module, origin, importer.boundary.relative(os.path.abspath(origin)))
+        load = Load(importer, module, origin, importer.begin(origin))
         if not complete:
             load.lookup("", plain=True)
             load.begin()

@@ -36,12 +36,34 @@ class Emitter:
         self._gone = _thread.allocate_lock()
         self._stopping = True
         self._owner = os.getpid()
+        self._parked = False
         self.error = ""
 
     def start(self) -> None:
         """Begin to send."""
-        os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._abandon)
+        os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._silence)
         self._resume()
+
+    def park(self) -> None:
+        """Send the rest and stop: this process is about to be forked, and the child goes on."""
+        self._pause()
+        self.flush()
+        self._parked = True
+
+    def unpark(self, fd: int | None = None) -> None:
+        """Go on, in this process: through another descriptor (the old one is closed), or the same."""
+        if fd is not None:
+            self.abandon()
+            self._fd = fd
+        self._owner = os.getpid()
+        self._parked = False
+        self._resume()
+
+    def abandon(self) -> None:
+        """Close the descriptor, which another process goes on with."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def flush(self) -> None:
         """Send what is queued, now, on the caller's thread."""
@@ -59,9 +81,7 @@ class Emitter:
         """Send the rest and close the descriptor."""
         self._pause()
         self.flush()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self.abandon()
 
     def _write(self, data: bytes) -> None:
         if self._fd < 0:
@@ -84,7 +104,7 @@ class Emitter:
             self._gone.release()
 
     def _resume(self) -> None:
-        if os.getpid() != self._owner or not self._stopping or self._fd < 0:
+        if self._parked or os.getpid() != self._owner or not self._stopping or self._fd < 0:
             return
         self._stopping = False
         self._wake.acquire(blocking=False)
@@ -101,8 +121,10 @@ class Emitter:
             pass
         _wait_for_exit()
 
-    def _abandon(self) -> None:
+    def _silence(self) -> None:
         """In a child that a test forked: it must never speak for the worker."""
+        if self._parked:
+            return
         if self._fd >= 0:
             self._fd = -1
         self._stopping = True

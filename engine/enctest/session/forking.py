@@ -63,8 +63,10 @@ def end_child(code: int) -> NoReturn:
     os._exit(code)
 
 
-def output_file() -> int:
-    """Return a descriptor of a nameless empty file."""
+def nameless_file(name: str = "output") -> int:
+    """Return a descriptor of an empty file in no folder; `name` is for who looks at the process."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
     with tempfile.TemporaryFile(buffering=0) as file:
         return os.dup(file.fileno())
 
@@ -82,7 +84,7 @@ def reopen_captures(config: pytest.Config, files: Mapping[int, int] | None = Non
     for capture in _captures(config):
         old = capture.tmpfile.fileno()
         given = (files or {}).get(capture.targetfd)
-        new = output_file() if given is None else given
+        new = nameless_file() if given is None else given
         active = os.path.samestat(os.fstat(old), os.fstat(capture.targetfd))
         _copy(old, new)
         os.dup2(new, old, inheritable=False)

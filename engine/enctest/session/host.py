@@ -8,13 +8,8 @@ the order and with the options of a fresh one. See ARCHITECTURE.md, "Host".
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
-import os
 import platform
-import select
-import signal
-import socket
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -23,21 +18,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from enctest.session.job import (
-    HostCommand,
-    HostEvent,
-    HostFailed,
-    HostReady,
-    Launch,
-    WorkerExited,
-    WorkerStarted,
-)
+from enctest.session.forkpoint import ForkPoint
+from enctest.session.job import HostFailed, HostReady
 from enctest.session.preload import preload, project_files
 from enctest.session.worker import Worker
 from enctest.tracing.hooks import import_hooks
-from enctest.wire import Unpacker, pack
-
-_PR_SET_PDEATHSIG = 1
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -61,15 +46,11 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Host:
-    """Waits for commands on the control socket, forks workers, tells when they end."""
+    """The first fork point: pytest is configured, third-party modules are in, nothing of the project is."""
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self._socket = socket.socket(fileno=setup.control)
-        self._unpacker: Unpacker[HostCommand] = Unpacker(HostCommand)
-        self._workers: dict[int, int] = {}
-        self._descriptors: list[int] = []
-        self._wake_read, self._wake_write = os.pipe()
+        self._point = ForkPoint(setup.control)
         self.worker: Worker | None = None
 
     def ready(self, config: pytest.Config) -> None:
@@ -80,7 +61,7 @@ class Host:
         left_out = preload(modules, rewritten)
         gc.collect()
         gc.freeze()
-        self._tell(
+        self._point.tell(
             HostReady(
                 rootdir=str(config.rootpath),
                 versions=_versions(config),
@@ -93,90 +74,13 @@ class Host:
 
     def wait(self) -> Worker:
         """Serve until a command asks for a run; return in its worker (the host itself never returns)."""
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        os.set_blocking(self._wake_write, False)
-        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        while True:
-            readable = select.select([self._socket.fileno(), self._wake_read], [], [])[0]
-            if self._wake_read in readable:
-                os.read(self._wake_read, 4096)
-            self._reap()
-            if self._socket.fileno() not in readable:
-                continue
-            data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, 16)
-            self._descriptors += descriptors
-            if not data:
-                self._end()
-            for command in self._unpacker.feed(data):
-                worker = self._obey(command)
-                if worker is not None:
-                    return worker
-
-    def _obey(self, command: HostCommand) -> Worker | None:
-        if isinstance(command, Launch):
-            return self._launch(command.run)
-        pid = next((pid for pid, run in self._workers.items() if run == command.run), None)
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, command.signal)
-        return None
-
-    def _launch(self, run: int) -> Worker | None:
-        descriptor = self._descriptors.pop(0)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        host = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._become_worker(host)
-            self.worker = Worker(descriptor)
-            return self.worker
-        with contextlib.suppress(OSError):  # the child does it as well: whoever is first
-            os.setpgid(pid, pid)
-        os.close(descriptor)
-        self._workers[pid] = run
-        self._tell(WorkerStarted(run=run, pid=pid))
-        return None
-
-    def _become_worker(self, host: int) -> None:
-        """Make the fork a process group of its own that dies with the host and has none of its sockets."""
-        with contextlib.suppress(OSError):
-            os.setpgid(0, 0)
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != host:
-                os._exit(1)
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.close(self._socket.detach())
-        os.close(self._wake_read)
-        os.close(self._wake_write)
-
-    def _reap(self) -> None:
-        while self._workers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if pid == 0:
-                return
-            run = self._workers.pop(pid, None)
-            if run is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)  # what the tests left running in the group
-                self._tell(WorkerExited(run=run, status=os.waitstatus_to_exitcode(status)))
-
-    def _tell(self, event: HostEvent) -> None:
-        self._socket.sendall(pack([event]))
+        self.worker = Worker(self._point.wait())
+        return self.worker
 
     def fail(self, message: str) -> None:
         """Say that pytest did not start."""
         with contextlib.suppress(OSError):
-            self._tell(HostFailed(message=message))
-
-    def _end(self) -> None:
-        """The explorer is gone: take every run along."""
-        for pid in self._workers:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
-        os._exit(0)
+            self._point.tell(HostFailed(message=message))
 
 
 class HostPlugin:

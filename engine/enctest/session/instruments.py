@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,10 @@ from enctest.tracing.capture import Capture
 
 
 class Instruments:
-    """Arms and disarms the recorders of one run.
+    """Arms and disarms the recorders of one process.
 
     Args:
-        job: The run.
+        job: What it runs first.
         emitter: Where records go.
     """
 
@@ -28,6 +29,7 @@ class Instruments:
         self._job = job
         self._emitter = emitter
         self._recorder: Recorder | None = None
+        self._capture: Capture | None = None
         self._known: frozenset[str] = frozenset()
 
     def arm(self, config: pytest.Config) -> None:
@@ -36,11 +38,29 @@ class Instruments:
         self._known = frozenset(sys.modules)
         root = Path(job.root)
         if job.spans:
-            Capture(job.run, emit, root).arm(config)
+            self._capture = Capture(job.run, emit, root)
+            self._capture.arm(config)
         if job.record:
-            self._recorder = Recorder(root, job.run, emit, Path(job.state))
+            self._recorder = Recorder(root, job.stream, emit, Path(job.state))
             self._recorder.install()
             config.pluginmanager.register(RecordingPlugin(self._recorder), "enctest-recording")
+
+    def take(self, job: Job) -> None:
+        """Go on with another job, in a fork."""
+        self._job = job
+        if self._capture is not None:
+            self._capture.recorder.run = job.run
+        if self._recorder is not None:
+            self._recorder.run = job.stream
+
+    def before_import(self, callback: Callable[[str], None] | None) -> None:
+        """Have `callback` called with the path of each project file that is about to be imported."""
+        if self._recorder is not None:
+            self._recorder.before_import(callback)
+
+    def consumed(self) -> tuple[Iterable[str], Iterable[str]]:
+        """Return the files that were imported, read or listed so far, and the names looked for in vain."""
+        return self._recorder.consumed() if self._recorder is not None else ((), ())
 
     def finish(self) -> None:
         """Tell what only the end knows."""

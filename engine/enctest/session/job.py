@@ -2,53 +2,92 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from enctest.record import Record
 
 
 class KnownTest(msgspec.Struct, frozen=True, array_like=True):
-    """A test that was in its file at the last collection, and whether it is to run now."""
+    """A test that was in its file at the last collection.
+
+    Attributes:
+        test: Node id.
+        run: It is to run now.
+        ms: Milliseconds it took last time; 0 when unknown.
+        failed: It failed last time.
+    """
 
     test: str
     run: bool
+    ms: float = 0.0
+    failed: bool = False
+
+
+COLLECTION = "collection"
+"""The place of a snapshot that has loaded the first conftests and collected nothing."""
+COLLECTED = "collected"
+"""The place of a snapshot that has collected; any other place is a file, about to be imported."""
 
 
 class Job(Record, frozen=True, kw_only=True):
-    """One run, sent to its worker.
+    """What a worker is to do, sent to it.
 
     Attributes:
         run: The run's number.
+        stream: Number of the dependency records of this process, unique in an explorer's life.
         reason: Why it runs, for people.
         files: Files to collect, relative to pytest's root, each with the tests known in it, in their order;
-            tests that are not known run. None collects everything and runs all of it.
+            tests that are not known run.
+        everything: Collect all files and run all tests; `files` says what is known of them.
         env: Variables to set before any project code is imported.
         root: The folder that recorded paths are relative to.
         state: The folder for caches.
         spans: Capture span trees.
         record: Record dependencies.
+        places: Where to suspend a copy on the way: files before their import, or `COLLECTION`.
+        last: Test files to collect after all others, in this order.
+        hold: Suspend once collected, running nothing. Where that is not safe: `run` goes on and runs
+            the tests, `stop` ends.
+        worker, workers: Number (from 0) of this worker, and of all workers of the run: they share a queue.
+        isolate: A process for each test.
     """
 
     run: int
+    stream: int = 0
     reason: str
-    files: dict[str, tuple[KnownTest, ...]] | None = None
+    files: dict[str, tuple[KnownTest, ...]] = msgspec.field(default_factory=dict)
+    everything: bool = False
     env: dict[str, str] = msgspec.field(default_factory=dict)
     root: str
     state: str
     spans: bool = True
     record: bool = True
+    places: tuple[str, ...] = ()
+    last: tuple[str, ...] = ()
+    hold: Literal["", "run", "stop"] = ""
+    worker: int = 0
+    workers: int = 1
+    isolate: bool = False
 
 
 class Launch(Record, frozen=True, kw_only=True):
-    """Explorer to host: fork a worker; its end of the run's socket pair comes with the frame."""
+    """Explorer to fork point: fork a worker.
 
-    run: int
+    With the frame come the descriptors of the worker's end of a socket pair, of the queue if `queue`, and of
+    `controls` control sockets, for the places where it suspends copies of itself, in order.
+    """
+
+    stream: int
+    queue: bool = False
+    controls: int = 0
 
 
 class Kill(Record, frozen=True, kw_only=True):
-    """Explorer to host: signal a run's process group."""
+    """Explorer to fork point: signal a worker's process group."""
 
-    run: int
+    stream: int
     signal: int
 
 
@@ -62,7 +101,8 @@ class HostReady(Record, frozen=True, kw_only=True):
             changes the host has to start anew.
         config_files: What pytest was configured from.
         python_files: pytest's patterns of test files.
-        left_out: Modules that were not imported ahead, and why.
+        left_out: Modules that must not be imported ahead, and why.
+        unsafe: Those of them that this host has imported all the same: another host has to do.
     """
 
     rootdir: str
@@ -71,6 +111,7 @@ class HostReady(Record, frozen=True, kw_only=True):
     config_files: tuple[str, ...]
     python_files: tuple[str, ...]
     left_out: dict[str, str]
+    unsafe: tuple[str, ...] = ()
 
 
 class HostFailed(Record, frozen=True, kw_only=True):
@@ -79,19 +120,55 @@ class HostFailed(Record, frozen=True, kw_only=True):
     message: str
 
 
-class WorkerStarted(Record, frozen=True, kw_only=True):
-    """Host to explorer: a run's process id."""
+class SnapshotReady(Record, frozen=True, kw_only=True):
+    """Snapshot to explorer: a copy of a worker is suspended and can fork.
 
-    run: int
+    Attributes:
+        stream: The worker it was made in.
+        collecting: pytest has begun to collect: it knows which files there are.
+        place: A file that it is about to import, `COLLECTION`, or `COLLECTED`.
+        pid: Its process id.
+        files: Project files that it has imported or read, folders (ending in `/`) that were listed,
+            relative to the root.
+        absent: Module names that were looked for in vain.
+        collected: Test files whose tests it holds, relative to pytest's root.
+    """
+
+    stream: int
+    place: str
+    pid: int
+    collecting: bool
+    files: tuple[str, ...]
+    absent: tuple[str, ...]
+    collected: tuple[str, ...] = ()
+
+
+class SnapshotRefused(Record, frozen=True, kw_only=True):
+    """Worker to explorer: no copy was suspended here, and why; the worker goes on."""
+
+    stream: int
+    place: str
+    reason: str
+
+
+class WorkerStarted(Record, frozen=True, kw_only=True):
+    """Fork point to explorer: the process that a worker goes on in."""
+
+    stream: int
     pid: int
 
 
 class WorkerExited(Record, frozen=True, kw_only=True):
-    """Host to explorer: a run's process is gone; `status` is its exit code, or minus the signal."""
+    """Fork point to explorer: a worker's process is gone.
 
-    run: int
+    `status` is its exit code, or minus the signal; `output` is what it had written and nobody had read.
+    """
+
+    stream: int
+    pid: int
     status: int
+    output: str = ""
 
 
 HostCommand = Launch | Kill
-HostEvent = HostReady | HostFailed | WorkerStarted | WorkerExited
+HostEvent = HostReady | HostFailed | SnapshotReady | SnapshotRefused | WorkerStarted | WorkerExited

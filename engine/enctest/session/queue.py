@@ -1,10 +1,13 @@
-"""A queue of numbers that several processes take from, without a round trip: a pipe."""
+"""Queues of numbers that several processes take from, without a round trip."""
 
 from __future__ import annotations
 
 import os
+from array import array
 from collections import deque
 from collections.abc import Iterable
+
+from enctest.session.forking import nameless_file
 
 _SIZE = 4
 _BURST = 1024
@@ -85,3 +88,22 @@ class NumberQueue:
         if self._writer >= 0:
             os.close(self._writer)
             self._writer = -1
+
+
+def tickets(count: int) -> int:
+    """Return a descriptor of a nameless file with the numbers below `count`, for `ticket`.
+
+    For processes that do not know each other: whoever has a copy of this one descriptor shares its position.
+    """
+    descriptor = nameless_file("tickets")
+    data = memoryview(array("I", range(count)).tobytes())
+    while data:
+        data = data[os.write(descriptor, data) :]
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def ticket(descriptor: int) -> int | None:
+    """Take the next number; None when all are taken. The system locks a shared position while it is read."""
+    data = os.read(descriptor, _SIZE)
+    return array("I", data)[0] if data else None

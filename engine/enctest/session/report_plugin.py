@@ -1,37 +1,25 @@
-"""The pytest plugin that narrows a session to its job and reports what happens."""
+"""The pytest plugin that reports what happens to tests."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from enctest.events import (
-    Collected,
-    FileCollected,
-    RunFinished,
-    RunStarted,
-    TestFinished,
-    TestInfo,
-    TestRenamed,
-    TestStarted,
-)
+from enctest.events import RunFinished, TestFinished, TestStarted
 from enctest.record import Record
 from enctest.session import outcomes
 from enctest.session.job import Job
-from enctest.session.pairing import pair
 
 
 class ReportPlugin:
     """Reports one session; to be registered after every other plugin of ours.
 
     Args:
-        job: What to run; its `files` are relative to pytest's root, as node ids are.
+        job: The run.
         emit: Takes records, costs nothing.
         flush: Sends them at once.
         adjust: The session has no terminal: undo what needs one.
@@ -46,95 +34,24 @@ class ReportPlugin:
         adjust: bool = True,
     ) -> None:
         self.job = job
-        self.counts: Counter[str] = Counter()
         self.stopped = ""
         self._emit = emit
         self._flush = flush
         self._results: dict[str, outcomes.Result] = {}
         self._begun = time.monotonic()
         self._root = Path(job.root)
-        self._rootpath = self._root
-        self._wanted: set[Path] = set()
-        self._folders: set[Path] = set()
-        self._broken: list[str] = []
         self._adjust = adjust
 
-    # --- set-up ---
+    def take(self, job: Job) -> None:
+        """Go on with another job, in a fork."""
+        self.job = job
+        self._begun = time.monotonic()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Undo what has no sense without a terminal; learn which files are wanted."""
+        """Undo what has no sense without a terminal."""
         if self._adjust:
             config.option.usepdb = False
-        self._rootpath = config.rootpath
-        if self.job.files is not None:
-            self._wanted = {config.rootpath / path for path in self.job.files}
-            self._folders = {folder for path in self._wanted for folder in path.parents}
-
-    # --- collection ---
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave out files and folders that hold nothing of the job."""
-        if self.job.files is None or collection_path in self._wanted or collection_path in self._folders:
-            return None
-        return not any(folder in self._wanted for folder in collection_path.parents)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Tell of a file that could not be collected."""
-        if report.failed:
-            path, line = outcomes.place(report, self._root)
-            self.counts["error"] += 1
-            self._broken.append(report.nodeid)
-            self._emit(
-                TestFinished(
-                    run=self.job.run,
-                    test=report.nodeid or ".",
-                    outcome="error",
-                    duration_ms=0.0,
-                    message=outcomes.message(report),
-                    failure=outcomes.failure_text(report),
-                    path=path,
-                    line=line,
-                )
-            )
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(
-        self, config: pytest.Config, items: list[pytest.Item]
-    ) -> Generator[None, Any, Any]:
-        """After every other plugin has had its say: tell what there is, keep what is to run."""
-        result = yield
-        files: dict[str, list[pytest.Item]] = {path: [] for path in self.job.files or ()}
-        for item in items:
-            files.setdefault(item.nodeid.split("::", 1)[0], []).append(item)
-        wanted: set[str] = set()
-        for path, found in files.items():
-            wanted |= self._collected(path, found)
-        self._emit(Collected(run=self.job.run, tests=tuple(item.nodeid for item in items)))
-        kept = [item for item in items if item.nodeid in wanted]
-        dropped = [item for item in items if item.nodeid not in wanted]
-        if dropped:
-            config.hook.pytest_deselected(items=dropped)
-            items[:] = kept
-        self._emit(RunStarted(run=self.job.run, tests=tuple(i.nodeid for i in kept), reason=self.job.reason))
-        self._flush()
-        return result
-
-    def _collected(self, path: str, items: list[pytest.Item]) -> set[str]:
-        run, renamed = pair([item.nodeid for item in items], (self.job.files or {}).get(path, ()))
-        if any(path == broken or path.startswith(f"{broken}/") for broken in self._broken):
-            return run  # what it holds is not known now; its tests keep their results
-        for new, old in renamed.items():
-            self._emit(TestRenamed(old=old, new=new))
-        self._emit(FileCollected(run=self.job.run, path=path, tests=tuple(self._info(i) for i in items)))
-        return run
-
-    def _info(self, item: pytest.Item) -> TestInfo:
-        location, line, _ = item.location
-        path = os.path.relpath(self._rootpath / location, self._root)
-        markers = tuple(dict.fromkeys(mark.name for mark in item.iter_markers()))
-        return TestInfo(test=item.nodeid, path=Path(path).as_posix(), line=(line or 0) + 1, markers=markers)
 
     # --- running ---
 
@@ -167,7 +84,6 @@ class ReportPlugin:
         result = self._results.pop(nodeid, None)
         if result is None or not result.reports:
             return
-        self.counts[result.outcome] += 1
         report = result.decisive
         path, line = outcomes.place(report, self._root)
         self._emit(
@@ -199,7 +115,6 @@ class ReportPlugin:
         self._emit(
             RunFinished(
                 run=self.job.run,
-                counts=dict(self.counts),
                 duration_ms=(time.monotonic() - self._begun) * 1000,
                 stopped=self.stopped,
                 exit_code=exit_code,

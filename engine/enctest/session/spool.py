@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from enctest.events import WorkerEvent
+from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
 from enctest.session.instruments import Instruments
 from enctest.session.job import Job
@@ -59,7 +60,9 @@ def arm(config: pytest.Config) -> None:
     emitter.start()
     job = Job(
         run=spool.run,
+        stream=spool.run,
         reason="enctest",
+        everything=True,
         root=spool.root,
         state=spool.state,
         spans=spool.spans,
@@ -69,6 +72,7 @@ def arm(config: pytest.Config) -> None:
     instruments = Instruments(job, emitter)
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
+    config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     config.pluginmanager.register(_Closer(emitter, report, instruments), "enctest-closer")
 
 

@@ -1,28 +1,50 @@
-"""A run's process: takes its job, arms recording and tracing, lets pytest go on, tells the end."""
+"""A run's process: takes its job, arms recording and tracing, suspends copies of itself on the way."""
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
+import random
 import sys
+import threading
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from enctest.errors import EnctestError
+from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
+from enctest.session.forking import reopen_captures
+from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
+from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
-from enctest.session.job import Job
+from enctest.session.job import COLLECTED, COLLECTION, Job, SnapshotReady, SnapshotRefused
+from enctest.session.looping import LoopPlugin
+from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 
 
 class Worker:
-    """One run, from the fork to the exit."""
+    """One run, from the fork to the exit; and every copy of it that was suspended, and what those fork.
 
-    def __init__(self, descriptor: int) -> None:
-        self._emitter = Emitter(descriptor)
-        self._job = _read_job(descriptor)
-        self._report: ReportPlugin | None = None
-        self._instruments: Instruments | None = None
+    Args:
+        orders: Descriptors that came with the fork.
+    """
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self.job = _read_job(orders.socket)
+        self._emitter = Emitter(orders.socket)
+        root = Path(self.job.root)
+        self._hazards = Hazards(lambda path: not is_foreign(path, root))
+        self._instruments = Instruments(self.job, self._emitter)
+        self._report = ReportPlugin(self.job, self._emitter.emit, self._emitter.flush)
+        self._collection = CollectionPlugin(self.job, self._emitter.emit, self)
+        self._loop = LoopPlugin(self.job, self._emitter, self._report)
+        self._config: pytest.Config | None = None
 
     def begin(self, config: pytest.Config, args: list[str]) -> None:
         """Arm everything; called where pytest is about to load the first conftests.
@@ -31,30 +53,147 @@ class Worker:
             config: pytest's configuration so far.
             args: pytest's arguments, changed in place.
         """
+        self._config = config
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
-        os.environ.update(self._job.env)
+        os.environ.update(self.job.env)
         self._emitter.start()
         adjust(config, args)
-        self._report = ReportPlugin(self._job, self._emitter.emit, self._emitter.flush)
-        self._instruments = Instruments(self._job, self._emitter)
+        self._hazards.install()
         self._instruments.arm(config)
-        config.pluginmanager.register(self._report, "enctest-report")
+        self._instruments.before_import(self._before_import)
+        for name, plugin in (
+            ("enctest-report", self._report),
+            ("enctest-collection", self._collection),
+            ("enctest-loop", self._loop),
+        ):
+            config.pluginmanager.register(plugin, name)
+        self._take(self.job)
 
     def end(self, exit_code: int) -> None:
         """Tell that the run is over and send what is left."""
-        if self._instruments is not None:
-            self._instruments.finish()
-        if self._report is not None:
-            self._report.finish(exit_code)
+        self._instruments.finish()
+        self._report.finish(exit_code)
         sys.stdout.flush()
         sys.stderr.flush()
         self._emitter.close()
 
+    # --- suspending ---
+
+    def before_collection(self) -> None:
+        """The first conftests are loaded, nothing is collected; pytest captures by now."""
+        self._own_outputs()
+        if COLLECTION in self.job.places:
+            self._suspend(COLLECTION, go_on=True)
+
+    def collected(self) -> None:
+        """What the job collects is collected: suspend if it says so, and go on in a child that is told to."""
+        hold = self.job.hold
+        if not hold:
+            self._ready_to_run()
+            return
+        if self._suspend(COLLECTED, go_on=False):
+            self.collected()
+        elif hold == "stop":
+            self._emitter.close()
+            os._exit(0)
+        self._ready_to_run()
+
+    def _ready_to_run(self) -> None:
+        self._instruments.before_import(None)
+        self._hazards.uninstall()
+
+    def _before_import(self, path: str) -> None:
+        if path in self.job.places and threading.current_thread() is threading.main_thread():
+            self._suspend(path, go_on=True)
+
+    def _suspend(self, place: str, *, go_on: bool) -> bool:
+        """Leave a suspended copy of this process here, if that is safe; returns in its children.
+
+        Args:
+            place: See `SnapshotReady`.
+            go_on: Go on with the job, in a child.
+        """
+        number = len(self.job.places) if place == COLLECTED else self.job.places.index(place)
+        if number >= len(self._orders.controls) or self._orders.controls[number] < 0:
+            return False
+        point = ForkPoint(self._orders.controls[number])
+        self._orders.controls[number] = -1
+        self._emitter.park()
+        reason = self._hazards.reason()
+        if reason:
+            point.tell(SnapshotRefused(stream=self.job.stream, place=place, reason=reason))
+            point.leave()
+            self._emitter.unpark()
+            return False
+        state = random.getstate() if self._hazards.seeded else None
+        gc.freeze()
+        pid = fork() if go_on else -1
+        if pid == 0:
+            point.leave()
+            self._emitter.unpark()
+        else:
+            self._become_snapshot(point, place, pid)
+        if state is not None:  # Python seeds a child anew; what the project seeded stays as it was
+            random.setstate(state)
+        self._own_outputs()
+        return True
+
+    def _own_outputs(self) -> None:
+        if self._config is not None:
+            reopen_captures(self._config, self._orders.outputs)
+        self._orders.close_outputs()
+
+    def _become_snapshot(self, point: ForkPoint, place: str, pid: int) -> None:
+        """Wait, as a snapshot; return in a child that was given a job."""
+        stay()
+        self._emitter.abandon()
+        self._orders.close()
+        self._orders.close_outputs()
+        files, absent = self._instruments.consumed()
+        point.tell(
+            SnapshotReady(
+                stream=self.job.stream,
+                place=place,
+                pid=os.getpid(),
+                collecting=self._collection.begun,
+                files=tuple(files),
+                absent=tuple(absent),
+                collected=tuple(self._collection.files()),
+            )
+        )
+        if pid > 0:
+            point.adopt(pid, self.job.stream)
+        self._orders = point.wait()
+        self.job = _read_job(self._orders.socket)
+        self._emitter.unpark(self._orders.socket)
+        importlib.invalidate_caches()
+        self._take(self.job)
+
+    def _take(self, job: Job) -> None:
+        """Let everybody know of the job."""
+        os.environ.update(job.env)
+        if self._config is not None and job.workers > 1:
+            self._config.workerinput = _workerinput(self._config)  # type: ignore[attr-defined]
+        self._instruments.take(job)
+        self._report.take(job)
+        self._collection.take(job)
+        self._loop.take(job, self._orders.queue)
+
+
+def _workerinput(config: pytest.Config) -> dict[str, object]:
+    """Return what pytest-xdist's workers have under this name, for suites that look at it."""
+    return {
+        "workerid": os.environ["PYTEST_XDIST_WORKER"],
+        "workercount": int(os.environ["PYTEST_XDIST_WORKER_COUNT"]),
+        "testrunuid": os.environ["PYTEST_XDIST_TESTRUNUID"],
+        "mainargv": [str(arg) for arg in config.invocation_params.args],
+    }
+
 
 def adjust(config: pytest.Config, args: list[str]) -> None:
-    """Undo options that make no sense in one watched process: workers, coverage, stopping early."""
+    """Undo options that make no sense in a watched process: workers, coverage, stopping early."""
     namespace = config.known_args_namespace
     if config.pluginmanager.hasplugin("xdist"):
         args.append("-n0")
@@ -68,9 +207,11 @@ def adjust(config: pytest.Config, args: list[str]) -> None:
 
 def _read_job(descriptor: int) -> Job:
     """Read one frame, blocking, with plain reads: nothing here may leave a socket object behind."""
-    size = int.from_bytes(_read_exactly(descriptor, 4), "big")
-    (job,) = msgspec.msgpack.decode(_read_exactly(descriptor, size), type=tuple[Job])
-    return job
+    with contextlib.suppress(EnctestError):
+        size = int.from_bytes(_read_exactly(descriptor, 4), "big")
+        (job,) = msgspec.msgpack.decode(_read_exactly(descriptor, size), type=tuple[Job])
+        return job
+    os._exit(1)  # nobody is left who could be told
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

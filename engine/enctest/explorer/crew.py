@@ -1,0 +1,129 @@
+"""The processes of one run: one worker, or several that were forked from one collected copy."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import uuid
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from enctest.events import WorkerEvent
+from enctest.session.job import Job
+from enctest.session.points import Point, Process
+from enctest.session.queue import tickets
+
+if TYPE_CHECKING:
+    from enctest.explorer.hosts import Hosts
+
+_PENDING = 64
+"""Batches that wait to be folded, before workers have to wait."""
+
+
+class Crew:
+    """Runs one job.
+
+    Args:
+        hosts: Where processes come from.
+        job: What is to be done; its stream, places and workers are filled in here.
+        workers: How many processes are to run tests.
+        tests: How many tests there are at most.
+    """
+
+    def __init__(self, hosts: Hosts, job: Job, *, workers: int, tests: int) -> None:
+        self.processes: list[Process] = []
+        self._hosts = hosts
+        self._job = job
+        self._workers = workers
+        self._tests = tests
+        self._stopping: asyncio.Task[None] | None = None
+
+    async def events(self) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
+        """Yield what each process says, until all have ended."""
+        if self._workers == 1:
+            start = self._hosts.start_of(self._job.env)
+            async for said in self._follow(self._hosts.launch(start, self._job)):
+                yield said
+            return
+        held = self._hosts.collected(self._job)
+        if held is None:
+            start = self._hosts.start_of(self._job.env)
+            builder = self._hosts.build(start, self._job, hold="run")
+            async for said in self._follow(builder):
+                yield said
+            held = await builder.fate
+        if held is not None and self._stopping is None:
+            async for said in self._share(held):
+                yield said
+
+    async def _share(self, held: Point) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
+        queue = tickets(self._tests)
+        run = uuid.uuid4().hex
+        try:
+            started = []
+            for number in range(self._workers):
+                job = msgspec.structs.replace(
+                    self._job,
+                    worker=number,
+                    workers=self._workers,
+                    env=self._job.env | xdist_variables(number, self._workers, run),
+                )
+                started.append(self._hosts.launch(self._hosts.start_of(job.env, held), job, queue=queue))
+        finally:
+            os.close(queue)
+        pending: asyncio.Queue[tuple[Process, list[WorkerEvent]] | None] = asyncio.Queue(_PENDING)
+
+        async def pump(process: Process) -> None:
+            try:
+                async for said in self._follow(process):
+                    await pending.put(said)
+            finally:
+                await pending.put(None)
+
+        tasks = [asyncio.create_task(pump(process)) for process in started]
+        try:
+            for _ in range(len(tasks)):
+                while (said := await pending.get()) is not None:
+                    yield said
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, process: Process) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
+        self.processes.append(process)
+        if self._stopping is not None:
+            await process.stop()
+        async for batch in process.events():
+            yield process, batch
+
+    def stop(self) -> None:
+        """End all processes, now and those that were to follow."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+
+    async def _stop(self) -> None:
+        await asyncio.gather(*(process.stop() for process in self.processes))
+
+    async def ended(self, patience: float) -> None:
+        """Wait until every process is gone; one that takes longer than `patience` seconds is stopped."""
+        for process in self.processes:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(process.status), patience)
+            if not process.status.done():
+                await process.stop()
+                await process.status
+        if self._stopping is not None:
+            await self._stopping
+
+
+def xdist_variables(worker: int, workers: int, run: str) -> dict[str, str]:
+    """Return the variables that suites written for pytest-xdist look at."""
+    return {
+        "PYTEST_XDIST_WORKER": f"gw{worker}",
+        "PYTEST_XDIST_WORKER_COUNT": str(workers),
+        "PYTEST_XDIST_TESTRUNUID": run,
+    }

@@ -1,0 +1,243 @@
+"""Session hosts and the snapshots that descend from them: where the processes of runs come from."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from enctest.config import Settings
+from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.errors import EnctestError
+from enctest.explorer.chain import Chain, cores, covers
+from enctest.paths import Project
+from enctest.session.control import Host, environment, script_of
+from enctest.session.host import Setup
+from enctest.session.job import COLLECTED, HostReady, Job, SnapshotRefused
+from enctest.session.points import Family, Point, Process
+
+_TRIES = 4
+"""Hosts that are started at most until none has imported what must not be imported ahead."""
+
+
+class Records(Protocol):
+    """Who takes the dependency records of workers, by the worker's stream number."""
+
+    def begin_run(self, stream: int, parent: int | None = None) -> None:
+        """Records of a worker follow, which goes on from where another one was suspended."""
+
+    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
+        """Take a record."""
+
+    def end_run(self, stream: int) -> None:
+        """No record of this worker follows, nor of one that goes on from it."""
+
+
+class Hosts:
+    """Starts workers, from the deepest process that is still true.
+
+    Attributes:
+        modules: Third-party modules to import ahead.
+        never: Those that must not be, with the reason.
+        refused: Places where no snapshot could be made, with the reason.
+        change: Number of the last change.
+
+    Args:
+        project: The project under test.
+        settings: Its settings.
+        python: Its interpreter.
+        args: The user's pytest arguments.
+        on_exit: Called when the session host dies by itself, with its last output.
+        records: Takes the dependency records of workers.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        settings: Settings,
+        *,
+        python: str,
+        args: Sequence[str],
+        on_exit: Callable[[str], None],
+        records: Records,
+    ) -> None:
+        self.modules: list[str] = []
+        self.never: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
+        self.change = 0
+        self.host: Host | None = None
+        self.ready: HostReady | None = None
+        self.workers = settings.workers or cores()
+        self.chain = Chain(settings.snapshots, settings.snapshot_memory)
+        self._settings = settings
+        self._project = project
+        self._python = python
+        self._args = list(args)
+        self._on_exit = on_exit
+        self._records = records
+        self._streams = itertools.count(1)
+
+    # --- hosts ---
+
+    async def start(self) -> HostReady:
+        """Start the session host, ending one that runs.
+
+        Raises:
+            EnctestError: pytest refuses its configuration, or the interpreter lacks enctest.
+        """
+        await self.stop()
+        for _ in range(_TRIES):
+            self.host, self.ready, self.chain = await self._start(self._modules(), self.chain)
+            if not self._learn(self.ready):
+                break
+            await self.stop()
+        assert self.ready is not None  # noqa: S101 - the loop ran
+        return self.ready
+
+    async def warm(self) -> None:
+        """Replace the host by one that has imported what runs have been seen to import, if that is more.
+
+        The old one serves until then, and ends with its last run.
+        """
+        for _ in range(_TRIES):
+            if self.host is None or self.host.modules == tuple(self._modules()):
+                return
+            old, chain = self.host, self.chain
+            with contextlib.suppress(EnctestError):  # the old one goes on
+                self.host, self.ready, self.chain = await self._start(self._modules(), chain)
+                self._learn(self.ready)
+            if self.host is old:
+                return
+            await old.close_when_idle()
+            await chain.clear()
+
+    def _modules(self) -> list[str]:
+        return [name for name in self.modules if name not in self.never] if self._settings.preload else []
+
+    def _learn(self, ready: HostReady) -> bool:
+        """Remember what must not be imported ahead; True when the host has imported some of it."""
+        self.never |= ready.left_out
+        return bool(ready.unsafe)
+
+    async def _start(self, modules: list[str], before: Chain) -> tuple[Host, HostReady, Chain]:
+        setup = Setup(
+            control=-1,
+            args=self._args,
+            script=script_of(self._python),
+            root=str(self._project.root),
+            modules=modules,
+            never=sorted(self.never),
+        )
+        chain = Chain(self._settings.snapshots, self._settings.snapshot_memory)
+        chain.edited(before.edits)
+        host = Host(
+            setup,
+            python=self._python,
+            cwd=self._project.invocation,
+            env=environment(self._python),
+            on_exit=self._on_exit,
+            family=Family(on_snapshot=chain.add, on_refused=self._refused, on_gone=self._gone),
+        )
+        try:
+            ready = await host.start()
+        except BaseException:  # a cancelled warm-up too: its process must not be left behind
+            await host.close()
+            raise
+        return host, ready, chain
+
+    async def fresh(self) -> Host:
+        """Start a host of its own for a run that is to have nothing from before; the caller closes it.
+
+        Raises:
+            EnctestError: It does not start.
+        """
+        host, _, _ = await self._start([], Chain(0, 0))
+        return host
+
+    async def stop(self) -> None:
+        """End the session host, its snapshots and its runs."""
+        host, self.host, self.ready = self.host, None, None
+        if host is not None:
+            await host.close()
+        await self.chain.clear()
+
+    # --- workers ---
+
+    def start_of(self, env: Mapping[str, str], rather: Point | None = None) -> Point:
+        """Return the deepest process from which a run with these variables can go on; `rather` if that can.
+
+        Raises:
+            EnctestError: There is no session host.
+        """
+        point = Chain.suiting([rather], env) if rather is not None else None
+        point = point or self.chain.deepest(env) or self.host
+        if point is None:
+            raise EnctestError("the session host is not running")
+        return point
+
+    def collected(self, job: Job) -> Point | None:
+        """Return the collected copy, if it holds what a job needs."""
+        point = self.chain.deepest(job.env)
+        return point if point is not None and covers(point, job) else None
+
+    def launch(self, point: Point, job: Job, *, queue: int | None = None) -> Process:
+        """Fork a worker that goes on from `point`."""
+        stream = next(self._streams)
+        self._records.begin_run(stream, point.info.stream if point.info else None)
+        if self.host is not None:
+            self.host.forget_output()
+        return point.launch(msgspec.structs.replace(job, stream=stream), queue=queue, since=self.change)
+
+    def build(self, point: Point, job: Job, *, hold: Literal["run", "stop"]) -> Process:
+        """Fork a worker that leaves copies of itself on the way and suspends once it has collected."""
+        places = self.chain.places(point)
+        late = self.chain.late(job.files)
+        return self.launch(point, msgspec.structs.replace(job, places=places, last=late, hold=hold))
+
+    async def prepare(self, job: Job) -> None:
+        """Build what the next run resumes from; may be cancelled at any moment."""
+        point = self.start_of(job.env)
+        if point.info is not None and point.info.place == COLLECTED:
+            if covers(point, msgspec.structs.replace(job, everything=False)):
+                return
+            point = self._below_collected(job.env)
+        builder = self.build(point, job, hold="stop")
+        try:
+            async for batch in builder.events():
+                for event in batch:
+                    if isinstance(event, BlocksDeclared | ModuleRecorded):
+                        self._records.feed(event)
+            await builder.fate
+            self.chain.trim()
+        finally:
+            if not builder.fate.done():
+                builder.kill()
+            self.finish(builder.job.stream)
+
+    def _below_collected(self, env: Mapping[str, str]) -> Point:
+        shallower = [point for point in self.chain.points if point.info and point.info.place != COLLECTED]
+        suiting = Chain.suiting(shallower, env)
+        if suiting is None and self.host is None:
+            raise EnctestError("the session host is not running")
+        return suiting or self.host  # type: ignore[return-value]
+
+    def finish(self, stream: int) -> None:
+        """A worker has ended."""
+        if not self.chain.holds(stream):
+            self._records.end_run(stream)
+
+    def changed(self, number: int, paths: Iterable[str], moved: Iterable[str]) -> None:
+        """Take a change: what it makes untrue is not resumed any more."""
+        self.change = number
+        self.chain.changed(number, paths, moved)
+
+    def _gone(self, point: Point) -> None:
+        self.chain.gone(point)
+        if point.info is not None:
+            self.finish(point.info.stream)
+
+    def _refused(self, event: SnapshotRefused) -> None:
+        self.refused[event.place] = event.reason
