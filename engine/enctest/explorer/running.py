@@ -52,7 +52,9 @@ class Running:
         self._cancelled = ""
         self._ran: list[str] = []
         tests = explorer.book.tests if wish.everything else wish.tests
-        workers = explorer.hosts.workers if explorer.book.cost(tests) > _WORTH_SHARING else 1
+        unknown = wish.everything and not explorer.book.tests
+        share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
+        workers = explorer.hosts.workers if share else 1
         self._crew = Crew(explorer.hosts, job, workers=workers, tests=len(explorer.book.tests) + _UNKNOWN)
 
     def waits_for(self, tests: set[str]) -> bool:

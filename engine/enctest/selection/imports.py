@@ -70,8 +70,8 @@ class ImportGraph:
     def strangers(self) -> Iterator[tuple[str, ModuleType, str, list[str]]]:
         """Yield (path, module, digest, imports) of project modules that did not come through the hook."""
         for name, module in list(sys.modules.items()):
-            if name in self._seen:
-                continue
+            if name in self._seen or _is_loading(module):
+                continue  # what is being loaded may come through the hook yet
             self._seen.add(name)
             if name == "__main__" or not isinstance(module, ModuleType):
                 continue
@@ -81,6 +81,15 @@ class ImportGraph:
             path = self._boundary.relative(origin)
             if path is not None:
                 yield path, module, *_read(Path(origin))
+
+    def loading(self) -> Iterator[str]:
+        """Yield the project files whose modules are being loaded."""
+        for module in list(sys.modules.values()):
+            origin = getattr(module, "__file__", None)
+            if isinstance(origin, str) and _is_loading(module):
+                path = self._boundary.relative(origin)
+                if path is not None:
+                    yield path
 
     def nearest_file(self) -> str | None:
         """Return the project file whose code is nearest on this thread's stack."""
@@ -95,6 +104,10 @@ class ImportGraph:
                 return path
             frame = frame.f_back
         return None
+
+
+def _is_loading(module: object) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _is_own(frame: FrameType) -> bool:

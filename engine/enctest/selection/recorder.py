@@ -43,6 +43,7 @@ class Recorder:
         self._modules: dict[str, Owner] = {}
         self._conftests: list[str] = []
         self._dirty: set[str] = set()
+        self._executed: set[str] = set()
         self._told: dict[str, tuple[int, ...]] = {}
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
@@ -89,11 +90,18 @@ class Recorder:
         """Have `callback` called with the path of each project file that is about to be imported."""
         self._importer.before = callback
 
-    def consumed(self) -> tuple[list[str], list[str]]:
-        """Return the files that were imported, read or listed by now, and the names looked for in vain."""
+    def consumed(self, pending: str) -> tuple[list[str], list[str]]:
+        """Return the files that were imported, read or listed by now, and the names looked for in vain.
+
+        Args:
+            pending: A file that is about to be imported: nothing of it was read yet.
+        """
         self.flush()
         owners = [self._ledger.session, *self._modules.values(), *self._fixtures.values()]
         files = {path for owner in owners for path in (*owner.files, *owner.imports)} | self._modules.keys()
+        files |= set(self._graph.loading())
+        if pending not in self._executed:
+            files.discard(pending)
         return sorted(files), sorted({name for owner in owners for name in owner.absent})
 
     # --- tests, fixtures, collections ---
@@ -189,6 +197,7 @@ class Recorder:
     def begins(self, path: str, module: ModuleType, imports: Iterable[str]) -> object:
         """Let a module own what its execution runs."""
         owner = self._module(path)
+        self._executed.add(path)
         self.guard(lambda: self._imported(path, module, imports))
         self._ledger.push(owner, beside=not in_main_thread())
         return owner

@@ -110,7 +110,7 @@ class ForkPoint:
         self._unpacker: Unpacker[HostCommand] = Unpacker(HostCommand)
         self._workers: dict[int, _Child] = {}
         self._descriptors: list[int] = []
-        self._wake_read, self._wake_write = os.pipe()
+        self._wake: tuple[int, ...] = ()
         self._before: tuple[object, int] = (signal.SIG_DFL, -1)
 
     def tell(self, event: HostEvent) -> None:
@@ -128,13 +128,14 @@ class ForkPoint:
 
     def wait(self) -> Orders:
         """Serve until a command asks for a fork; return in the child (the process itself never returns)."""
-        os.set_blocking(self._wake_write, False)
+        self._wake = reader, writer = os.pipe()
+        os.set_blocking(writer, False)
         handler = signal.signal(signal.SIGCHLD, lambda *_: None)
-        self._before = handler, signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        self._before = handler, signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         while True:
-            readable = select.select([self._socket.fileno(), self._wake_read], [], [])[0]
-            if self._wake_read in readable:
-                os.read(self._wake_read, 4096)
+            readable = select.select([self._socket.fileno(), reader], [], [])[0]
+            if reader in readable:
+                os.read(reader, 4096)
             self._reap()
             if self._socket.fileno() not in readable:
                 continue
@@ -149,7 +150,7 @@ class ForkPoint:
 
     def leave(self) -> None:
         """In a child: have nothing to do with the explorer's control socket."""
-        for descriptor in (self._socket.detach(), self._wake_read, self._wake_write):
+        for descriptor in (self._socket.detach(), *self._wake):
             os.close(descriptor)
 
     def _obey(self, command: HostCommand) -> Orders | None:

@@ -32,13 +32,17 @@ class Hazards:
         self._is_project = is_project
         self._at_exit = ""
         self._undo: list[Callable[[], None]] = []
-        self._connections: frozenset[tuple[int, str]] = frozenset()
+        self._connections: frozenset[str] = frozenset()
 
     def install(self) -> None:
         """Begin to watch: what exists now is no hazard."""
-        self._connections = _connections()
+        self.accept()
         self._exchange(atexit, "register", self._registering(atexit.register))
         self._exchange(random, "seed", self._seeding(random.seed))
+
+    def accept(self) -> None:
+        """Take the connections that are open now for harmless."""
+        self._connections = _connections()
 
     def uninstall(self) -> None:
         """Put `atexit.register` and `random.seed` back."""
@@ -56,7 +60,7 @@ class Hazards:
             return "a process was started"
         opened = _connections() - self._connections
         if opened:
-            return f"a connection is open ({min(kind for _, kind in opened)})"
+            return f"a connection is open ({min(opened)})"
         return _temporary_folder()
 
     def _registering(self, register: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,8 +99,8 @@ def _children() -> bool:
         return False
 
 
-def _connections() -> frozenset[tuple[int, str]]:
-    """Return the descriptors that are no plain files, each with what the system calls it."""
+def _connections() -> frozenset[str]:
+    """Return what descriptors that are no plain files lead to, as the system calls it."""
     found = set()
     try:
         entries = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - no Path per entry
@@ -108,7 +112,7 @@ def _connections() -> frozenset[tuple[int, str]]:
         except OSError:  # the descriptor of the listing itself
             continue
         if target.startswith(_KINDS):
-            found.add((int(entry), target))
+            found.add(target)
     return frozenset(found)
 
 

@@ -58,9 +58,13 @@ class Instruments:
         if self._recorder is not None:
             self._recorder.before_import(callback)
 
-    def consumed(self) -> tuple[Iterable[str], Iterable[str]]:
-        """Return the files that were imported, read or listed so far, and the names looked for in vain."""
-        return self._recorder.consumed() if self._recorder is not None else ((), ())
+    def consumed(self, pending: str) -> tuple[Iterable[str], Iterable[str]]:
+        """Return the files that were imported, read or listed so far, and the names looked for in vain.
+
+        Args:
+            pending: A file that is about to be imported: nothing of it was read yet.
+        """
+        return self._recorder.consumed(pending) if self._recorder is not None else ((), ())
 
     def finish(self) -> None:
         """Tell what only the end knows."""

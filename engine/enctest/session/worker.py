@@ -149,9 +149,10 @@ class Worker:
         """Wait, as a snapshot; return in a child that was given a job."""
         stay()
         self._emitter.abandon()
+        self._orders.socket = -1
         self._orders.close()
         self._orders.close_outputs()
-        files, absent = self._instruments.consumed()
+        files, absent = self._instruments.consumed(place)
         point.tell(
             SnapshotReady(
                 stream=self.job.stream,
@@ -167,6 +168,7 @@ class Worker:
             point.adopt(pid, self.job.stream)
         self._orders = point.wait()
         self.job = _read_job(self._orders.socket)
+        self._hazards.accept()
         self._emitter.unpark(self._orders.socket)
         importlib.invalidate_caches()
         self._take(self.job)
