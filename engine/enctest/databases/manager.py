@@ -124,6 +124,23 @@ class DatabaseManager:
             self._leases.add(lease)
             return lease
 
+    def renew(self, lease: Lease) -> Lease:
+        """Give copies back and return fresh ones: the same names and variables, unless the server is another.
+
+        Raises:
+            EnctestError: They cannot be had.
+        """
+        with self._mutex:
+            try:
+                if lease not in self._leases or len(self._templates) < len(self._settings):
+                    raise ConnectionError("there is nothing to copy from")
+                for name, copy in lease.names.items():
+                    self._servers[name].renew(self._templates[name], copy)
+            except (OSError, ServerError):
+                self.release(lease)
+                return self.lease(lease.label)
+            return lease
+
     def release(self, lease: Lease) -> None:
         """Give the copies back; they are dropped in the background."""
         with self._mutex:

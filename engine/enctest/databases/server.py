@@ -99,6 +99,18 @@ class Server:
             self._taken.add(name)
             return name
 
+    def renew(self, template: Template, name: str) -> None:
+        """Make a copy anew under the name that it has.
+
+        Raises:
+            OSError: The server is gone, or is another one than the copy was made on.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            if name not in self._taken:
+                raise ConnectionError("the copy went with its server")
+            self._session.renew(template, name)
+
     def locate(self, name: str, *, tcp: bool) -> Location:
         """Return where a database is.
 

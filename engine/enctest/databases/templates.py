@@ -137,6 +137,18 @@ class Admin:
             self._dress(template.name, name)
         return name
 
+    def renew(self, template: Template, name: str) -> None:
+        """Make a copy anew under the name that it has.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused, for example because the disk is full.
+        """
+        self.drop(name)
+        self._copy(template.name, name)
+        if template.dressed:
+            self._dress(template.name, name)
+
     def drop(self, database: str) -> None:
         """Remove a database; sessions still on it are ended first."""
         self.evict(database)

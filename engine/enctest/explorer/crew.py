@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from enctest.errors import EnctestError
 from enctest.events import WorkerEvent
 from enctest.session.job import Job
 from enctest.session.points import Point, Process
 from enctest.session.queue import tickets
 
 if TYPE_CHECKING:
+    from enctest.databases.manager import Lease
     from enctest.explorer.hosts import Hosts
+    from enctest.explorer.leases import Leases
 
 _PENDING = 64
 """Batches that wait to be folded, before workers have to wait."""
@@ -28,17 +31,20 @@ class Crew:
 
     Args:
         hosts: Where processes come from.
+        leases: Where databases come from.
         job: What is to be done; its stream, places and workers are filled in here.
         workers: How many processes are to run tests.
         tests: How many tests there are at most.
     """
 
-    def __init__(self, hosts: Hosts, job: Job, *, workers: int, tests: int) -> None:
+    def __init__(self, hosts: Hosts, leases: Leases, job: Job, *, workers: int, tests: int) -> None:
         self.processes: list[Process] = []
         self._hosts = hosts
+        self._leases = leases
         self._job = job
         self._workers = workers
         self._tests = tests
+        self._lent: dict[str, Lease | None] = {}
         self._stopping: asyncio.Task[None] | None = None
 
     async def events(self) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
@@ -65,12 +71,12 @@ class Crew:
         try:
             started = []
             for number in range(self._workers):
-                job = msgspec.structs.replace(
-                    self._job,
-                    worker=number,
-                    workers=self._workers,
-                    env=self._job.env | xdist_variables(number, self._workers, run),
-                )
+                try:
+                    lent = await self._lend(number)
+                except EnctestError:
+                    break  # there is room for no more databases: the workers that have some do the work
+                env = self._job.env | lent | xdist_variables(number, self._workers, run)
+                job = msgspec.structs.replace(self._job, worker=number, workers=self._workers, env=env)
                 started.append(self._hosts.launch(self._hosts.start_of(job.env, held), job, queue=queue))
         finally:
             os.close(queue)
@@ -92,6 +98,14 @@ class Crew:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _lend(self, number: int) -> dict[str, str]:
+        """Return the variables of a worker's own databases; the first one has the job's."""
+        if number == 0:
+            return {}
+        slot = str(number)
+        lease = self._lent[slot] = await self._leases.lease(slot)
+        return lease.env if lease else {}
 
     async def _follow(self, process: Process) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
         self.processes.append(process)
@@ -118,6 +132,9 @@ class Crew:
                 await process.status
         if self._stopping is not None:
             await self._stopping
+        for slot, lease in self._lent.items():
+            self._leases.release(slot, lease)
+        self._lent.clear()
 
 
 def xdist_variables(worker: int, workers: int, run: str) -> dict[str, str]:

@@ -13,6 +13,9 @@ from enctest.explorer.front_ends import FrontEnd
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
 """What to add so that a debugger has the test, and the terminal, to itself."""
 
+_SLOT = "debug"
+"""The databases of the test that is debugged last."""
+
 if TYPE_CHECKING:
     from enctest.databases.manager import Lease
     from enctest.explorer.explorer import Explorer
@@ -80,12 +83,11 @@ class Desk:
     async def _debug(self, front_end: FrontEnd, test: str) -> None:
         explorer = self._explorer
         try:
-            lease = await explorer.leases.lease()
+            explorer.leases.release(_SLOT, self._lease)
+            self._lease = lease = await explorer.leases.lease(_SLOT)
         except EnctestError as error:
             explorer.tell(error)
             return
-        await explorer.leases.release(self._lease)
-        self._lease = lease
         versions = explorer.hosts.ready.versions if explorer.hosts.ready else {}
         alone = [option for name, option in _ALONE.items() if name in versions]
         options = [arg for arg in explorer.args if not _is_path(arg, explorer.project.invocation)]

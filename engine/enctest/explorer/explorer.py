@@ -36,7 +36,7 @@ from enctest.explorer.desk import Desk
 from enctest.explorer.front_ends import FrontEnds
 from enctest.explorer.hosts import Hosts
 from enctest.explorer.journal import Journal
-from enctest.explorer.leases import Leases
+from enctest.explorer.leases import FIRST, Leases
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
@@ -240,7 +240,19 @@ class Explorer:
         await self.hosts.warm()
         self._warmed = True
         if self.running is None and self.agenda.empty and self.book.tests:
-            await self.hosts.prepare(self._job(Wish(everything=True, reason="ahead"), None))
+            await self._prepare()
+
+    async def _prepare(self) -> None:
+        """Build what the next run resumes from, with the variables that it will have."""
+        leases = self.leases
+        try:
+            lease = await leases.lease(FIRST)
+        except EnctestError:
+            return  # the next run says why
+        try:
+            await self.hosts.prepare(self._job(Wish(everything=True, reason="ahead"), lease))
+        finally:
+            leases.release(FIRST, lease)
 
     async def _make_ready(self) -> bool:
         """Start what runs need; False, said to the user, when that fails."""
@@ -272,8 +284,9 @@ class Explorer:
 
     async def _run(self) -> None:
         self._runs += 1
+        leases = self.leases
         try:
-            lease = await self.leases.lease()
+            lease = await leases.lease(FIRST)
         except EnctestError as error:
             self.needs_databases = True
             self.agenda.clear()
@@ -289,7 +302,7 @@ class Explorer:
             self.running = None
             self.hosts.chain.sweep()
             self.journal.save(self.selector)
-            await self.leases.release(lease)
+            leases.release(FIRST, lease)
 
     def _job(self, wish: Wish, lease: Lease | None) -> Job:
         book = self.book

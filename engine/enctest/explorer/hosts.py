@@ -111,8 +111,9 @@ class Hosts:
                 self._learn(self.ready)
             if self.host is old:
                 return
-            await old.close_when_idle()
+            await old.wait_until_idle()
             await chain.clear()
+            await old.close()
 
     def _modules(self) -> list[str]:
         return [name for name in self.modules if name not in self.never] if self._settings.preload else []
@@ -160,9 +161,9 @@ class Hosts:
     async def stop(self) -> None:
         """End the session host, its snapshots and its runs."""
         host, self.host, self.ready = self.host, None, None
+        await self.chain.clear()  # first: they hold the pipe whose end says that the host is gone
         if host is not None:
             await host.close()
-        await self.chain.clear()
 
     # --- workers ---
 

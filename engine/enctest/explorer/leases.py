@@ -1,4 +1,4 @@
-"""Leases of managed databases for runs: one copy of every database is ready ahead of time."""
+"""Leases of managed databases: each slot (a worker's place) has fresh copies, under the same names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from enctest.databases.manager import DatabaseManager, Lease
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
+
+FIRST = "0"
+"""The slot of a run's first worker."""
 
 
 class Leases:
@@ -30,8 +33,7 @@ class Leases:
     ) -> None:
         self.databases = DatabaseManager(settings.databases, project, on_databases)
         self.managed = bool(settings.databases)
-        self._spare: asyncio.Task[Lease] | None = None
-        self._count = 0
+        self._ready: dict[str, asyncio.Task[Lease]] = {}
 
     async def prepare(self) -> None:
         """Bring the declared databases up to date; does nothing when there are none.
@@ -39,47 +41,46 @@ class Leases:
         Raises:
             EnctestError: No server to be had, or a migration fails.
         """
-        if self.managed:
-            await self._drop_spare()
-            await asyncio.to_thread(self.databases.prepare)
-            self._provide()
+        if not self.managed:
+            return
+        before = [*self._ready]
+        await self._give_back()  # migrations run under the name that a copy has
+        await asyncio.to_thread(self.databases.prepare)
+        for slot in before or [FIRST]:
+            self._provide(slot)
 
-    async def lease(self) -> Lease | None:
-        """Return fresh copies of the declared databases.
+    async def lease(self, slot: str) -> Lease | None:
+        """Return fresh copies of the declared databases; a slot's have the same variables each time.
 
         Raises:
             EnctestError: They could not be made.
         """
         if not self.managed:
             return None
-        if self._spare is None:
-            self._provide()
-        spare, self._spare = self._spare, None
-        lease = await spare if spare is not None else None
-        self._provide()
-        return lease
+        if slot not in self._ready:
+            self._provide(slot)
+        return await self._ready.pop(slot)
 
-    async def release(self, lease: Lease | None) -> None:
-        """Give copies back."""
+    def release(self, slot: str, lease: Lease | None) -> None:
+        """Give copies back; the slot's next ones are made at once, in the background."""
         if lease is not None:
-            with contextlib.suppress(EnctestError):  # the server may be gone: then so are they
-                await asyncio.to_thread(self.databases.release, lease)
+            self._ready[slot] = asyncio.create_task(asyncio.to_thread(self.databases.renew, lease))
+            self._ready[slot].add_done_callback(_retrieve)
 
     async def close(self) -> None:
         """Give everything back."""
-        await self._drop_spare()
+        await self._give_back()
         await asyncio.to_thread(self.databases.close)
 
-    def _provide(self) -> None:
-        self._count += 1
-        self._spare = asyncio.create_task(asyncio.to_thread(self.databases.lease, f"run{self._count}"))
-        self._spare.add_done_callback(_retrieve)
+    def _provide(self, slot: str) -> None:
+        self._ready[slot] = asyncio.create_task(asyncio.to_thread(self.databases.lease, slot))
+        self._ready[slot].add_done_callback(_retrieve)
 
-    async def _drop_spare(self) -> None:
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            with contextlib.suppress(EnctestError):
-                await self.release(await spare)
+    async def _give_back(self) -> None:
+        ready, self._ready = self._ready, {}
+        for task in ready.values():
+            with contextlib.suppress(EnctestError):  # it could not be made: nothing to give back
+                await asyncio.to_thread(self.databases.release, await task)
 
 
 def _retrieve(task: asyncio.Task[Lease]) -> None:

@@ -55,7 +55,9 @@ class Running:
         unknown = wish.everything and not explorer.book.tests
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
         workers = explorer.hosts.workers if share else 1
-        self._crew = Crew(explorer.hosts, job, workers=workers, tests=len(explorer.book.tests) + _UNKNOWN)
+        self._crew = Crew(
+            explorer.hosts, explorer.leases, job, workers=workers, tests=len(explorer.book.tests) + _UNKNOWN
+        )
 
     def waits_for(self, tests: set[str]) -> bool:
         """Tell whether any of these is still to run here."""

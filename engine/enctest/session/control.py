@@ -95,11 +95,10 @@ class Host(Point):
         """The modules it was told to import ahead."""
         return tuple(self._setup.modules)
 
-    async def close_when_idle(self) -> None:
-        """End the host once its last run is over."""
+    async def wait_until_idle(self) -> None:
+        """Wait until its last run is over, and those of its snapshots."""
         for process in list(self._family.processes.values()):
             await asyncio.shield(process.status)
-        await self.close()
 
     async def close(self) -> None:
         """End the host and every worker of it."""
