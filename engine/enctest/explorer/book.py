@@ -18,7 +18,13 @@ NEVER = 0
 
 @dataclass(slots=True)
 class Entry:
-    """One test. `outdated` is the number of the change that outdated it, None when it is fresh."""
+    """One test.
+
+    Attributes:
+        outdated: Number of the change that outdated it, None when it is fresh.
+        run: Number of the run it ran in last.
+        ran: Number of the last change before that.
+    """
 
     info: TestInfo
     file: str
@@ -29,6 +35,7 @@ class Entry:
     outdated: int | None = NEVER
     running: bool = False
     run: int = 0
+    ran: int = 0
 
     def state(self) -> TestState:
         """Return what front ends are told."""
@@ -145,6 +152,7 @@ class Book:
         entry.message = result.message
         entry.running = False
         entry.run = result.run
+        entry.ran = since
         if entry.outdated is not None and entry.outdated <= since:
             entry.outdated = None
         if result.test == entry.file and result.outcome == "error":

@@ -24,6 +24,7 @@ class Changes:
         self._explorer = explorer
         self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
+        self._taken: list[tuple[int, tuple[str, ...]]] = []
 
     def resume(self) -> None:
         """Take what changed while watching was paused."""
@@ -56,6 +57,10 @@ class Changes:
             self._explorer.reload()
         self.take(effect, f"changed: {', '.join(effect.paths[:3])}")
 
+    def since(self, number: int) -> set[str]:
+        """Return the files that changed after a change, in this explorer's life."""
+        return {path for taken, paths in self._taken if taken > number for path in paths}
+
     def _written_by_tests(self, paths: set[Path]) -> set[Path]:
         """Leave out data files that runs themselves keep writing: they would cause runs without end."""
         if self._explorer.running is None:
@@ -76,6 +81,7 @@ class Changes:
         """Outdate what an effect reaches, remember that, and put it on the agenda."""
         explorer = self._explorer
         explorer.change += 1
+        self._taken.append((explorer.change, effect.paths))
         explorer.hosts.changed(explorer.change, effect.paths, effect.moved)
         explorer.needs_host |= effect.restarts_host(explorer.hosts.ready, explorer.project.root)
         migrated = self._migrated(effect.paths)
@@ -86,6 +92,7 @@ class Changes:
         self._forget_files(effect.paths)
         tests = explorer.book.outdate(reasons, explorer.change)
         explorer.selector.note(reasons)
+        explorer.audit.changed(len(tests), len(explorer.book.tests))
         explorer.journal.outdated([explorer.book.tests[test] for test in tests], explorer.selector)
         explorer.publish(
             Affected(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from enctest.databases.manager import Lease
     from enctest.explorer.hosts import Hosts
     from enctest.explorer.leases import Leases
+    from enctest.session.control import Host
 
 _PENDING = 64
 """Batches that wait to be folded, before workers have to wait."""
@@ -35,22 +36,27 @@ class Crew:
         job: What is to be done; its stream, places and workers are filled in here.
         workers: How many processes are to run tests.
         tests: How many tests there are at most.
+        fresh: Start a pytest process for it, which has nothing from before.
     """
 
-    def __init__(self, hosts: Hosts, leases: Leases, job: Job, *, workers: int, tests: int) -> None:
+    def __init__(
+        self, hosts: Hosts, leases: Leases, job: Job, *, workers: int, tests: int, fresh: bool = False
+    ) -> None:
         self.processes: list[Process] = []
         self._hosts = hosts
         self._leases = leases
         self._job = job
         self._workers = workers
         self._tests = tests
+        self._fresh = fresh
+        self._host: Host | None = None
         self._lent: dict[str, Lease | None] = {}
         self._stopping: asyncio.Task[None] | None = None
 
     async def events(self) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
         """Yield what each process says, until all have ended."""
-        if self._workers == 1:
-            start = self._hosts.start_of(self._job.env)
+        if self._workers == 1 or self._fresh:
+            start = await self._start()
             async for said in self._follow(self._hosts.launch(start, self._job)):
                 yield said
             return
@@ -64,6 +70,12 @@ class Crew:
         if held is not None and self._stopping is None:
             async for said in self._share(held):
                 yield said
+
+    async def _start(self) -> Point:
+        if not self._fresh:
+            return self._hosts.start_of(self._job.env)
+        self._host = await self._hosts.fresh()
+        return self._host
 
     async def _share(self, held: Point) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
         queue = tickets(self._tests)
@@ -132,6 +144,8 @@ class Crew:
                 await process.status
         if self._stopping is not None:
             await self._stopping
+        if self._host is not None:
+            await self._host.close()
         for slot, lease in self._lent.items():
             self._leases.release(slot, lease)
         self._lent.clear()

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, DebugReady, Details, Follow, How, Pause, RunFailed, RunTests, Stop
+from enctest.events import (
+    Command,
+    Debug,
+    DebugReady,
+    Details,
+    Follow,
+    How,
+    Hunt,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+)
 from enctest.explorer.front_ends import FrontEnd
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
@@ -38,6 +50,8 @@ class Desk:
             self._run_asked(command)
         elif isinstance(command, RunFailed):
             self._ask(self._explorer.book.failed(), "failed before")
+        elif isinstance(command, Hunt):
+            self._explorer.hunt(command.test)
         elif isinstance(command, Stop):
             self._explorer.stop()
         elif isinstance(command, Pause):

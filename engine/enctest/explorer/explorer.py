@@ -10,12 +10,11 @@ import contextlib
 import time
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from enctest import config
 from enctest.config import Settings
-from enctest.databases.manager import Lease
 from enctest.errors import EnctestError
 from enctest.events import (
     Attached,
@@ -30,15 +29,18 @@ from enctest.events import (
     TestsRemoved,
 )
 from enctest.explorer.agenda import Agenda, Wish
+from enctest.explorer.audit import Audit
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
 from enctest.explorer.desk import Desk
 from enctest.explorer.front_ends import FrontEnds
 from enctest.explorer.hosts import Hosts
+from enctest.explorer.idle import Idle
 from enctest.explorer.journal import Journal
 from enctest.explorer.leases import FIRST, Leases
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
+from enctest.explorer.trials import Trials
 from enctest.paths import Project
 from enctest.record import Event
 from enctest.session.job import Job
@@ -79,9 +81,10 @@ class Explorer:
         self.needs_databases = True
         self.saved_at = 0.0
         self._runs = self.journal.last_run
-        self._warming: asyncio.Task[None] | None = None
         self._leaving: asyncio.Future[tuple[None, None]] | None = None
-        self._warmed = False
+        self.idle = Idle(self)
+        self.trials = Trials(self)
+        self.audit = Audit(self, self.journal.counts)
         self.change = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self.hosts = self._new_hosts()
@@ -105,7 +108,7 @@ class Explorer:
             for task in (*tasks, leave):
                 task.cancel()
             await asyncio.gather(*tasks, leave, return_exceptions=True)
-            await self._stop_warming()
+            await self.idle.end()
             await self.front_ends.close()
             await self.hosts.stop()
             await self.leases.close()
@@ -140,7 +143,7 @@ class Explorer:
 
     def _restore(self) -> None:
         self.book.restore(self.journal.history.tests())
-        self.hosts.modules = self.journal.modules
+        self.hosts.modules, self.hosts.sets = self.journal.modules, set(self.journal.sets)
         if self.journal.history.notice:
             self.publish(Notice(message=self.journal.history.notice))
 
@@ -165,10 +168,16 @@ class Explorer:
     # --- changes ---
 
     def stop(self) -> None:
-        """Stop the run; what it had left stays outdated."""
+        """Stop the run, or a hunt; what the run had left stays outdated."""
         self.agenda.clear()
+        self._wake.set()
         if self.running is not None:
             self.running.cancel("stopped")
+
+    def hunt(self, test: str) -> None:
+        """Find the test after which this one fails, once nothing else is to be done."""
+        self.idle.victim = test
+        self._wake.set()
 
     def pause(self, *, on: bool) -> None:
         """Pause or resume watching; what changed meanwhile counts on resuming."""
@@ -194,7 +203,7 @@ class Explorer:
             self.settings = settings
             hosts, leases = self.hosts, self.leases
             self.hosts, self.leases = self._new_hosts(), Leases(self.project, settings, self._on_databases)
-            self.hosts.modules = hosts.modules
+            self.hosts.modules, self.hosts.sets = hosts.modules, hosts.sets
             self._leaving = asyncio.gather(hosts.stop(), leases.close())
             self.needs_host = self.needs_databases = True
 
@@ -215,11 +224,9 @@ class Explorer:
                 self.agenda.clear()
             if self.agenda.empty:
                 self._settle()
-                self._warming = asyncio.create_task(self._warm())
+                self.idle.begin()
                 await self._wake.wait()
-                if self._warmed:
-                    await self._stop_warming()
-                await _unless_slow(self._warming)
+                await self.idle.interrupt()
                 continue
             await self._run()
 
@@ -233,26 +240,6 @@ class Explorer:
             self.changes.take(effect, "changed while away")
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
-
-    async def _warm(self) -> None:
-        """While nothing is to be done: make the next run quick."""
-        self._warmed = False
-        await self.hosts.warm()
-        self._warmed = True
-        if self.running is None and self.agenda.empty and self.book.tests:
-            await self._prepare()
-
-    async def _prepare(self) -> None:
-        """Build what the next run resumes from, with the variables that it will have."""
-        leases = self.leases
-        try:
-            lease = await leases.lease(FIRST)
-        except EnctestError:
-            return  # the next run says why
-        try:
-            await self.hosts.prepare(self._job(Wish(everything=True, reason="ahead"), lease))
-        finally:
-            leases.release(FIRST, lease)
 
     async def _make_ready(self) -> bool:
         """Start what runs need; False, said to the user, when that fails."""
@@ -273,14 +260,9 @@ class Explorer:
         return True
 
     async def _start_host(self) -> None:
-        await self._stop_warming()
+        await self.idle.end()
         if self.selector.adopt(await self.hosts.start()):
             self.agenda.everything("other test files than assumed")
-
-    async def _stop_warming(self) -> None:
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
 
     async def _run(self) -> None:
         self._runs += 1
@@ -293,7 +275,7 @@ class Explorer:
             self.tell(error)
             return
         wish = self.agenda.next()
-        job = self._job(wish, lease)
+        job = self.job(wish, lease.env if lease else {})
         self.running = Running(self, wish, job, self.change)
         self._set_phase("collecting", job.run)
         try:
@@ -304,7 +286,8 @@ class Explorer:
             self.journal.save(self.selector)
             leases.release(FIRST, lease)
 
-    def _job(self, wish: Wish, lease: Lease | None) -> Job:
+    def job(self, wish: Wish, env: Mapping[str, str]) -> Job:
+        """Return what a worker is told of a wish."""
         book = self.book
         files = book.plan(set(book.tests), ()) if wish.everything else book.plan(wish.tests, wish.files)
         return Job(
@@ -312,7 +295,7 @@ class Explorer:
             reason=wish.reason,
             files=files,
             everything=wish.everything,
-            env=dict(lease.env) if lease else {},
+            env=dict(env),
             root=str(self.project.root),
             state=str(self.project.state),
             spans=self.settings.spans,
@@ -337,13 +320,22 @@ class Explorer:
 
     def ended(self, tests: Sequence[str], since: int) -> None:
         """A run's workers are gone; what they ran before a file changed under them has to run again."""
-        self.hosts.modules = self.journal.modules
+        self._learn()
         if self.change == since:
             return
         stale = self.book.outdate(self.selector.stale(tests), self.change)
         if stale:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")
+
+    def _learn(self) -> None:
+        """Take what runs have shown of modules and variables."""
+        self.hosts.modules = self.journal.modules
+        self.hosts.sets = set(self.journal.sets)
+        if reason := self.hosts.read_too_early():
+            self.publish(Notice(message=f"{reason}: everything runs again without it"))
+            self.needs_host = True
+            self.agenda.everything("a module was imported too early")
 
     # --- what others tell ---
 
@@ -366,12 +358,6 @@ class Explorer:
         """Say what a user can put right."""
         self._standing.append(Error(message=error.title, hint=error.hint))
         self.publish(self._standing[-1])
-
-
-async def _unless_slow(warming: asyncio.Task[None]) -> None:
-    """Let a host that is being warmed finish if it is nearly there; else the old one serves this run."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(warming), 0.1)
 
 
 def _settings(project: Project) -> tuple[Settings, EnctestError | None]:

@@ -42,6 +42,7 @@ class Hosts:
     Attributes:
         modules: Third-party modules to import ahead.
         never: Those that must not be, with the reason.
+        sets: Environment variables that the project sets itself, before or while it collects.
         refused: Places where no snapshot could be made, with the reason.
         change: Number of the last change.
 
@@ -66,6 +67,7 @@ class Hosts:
     ) -> None:
         self.modules: list[str] = []
         self.never: dict[str, str] = {}
+        self.sets: set[str] = set()
         self.refused: dict[str, str] = {}
         self.change = 0
         self.host: Host | None = None
@@ -131,6 +133,7 @@ class Hosts:
             root=str(self._project.root),
             modules=modules,
             never=sorted(self.never),
+            sets=sorted(self.sets),
         )
         chain = Chain(self._settings.snapshots, self._settings.snapshot_memory)
         chain.edited(before.edits)
@@ -224,6 +227,19 @@ class Hosts:
         if suiting is None and self.host is None:
             raise EnctestError("the session host is not running")
         return suiting or self.host  # type: ignore[return-value]
+
+    def read_too_early(self) -> str:
+        """Return why what was imported ahead must not have been, by what is known now of the project.
+
+        The module is left out from now on, and the host has to start anew.
+        """
+        reads = self.ready.reads if self.ready else {}
+        for variable in sorted(self.sets & reads.keys()):
+            module = reads[variable]
+            if module not in self.never:
+                self.never[module] = f"reads ${variable}, which the project sets"
+                return f"`{module}` {self.never[module]}"
+        return ""
 
     def finish(self, stream: int) -> None:
         """A worker has ended."""

@@ -7,8 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from enctest.errors import EnctestError
 from enctest.events import Error, Span, TestFinished
+from enctest.explorer.audit import Counts
 from enctest.explorer.book import Entry
 from enctest.paths import Project
 from enctest.record import Event
@@ -35,7 +38,9 @@ class Journal:
     def __init__(self, project: Project, args: Sequence[str], publish: Callable[[Event], None]) -> None:
         self.history = History(project.state, name_of(args))
         self.modules: list[str] = self.history.meta("modules", list[str]) or []
+        self.sets: list[str] = self.history.meta("sets", list[str]) or []
         self.last_run: int = self.history.meta("run", int) or 0
+        self.counts: Counts = self.history.meta("audit", Counts) or Counts()
         self._publish = publish
         self._writer = Writer(self._failed)
         self._recent: OrderedDict[str, TestFinished] = OrderedDict()
@@ -93,6 +98,16 @@ class Journal:
         self.modules = [*self.modules, *(name for name in modules if name not in known)]
         self._writer.do(self.history.set_meta, key="modules", value=list(self.modules))
         return self.modules
+
+    def learn_sets(self, names: Sequence[str]) -> None:
+        """Add environment variables that the project sets itself."""
+        if not set(names) <= set(self.sets):
+            self.sets = sorted({*self.sets, *names})
+            self._writer.do(self.history.set_meta, key="sets", value=list(self.sets))
+
+    def audited(self, counts: Counts) -> None:
+        """Take what audits have measured."""
+        self._writer.do(self.history.set_meta, key="audit", value=msgspec.structs.asdict(counts))
 
     def result(self, test: str) -> TestFinished | None:
         """Return a test's last result."""

@@ -62,6 +62,7 @@ class Ledger:
                 self._selector.feed(event)
             case ModulesImported():
                 self._journal.learn(event.names)
+                self._journal.learn_sets(event.sets)
             case TestRenamed():
                 self._rename(event)
             case FileCollected():

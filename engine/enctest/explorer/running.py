@@ -7,9 +7,25 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, ModulesImported, TestRecorded
-from enctest.events import Collected, Error, RunFinished, RunStarted, TestFinished, TestStarted, WorkerEvent
+from enctest.errors import EnctestError
+from enctest.events import (
+    BAD_OUTCOMES,
+    Collected,
+    Error,
+    RunFinished,
+    RunStarted,
+    SpanEnded,
+    SpanEvent,
+    SpanStarted,
+    TestFinished,
+    TestStarted,
+    WorkerEvent,
+)
 from enctest.explorer.agenda import Wish
+from enctest.explorer.book import Entry
 from enctest.explorer.crew import Crew
 from enctest.explorer.ledger import Ledger
 from enctest.session.job import Job
@@ -51,12 +67,19 @@ class Running:
         self._begun = time.monotonic()
         self._cancelled = ""
         self._ran: list[str] = []
+        self._suspects: dict[str, TestFinished] = {}
         tests = explorer.book.tests if wish.everything else wish.tests
         unknown = wish.everything and not explorer.book.tests
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
-        workers = explorer.hosts.workers if share else 1
+        fresh = wish.how == "fresh"
+        workers = explorer.hosts.workers if share and not fresh else 1
         self._crew = Crew(
-            explorer.hosts, explorer.leases, job, workers=workers, tests=len(explorer.book.tests) + _UNKNOWN
+            explorer.hosts,
+            explorer.leases,
+            job,
+            workers=workers,
+            tests=len(explorer.book.tests) + _UNKNOWN,
+            fresh=fresh,
         )
 
     def waits_for(self, tests: set[str]) -> bool:
@@ -78,45 +101,86 @@ class Running:
             for event in batch:
                 self._fold(process, event)
         await self._crew.ended(_EXIT_PATIENCE)
+        for process in self._crew.processes:
+            if process in self._current and not self._cancelled:
+                self._crashed(process)
+        if self._suspects:
+            await self._verify()
         self._end()
 
     # --- folding ---
 
     def _fold(self, process: Process, event: WorkerEvent) -> None:
+        if isinstance(event, TestFinished):
+            self._remaining.pop(event.test, None)
+            if event.test == self._current.get(process):
+                del self._current[process]
+            entry = self._explorer.book.tests.get(event.test)
+            if entry is not None and entry.outdated is not None:
+                self._explorer.audit.caught(entry.outcome, event.outcome)
+            if self._is_suspicious(event, entry):
+                self._suspects[event.test] = event
+                return
+        self._take(process, event)
+
+    def _is_suspicious(self, event: TestFinished, entry: Entry | None) -> bool:
+        """Tell whether a test fails that passed before and that no change has reached since."""
+        return (
+            event.outcome in BAD_OUTCOMES
+            and self._wish.how == "warm"
+            and entry is not None
+            and entry.outcome == "passed"
+            and entry.outdated is None
+        )
+
+    def _take(self, process: Process | None, event: WorkerEvent) -> None:
         explorer = self._explorer
         also = self.ledger.fold(event)
         match event:
             case BlocksDeclared() | ModuleRecorded() | TestRecorded() | ModulesImported():
                 return
-            case RunFinished():
+            case RunFinished() if process is not None:
                 self._finished[process] = event
                 return
             case RunStarted():
                 self._collected = True
                 self._remaining = dict.fromkeys(event.tests)
                 explorer.began(self.job.run)
-            case TestStarted():
+            case TestStarted() if process is not None:
                 self._current[process] = event.test
             case TestFinished():
-                self._test_finished(process, event)
+                self._counts[event.outcome] += 1
+                self._ran.append(event.test)
             case Collected() if self.job.everything:
                 also = self.ledger.everything_collected(event)
         explorer.publish(event, *also)
 
-    def _test_finished(self, process: Process, event: TestFinished) -> None:
-        self._counts[event.outcome] += 1
-        self._ran.append(event.test)
-        self._remaining.pop(event.test, None)
-        if event.test == self._current.get(process):
-            del self._current[process]
+    async def _verify(self) -> None:
+        """Ask a fresh process about failures that nothing explains, before anybody sees them."""
+        suspects, self._suspects = self._suspects, {}
+        for test in suspects:
+            self.ledger.traces.forget(test)
+        try:
+            results = await self._explorer.trials.fresh(list(suspects), self._hear_fresh)
+        except EnctestError as error:
+            self._explorer.tell(error)
+            results = {}
+        if self._cancelled:
+            self._remaining |= dict.fromkeys(suspects)
+            return
+        for test, warm in suspects.items():
+            fresh = results.get(test, warm)
+            other = fresh.outcome != warm.outcome
+            self._take(None, msgspec.structs.replace(fresh, warm=warm.outcome) if other else fresh)
+
+    def _hear_fresh(self, event: WorkerEvent) -> None:
+        if isinstance(event, TestStarted | SpanStarted | SpanEvent | SpanEnded):
+            self._take(None, event)
 
     # --- the end ---
 
     def _end(self) -> None:
         explorer = self._explorer
-        for process in self._crew.processes:
-            if process in self._current and not self._cancelled:
-                self._crashed(process)
         explorer.ended(self._ran, self.since)
         for process in self._crew.processes:
             explorer.hosts.finish(process.job.stream)

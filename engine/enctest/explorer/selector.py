@@ -169,6 +169,15 @@ class Selector:
         """Return why a test was last affected."""
         return self._why.get(test, "")
 
+    def widen(self, test: str, paths: Iterable[str]) -> str:
+        """A test was missed when these files changed: from now on it needs all of them. Says so."""
+        files = sorted(paths)
+        if not files:
+            return "no change that this explorer saw explains it"
+        self._index.widen(test, files)
+        more = f" and {len(files) - 1} more" if files[1:] else ""
+        return f"from now on it runs whenever {files[0]}{more} changes"
+
     def uses_database(self, test: str) -> None:
         """A test sent a query."""
         self._database_tests.add(test)

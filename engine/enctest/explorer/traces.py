@@ -26,6 +26,11 @@ class LiveTraces:
             trace = self._traces[record.test] = Trace()
         trace.apply(record)
 
+    def forget(self, test: str) -> None:
+        """Drop what is known of a test: it runs once more."""
+        self._traces.pop(test, None)
+        self._done.discard(test)
+
     def finished(self, test: str) -> None:
         """No record of this test follows; keep the last few such traces."""
         if test in self._traces:

@@ -167,21 +167,27 @@ class DependencyIndex:
         self._recorded_by[record.test] = record.run
         needs = {self._file(path).number for path in record.roots}
         needs.update(self.homes[block][0].number for block in blocks)
+        known = self.tests.get(record.test)
+        wider = known.wider if known else ()
         row = TestRow(
             test=record.test,
             roots=self._one(record.roots),
             blocks=array("I", blocks).tobytes(),
             needs=self._one(array("I", sorted(needs)).tobytes()),
-            files=self._one(record.files),
+            files=self._one(_joined(record.files, wider)),
             absent=self._one(record.absent),
             opaque=record.opaque,
+            wider=wider,
         )
-        if self.tests.get(row.test) != row:
-            self.tests[row.test] = row
-            self._dirty_tests.add(row.test)
-            self._gone_tests.discard(row.test)
-            if self._inverse is not None:
-                self._inverse.put(row)
+        if known != row:
+            self._put(row)
+
+    def _put(self, row: TestRow) -> None:
+        self.tests[row.test] = row
+        self._dirty_tests.add(row.test)
+        self._gone_tests.discard(row.test)
+        if self._inverse is not None:
+            self._inverse.put(row)
 
     # --- files ---
 
@@ -202,6 +208,13 @@ class DependencyIndex:
         file.fingerprint = fingerprint
         self._touch(file)
 
+    def widen(self, test: str, paths: Iterable[str]) -> None:
+        """Let a test need the whole of some files, besides what is recorded now and later."""
+        row = self.tests.get(test)
+        if row is not None:
+            wider = _joined(row.wider, paths)
+            self._put(msgspec.structs.replace(row, files=_joined(row.files, wider), wider=wider))
+
     def forget_tests(self, tests: Iterable[str]) -> None:
         """Forget tests that no longer exist."""
         for test in tests:
@@ -218,10 +231,7 @@ class DependencyIndex:
         row = self.tests.get(old)
         self.forget_tests([old])
         if row is not None:
-            row = self.tests[new] = msgspec.structs.replace(row, test=new)
-            self._dirty_tests.add(new)
-            if self._inverse is not None:
-                self._inverse.put(row)
+            self._put(msgspec.structs.replace(row, test=new))
 
     def affected(self, changes: Mapping[str, Fingerprint | None]) -> Affection:
         """Return what changes affect, against what is remembered; None is a deleted file.
@@ -255,6 +265,7 @@ class DependencyIndex:
                 files=self._one(test.files),
                 absent=self._one(test.absent),
                 opaque=test.opaque,
+                wider=test.wider,
             )
         self._graph = self._inverse = None
 
@@ -314,6 +325,10 @@ class DependencyIndex:
         """Return the one object that stands for all equal ones: many tests need the same."""
         shared: T = self._shared.setdefault(value, value)
         return shared
+
+
+def _joined(paths: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({*paths, *more}))
 
 
 def _is_other_level(file: File, old: Fingerprint, new: Fingerprint) -> bool:

@@ -18,6 +18,7 @@ class TestRow(msgspec.Struct, frozen=True, kw_only=True):
         files: Data files it read, folders (ending in `/`) it listed.
         absent: Module names it looked for in vain.
         opaque: It started a process whose work was not seen.
+        wider: Those of `files` that an audit added, for a change of them that was missed.
     """
 
     __test__ = False
@@ -29,6 +30,7 @@ class TestRow(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     opaque: bool = False
+    wider: tuple[str, ...] = ()
 
 
 class FileRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -167,6 +167,10 @@ class CollectionPlugin:
         self._tell(Collected(run=self.job.run, tests=tuple(item.nodeid for item in items)))
         kept = [item for item in items if item.nodeid in wanted]
         dropped = [item for item in items if item.nodeid not in wanted]
+        if self.job.order:
+            place = {test: number for number, test in enumerate(self.job.order)}
+            kept.sort(key=lambda item: place.get(item.nodeid, len(place)))
+            items[:] = kept
         if dropped:
             config.hook.pytest_deselected(items=dropped)
             items[:] = kept

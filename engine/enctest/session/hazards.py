@@ -42,7 +42,7 @@ class Hazards:
 
     def accept(self) -> None:
         """Take the connections that are open now for harmless."""
-        self._connections = _connections()
+        self._connections = connections()
 
     def uninstall(self) -> None:
         """Put `atexit.register` and `random.seed` back."""
@@ -58,7 +58,7 @@ class Hazards:
             return self._at_exit
         if _children():
             return "a process was started"
-        opened = _connections() - self._connections
+        opened = connections() - self._connections
         if opened:
             return f"a connection is open ({min(opened)})"
         return _temporary_folder()
@@ -99,7 +99,7 @@ def _children() -> bool:
         return False
 
 
-def _connections() -> frozenset[str]:
+def connections() -> frozenset[str]:
     """Return what descriptors that are no plain files lead to, as the system calls it."""
     found = set()
     try:

@@ -35,6 +35,7 @@ class Setup(msgspec.Struct, frozen=True):
         root: The project's root.
         modules: Third-party modules to import ahead.
         never: Modules that an earlier host learned to leave out.
+        sets: Environment variables that the project sets itself.
     """
 
     control: int
@@ -43,6 +44,7 @@ class Setup(msgspec.Struct, frozen=True):
     root: str
     modules: list[str]
     never: list[str]
+    sets: list[str]
 
 
 class Host:
@@ -58,7 +60,7 @@ class Host:
         root = Path(self.setup.root)
         rewritten = tuple(getattr(_rewrite_hook(config), "_must_rewrite", ()))
         modules = [name for name in self.setup.modules if name not in self.setup.never]
-        left_out = preload(modules, rewritten)
+        ahead = preload(modules, rewritten, self.setup.sets)
         gc.collect()
         gc.freeze()
         self._point.tell(
@@ -68,7 +70,9 @@ class Host:
                 files=tuple(project_files(root)),
                 config_files=(str(config.inipath),) if config.inipath else (),
                 python_files=tuple(config.getini("python_files")),
-                left_out=left_out,
+                left_out=ahead.left_out | ahead.unsafe,
+                unsafe=tuple(ahead.unsafe),
+                reads=ahead.reads,
             )
         )
 

@@ -52,6 +52,8 @@ class Job(Record, frozen=True, kw_only=True):
             the tests, `stop` ends.
         worker, workers: Number (from 0) of this worker, and of all workers of the run: they share a queue.
         isolate: A process for each test.
+        order: Run exactly these tests, in this order, whatever plugins make of it; empty leaves it to them.
+        nice: How much the process gives way to others.
     """
 
     run: int
@@ -70,6 +72,8 @@ class Job(Record, frozen=True, kw_only=True):
     worker: int = 0
     workers: int = 1
     isolate: bool = False
+    order: tuple[str, ...] = ()
+    nice: int = 0
 
 
 class Launch(Record, frozen=True, kw_only=True):
@@ -103,6 +107,7 @@ class HostReady(Record, frozen=True, kw_only=True):
         python_files: pytest's patterns of test files.
         left_out: Modules that must not be imported ahead, and why.
         unsafe: Those of them that this host has imported all the same: another host has to do.
+        reads: Environment variables that were read by what was imported ahead, each with a module that did.
     """
 
     rootdir: str
@@ -112,6 +117,7 @@ class HostReady(Record, frozen=True, kw_only=True):
     python_files: tuple[str, ...]
     left_out: dict[str, str]
     unsafe: tuple[str, ...] = ()
+    reads: dict[str, str] = {}
 
 
 class HostFailed(Record, frozen=True, kw_only=True):

@@ -176,6 +176,8 @@ class Worker:
     def _take(self, job: Job) -> None:
         """Let everybody know of the job."""
         os.environ.update(job.env)
+        if job.nice:
+            os.nice(job.nice)
         if self._config is not None and job.workers > 1:
             self._config.workerinput = _workerinput(self._config)  # type: ignore[attr-defined]
         self._instruments.take(job)
