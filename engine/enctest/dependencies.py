@@ -61,8 +61,8 @@ class TestRecorded(Event, frozen=True, kw_only=True):
 class ModulesImported(Event, frozen=True, kw_only=True):
     """Third-party modules a run used, in import order, for the next host to import ahead.
 
-    `sets` are the environment variables that the project set meanwhile: a module that reads one of them has to
-    be imported after that.
+    `sets` are the environment variables that the project set meanwhile: a module that reads one of them has
+    to be imported after that.
     """
 
     run: int

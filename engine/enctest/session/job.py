@@ -117,7 +117,7 @@ class HostReady(Record, frozen=True, kw_only=True):
     python_files: tuple[str, ...]
     left_out: dict[str, str]
     unsafe: tuple[str, ...] = ()
-    reads: dict[str, str] = {}
+    reads: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class HostFailed(Record, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from enctest.session.hazards import connections
 
@@ -77,7 +77,7 @@ class _Reads:
     def __init__(self) -> None:
         self.names: set[str] = set()
 
-    def __enter__(self) -> _Reads:
+    def __enter__(self) -> Self:
         kind: Any = type(os.environ)
         self._get = original = kind.__getitem__
         names = self.names
