@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from enctest.paths import CONFIG_FILES
+from enctest.selection.environment import ALL
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.paths import listings, mentioned, module_names, spoken
+from enctest.selection.variables import configures, is_of_the_terminal
 
 if TYPE_CHECKING:
     from enctest.selection.index import File
@@ -46,9 +48,15 @@ class Delta:
     reach_processes: bool = False
 
 
-def delta(files: Mapping[str, File], changes: Mapping[str, Fingerprint | None]) -> Delta:
-    """Return what changed, against what is remembered of the files."""
+def delta(
+    files: Mapping[str, File],
+    changes: Mapping[str, Fingerprint | None],
+    variables: Iterable[str] = (),
+) -> Delta:
+    """Return what changed, against what is remembered of the files; `variables` of the environment, too."""
     result = Delta()
+    for name in variables:
+        _compare_variable(result, name)
     for path, new in changes.items():
         file = files.get(path)
         old = None if file is None else file.fingerprint
@@ -59,6 +67,16 @@ def delta(files: Mapping[str, File], changes: Mapping[str, Fingerprint | None]) 
         _compare(result, files, path, old, new)
     _spread_to_imports(result, files)
     return result
+
+
+def _compare_variable(result: Delta, name: str) -> None:
+    reason = f"`${name}` changed"
+    result.data[f"${name}"] = reason
+    if configures(name):
+        result.everything = result.everything or reason
+    if not is_of_the_terminal(name):
+        result.data[ALL] = reason
+        result.reach_processes = True
 
 
 def _compare(

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import sysconfig
 from collections.abc import Callable
 from importlib.util import source_from_cache
 from types import FrameType
 
 from enctest.selection.boundary import Boundary
+from enctest.selection.callers import Callers
 
 _STARTS = frozenset(
     {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty"}
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _EVENTS = _STARTS | _LISTS | {"open"}
-_OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
 _IMPORT_FILE = "<frozen importlib._bootstrap_external>"
 _METADATA = os.path.join("importlib", "metadata")
-_QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
 _HARMLESS_PROGRAMS = frozenset(
     {
         *("cc", "gcc", "ld", "ldconfig", "objdump", "file", "which"),
@@ -36,6 +34,7 @@ class FileWatch:
 
     Args:
         boundary: Says which files are the project's own.
+        callers: Knows who asks.
         used: Gets a path relative to the root; folders end in `/`.
         opaque: Called when a process was started that may run the project's code unseen.
         guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
@@ -44,20 +43,17 @@ class FileWatch:
     def __init__(
         self,
         boundary: Boundary,
+        callers: Callers,
         used: Callable[[str], None],
         opaque: Callable[[], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._guard = guard
         self._boundary = boundary
+        self._callers = callers
         self._used = used
         self._opaque = opaque
-        self._written: set[str] = set()
-        self._stdlib = tuple(
-            {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
-            | {"<frozen", "<string>"}
-        )
-        self._installed = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
+        self.written: set[str] = set()
         self.active = False
 
     def install(self) -> None:
@@ -80,7 +76,7 @@ class FileWatch:
             self._opened(arguments, frame)
         elif event in _LISTS:
             self._listed(arguments[0], frame)
-        elif not _harmless(event, arguments) and not self._is_own(frame):
+        elif not _harmless(event, arguments) and not self._callers.is_own(frame):
             self._opaque()
 
     def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
@@ -94,8 +90,8 @@ class FileWatch:
         if name is None:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self._written.add(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self._written and not self._is_own(frame, quoting=not name.endswith(".py")):
+            self.written.add(name)  # a test that writes it and reads it again does not depend on it
+        elif name not in self.written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
             self._used(name)
 
     def _listed(self, path: object, frame: FrameType) -> None:
@@ -104,20 +100,8 @@ class FileWatch:
             return
         text = _absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
-        if folder is not None and not self._is_own(frame):
+        if folder is not None and not self._callers.is_own(frame):
             self._used(folder)
-
-    def _is_own(self, frame: FrameType, *, quoting: bool = True) -> bool:
-        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
-        current: FrameType | None = frame
-        while current is not None:
-            file = current.f_code.co_filename
-            if not file.startswith(self._stdlib) or file.startswith(self._installed):
-                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
-            if not quoting and file.endswith(_QUOTERS):
-                return True
-            current = current.f_back
-        return False
 
 
 def _is_import(frame: FrameType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
+from enctest.selection.callers import Callers
+from enctest.selection.environment import EnvironmentWatch
 from enctest.selection.files import FileWatch
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
@@ -32,9 +34,18 @@ class Recorder:
         run: The run's number.
         emit: Takes records, costs nothing.
         state: The folder for compiled files.
+        given: Names of environment variables that the run is given, whatever the user's are.
     """
 
-    def __init__(self, root: Path, run: int, emit: Callable[[Record], None], state: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        run: int,
+        emit: Callable[[Record], None],
+        state: Path,
+        *,
+        given: Collection[str] = (),
+    ) -> None:
         self.broken = False
         self._run = run
         self._emit = emit
@@ -47,7 +58,9 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        self._files = FileWatch(self._boundary, self._used, self._opaque, self.guard)
+        callers = Callers()
+        self._files = FileWatch(self._boundary, callers, self._used, self._opaque, self.guard)
+        self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -60,12 +73,19 @@ class Recorder:
         """Start to record; call it before anything of the project is imported."""
         self._importer.install()
         self._files.install()
+        self._environment.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
         self._files.active = False
+        self._environment.uninstall()
+
+    @property
+    def environment_set(self) -> frozenset[str]:
+        """Names of the environment variables that the project has set or removed so far, undone or not."""
+        return self._environment.set_by_run
 
     def guard(self, action: Callable[[], object]) -> None:
         """Do something of the recorder's own; if it fails, say so once and record no test from then on."""
@@ -89,6 +109,7 @@ class Recorder:
         """Let a test own what happens from now on."""
         self._test = Owner()
         self._ledger.push(self._test)
+        self._environment.start_test()
 
     def note_fixtures(self, item: pytest.Item) -> None:
         """Note which shared fixtures `item` used, before its teardown lets them go."""
@@ -102,6 +123,7 @@ class Recorder:
             return
         self._ledger.pop(test)
         self._kept.end_test()
+        self._environment.end_test()
         self._resolve()
         for fixture in _closure(test.uses):
             test.take(fixture)

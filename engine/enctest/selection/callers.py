@@ -1,0 +1,43 @@
+"""Who asks: the project's code (or a library on its behalf), or pytest and the recorder for themselves."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+from types import FrameType
+
+_OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
+_QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
+
+
+class Callers:
+    """Tells the standard library's code from other code, and knows whom it works for."""
+
+    def __init__(self) -> None:
+        self._stdlib = tuple(
+            {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
+            | {"<frozen", "<string>"}
+        )
+        self._installed = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
+        self._known: dict[str, bool] = {}
+
+    def is_stdlib(self, file: str) -> bool:
+        """Tell whether code of this file belongs to the standard library (or to no file)."""
+        try:
+            return self._known[file]
+        except KeyError:
+            found = file.startswith(self._stdlib) and not file.startswith(self._installed)
+            self._known[file] = found
+            return found
+
+    def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
+        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
+        current = frame
+        while current is not None:
+            file = current.f_code.co_filename
+            if not self.is_stdlib(file):
+                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
+            if not quoting and file.endswith(_QUOTERS):
+                return True
+            current = current.f_back
+        return False
