@@ -57,7 +57,7 @@ class Answer:
         variables: Iterable[str] = (),
     ) -> Affection:
         """Return what changes of files and environment variables affect; `known` are all tests."""
-        change = delta(self._files, changes, variables)
+        change = delta(self._files, changes, variables, self._graph.reach)
         ways = self._graph.reach(change.levels)
         if change.everything:
             self.tests = dict.fromkeys(known, change.everything)
