@@ -6,14 +6,21 @@ import os
 import sysconfig
 from types import FrameType
 
+from enctest.selection.boundary import Boundary
+
 _OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
 _QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
 
 
 class Callers:
-    """Tells the standard library's code from other code, and knows whom it works for."""
+    """Tells the standard library's code from other code, and knows whom it works for.
 
-    def __init__(self) -> None:
+    Args:
+        boundary: Says which files are the project's own.
+    """
+
+    def __init__(self, boundary: Boundary) -> None:
+        self._boundary = boundary
         self._stdlib = tuple(
             {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
             | {"<frozen", "<string>"}
@@ -41,3 +48,13 @@ class Callers:
                 return True
             current = current.f_back
         return False
+
+    def is_library(self, frame: FrameType | None) -> bool:
+        """Tell whether an installed library asks, which may keep what it finds for later callers."""
+        current = frame
+        while current is not None and self.is_stdlib(current.f_code.co_filename):
+            current = current.f_back
+        if current is None:
+            return False
+        file = current.f_code.co_filename
+        return not file.startswith("<") and self._boundary.relative(file) is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from enctest.paths import CONFIG_FILES
 from enctest.selection.environment import ALL
 from enctest.selection.fingerprint import Fingerprint
-from enctest.selection.paths import listings, mentioned, module_names, spoken
+from enctest.selection.paths import listings, looked_at, mentioned, module_names, spoken
 from enctest.selection.unused import Project
 from enctest.selection.variables import configures, is_of_the_terminal
 
@@ -106,6 +106,7 @@ def _compare(
     elif path.endswith(".py"):
         _edited(result, project, project.files[path], old, new)
     else:
+        result.data[looked_at(path)] = reason
         result.reach_processes = True
 
 
@@ -113,7 +114,11 @@ def _appeared_or_gone(
     result: Delta, files: Mapping[str, File], path: str, reason: str, new: Fingerprint | None
 ) -> None:
     known = [other for other, file in files.items() if file.fingerprint is not None]
-    result.data.update(dict.fromkeys(listings(path, known), reason))
+    listed = list(listings(path, known))
+    result.data.update(dict.fromkeys(listed, reason))
+    result.data.update(
+        dict.fromkeys(map(looked_at, (path, *listed[:-1])), reason)
+    )  # all but the last are new
     folder, _, name = path.rpartition("/")
     if new is None:
         result.deleted.add(path)

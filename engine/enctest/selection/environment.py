@@ -64,7 +64,7 @@ class EnvironmentWatch:
 
     Args:
         callers: Knows who asks.
-        used: Gets `$NAME` or `$*`.
+        used: Gets `$NAME` or `$*`, and the frame that asks.
         guard: Does something and keeps its exceptions.
         given: Variables that whoever started the run gives it, whatever the user's are.
     """
@@ -72,7 +72,7 @@ class EnvironmentWatch:
     def __init__(
         self,
         callers: Callers,
-        used: Callable[[str], None],
+        used: Callable[[str, FrameType], None],
         guard: Callable[[Callable[[], object]], None],
         given: Collection[str] = (),
     ) -> None:
@@ -156,7 +156,7 @@ class EnvironmentWatch:
         if name in _LOOKED_UP_FOR_NOBODY and self._for_nobody(asker):
             return
         if not self._is_own(asker):
-            self._used(f"${os.fsdecode(name)}")
+            self._used(f"${os.fsdecode(name)}", asker)
 
     def _read_all(self, frame: FrameType) -> None:
         asker: FrameType | None = frame
@@ -166,7 +166,7 @@ class EnvironmentWatch:
             return
         self._copying = id(asker), asker.f_lasti, asker.f_code
         if not self._is_own(asker):
-            self._used(ALL)
+            self._used(ALL, asker)
 
     def _is_copying(self, asker: FrameType) -> bool:
         """Tell whether one variable is read only because all are: by a view, or by `dict(os.environ)`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
@@ -15,6 +15,7 @@ from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
 from enctest.selection.callers import Callers
 from enctest.selection.environment import EnvironmentWatch
+from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
@@ -58,9 +59,10 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        callers = Callers()
+        callers = self._callers = Callers(self._boundary)
         self._files = FileWatch(self._boundary, callers, self._used, self._opaque, self.guard)
         self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
+        self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -74,6 +76,7 @@ class Recorder:
         self._importer.install()
         self._files.install()
         self._environment.install()
+        self._existence.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
@@ -81,6 +84,7 @@ class Recorder:
         self._importer.uninstall()
         self._files.active = False
         self._environment.uninstall()
+        self._existence.uninstall()
 
     @property
     def environment_set(self) -> frozenset[str]:
@@ -140,7 +144,7 @@ class Recorder:
                 test=item.nodeid,
                 roots=tuple(dict.fromkeys([path, *conftests, *sorted(test.imports)])),
                 blocks=tuple(sorted(test.blocks)),
-                files=tuple(sorted(test.files)),
+                files=tuple(sorted(self._files.not_made(test.files))),
                 absent=tuple(sorted(test.absent)),
                 opaque=test.opaque,
             )
@@ -219,9 +223,13 @@ class Recorder:
 
     # --- what happens ---
 
-    def _used(self, path: str) -> None:
+    def _used(self, path: str, frame: FrameType) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
+        if self._callers.is_library(frame):  # it may keep the content: a template, a configuration
+            near = self._graph.nearest_file()
+            if near is not None:
+                self._module(near).files.add(path)
 
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
@@ -295,7 +303,7 @@ class Recorder:
                     path=path,
                     imports=tuple(sorted(owner.imports)),
                     blocks=tuple(sorted(owner.blocks)),
-                    files=tuple(sorted(owner.files)),
+                    files=tuple(sorted(self._files.not_made(owner.files))),
                     absent=tuple(sorted(owner.absent)),
                     opaque=owner.opaque,
                 )
