@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 from types import FrameType
 
@@ -43,7 +44,7 @@ class Callers:
         while current is not None:
             file = current.f_code.co_filename
             if not self.is_stdlib(file):
-                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
+                return _is_own(current)
             if not quoting and file.endswith(_QUOTERS):
                 return True
             current = current.f_back
@@ -57,4 +58,17 @@ class Callers:
         if current is None:
             return False
         file = current.f_code.co_filename
-        return not file.startswith("<") and self._boundary.relative(file) is None
+        return not _is_own(current) and not file.startswith("<") and self._boundary.relative(file) is None
+
+    def is_import_of_library(self) -> bool:
+        """Tell whether an installed library asked for the module that is being imported now."""
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
+        while frame is not None and not self.is_stdlib(frame.f_code.co_filename):
+            if not _is_own(frame):
+                return False
+            frame = frame.f_back
+        return self.is_library(frame)
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN

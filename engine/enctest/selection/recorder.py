@@ -258,6 +258,8 @@ class Recorder:
         self._graph.add(path, module, imports)
         if owners == [self._ledger.session] and (self._ledger.depth or path.endswith("conftest.py")):
             return  # pytest imports what it collects; that makes no test depend on it
+        if self._callers.is_import_of_library():  # it may give the module to anybody later on
+            owners.append(self._ledger.session)
         for owner in owners:
             if owner.path != path:
                 owner.imports.add(path)
