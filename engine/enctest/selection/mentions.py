@@ -14,7 +14,7 @@ Reflection = Literal["", "own", "any"]
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _PLACEHOLDER = re.compile(rb"%[sdr]")
 _HINT = re.compile(
-    rb"\b(?:globals|locals|vars|dir|eval|exec|__dict__|getmembers|getmembers_static|pydoc|doctest)\b"
+    rb"\b(?:globals|locals|vars|dir|__dict__|getmembers|getmembers_static|pydoc|doctest)\b"
 )
 _LARGEST_DATA = 64 * 1024
 _SIZE = 4
@@ -71,8 +71,6 @@ def _reflections(tree: ast.Module) -> Iterator[Reflection]:
 def _of_call(function: str, arguments: list[ast.expr]) -> Reflection:
     if function in {"globals", "locals"}:
         return "own"
-    if function in {"eval", "exec"}:
-        return "any"
     if function in {"vars", "dir"}:
         return "own" if not arguments else "" if _is_instance(arguments[0]) else "any"
     return ""
