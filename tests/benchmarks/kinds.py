@@ -51,7 +51,9 @@ class Found:
     tests: frozenset[str]
     files: frozenset[str] = frozenset()
 
-    def misses(self, differing: frozenset[str], known: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
+    def misses(
+        self, differing: frozenset[str], known: Mapping[str, str], after: Mapping[str, str]
+    ) -> set[str]:
         """Return what differs and would not run; what no longer exists cannot."""
         files = self.files | {file_of(test) for test in self.tests}
         return {
@@ -112,7 +114,9 @@ class Bench:
             command = [str(self.bin / "pytest"), "--testmon", *QUIET]
             with self._databases(root, wanted=kind.database) as variables:
                 variables |= _CLEAN | dict(kind.variables)
-                return Found(frozenset(outcomes.run(self._prepared(root), command, variables=variables).outcomes))
+                return Found(
+                    frozenset(outcomes.run(self._prepared(root), command, variables=variables).outcomes)
+                )
         done = subprocess.run(
             [str(self.bin / "enctest"), "affected"],
             cwd=root,
@@ -193,9 +197,7 @@ class Measure:
         after = self._bench.plain(root, kind, database=kind.database)
         shutil.rmtree(root)
         before = self._before[kind.database]
-        differing = frozenset(
-            test for test in {**before, **after} if before.get(test) != after.get(test)
-        )
+        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
         names = {test.rpartition("::")[2] for test in differing}
         return Row(
             kind,
@@ -210,7 +212,10 @@ def run(benches: list[Bench], kinds: list[tuple[Kind, int | None]], jobs: int) -
     failed = 0
     for bench in benches:
         bench.record()
-    before = {database: benches[0].plain(benches[0].copy(int(database)), database=database) for database in (False, True)}
+    before = {
+        database: benches[0].plain(benches[0].copy(int(database)), database=database)
+        for database in (False, True)
+    }
     for database in before:
         shutil.rmtree(benches[0].work / str(int(database)))
     total = len(before[True])
@@ -237,7 +242,15 @@ def run(benches: list[Bench], kinds: list[tuple[Kind, int | None]], jobs: int) -
 
 
 def _cell(row: Row, most: int | None) -> str:
-    word = "MISS" if row.misses else "NO EFFECT" if row.stray else "wide" if most is not None and row.found > most else "y"
+    word = (
+        "MISS"
+        if row.misses
+        else "NO EFFECT"
+        if row.stray
+        else "wide"
+        if most is not None and row.found > most
+        else "y"
+    )
     return f"{word:<10}{row.found:>6}"
 
 
@@ -255,7 +268,9 @@ def main() -> int:
     options = parser.parse_args()
     kinds: list[tuple[Kind, int | None]] = [*((kind, None) for kind in ALL), *PRECISE]
     chosen = [
-        (kind, most) for kind, most in kinds if not options.names or any(name in kind.name for name in options.names)
+        (kind, most)
+        for kind, most in kinds
+        if not options.names or any(name in kind.name for name in options.names)
     ]
     home = (options.cache or cache_folder() / "kinds").resolve()
     try:

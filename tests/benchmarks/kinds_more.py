@@ -22,7 +22,13 @@ def fail():
 MORE = [
     # of the environment and its like
     Kind(
-        "environment variable", "", "", "", ("test_level",), "`$SHOP_LEVEL` changed", variables=(("SHOP_LEVEL", "x"),)
+        "environment variable",
+        "",
+        "",
+        "",
+        ("test_level",),
+        "`$SHOP_LEVEL` changed",
+        variables=(("SHOP_LEVEL", "x"),),
     ),
     Kind("variable read at import", "", "", "", ("test_region",), variables=(("SHOP_REGION", "us"),)),
     Kind(".env file", ".env", "hello", "bye", ("test_greeting",)),
@@ -57,22 +63,46 @@ MORE = [
         ("test_note_may_be_missing",),
     ),
     # of declarations
-    Kind("default of a pydantic field", "src/catalog/schemas.py", '"thing"', '"none"', ("test_product_name", "test_order")),
+    Kind(
+        "default of a pydantic field",
+        "src/catalog/schemas.py",
+        '"thing"',
+        '"none"',
+        ("test_product_name", "test_order"),
+    ),
     Kind("constraint of a pydantic field", "src/catalog/schemas.py", "ge=1", "ge=5", ("test_product_price",)),
-    Kind("pydantic validator", "src/catalog/schemas.py", "value.strip()", "value", ("test_product_is_clean",)),
+    Kind(
+        "pydantic validator", "src/catalog/schemas.py", "value.strip()", "value", ("test_product_is_clean",)
+    ),
     Kind("default of a named tuple", "src/catalog/shapes.py", "x: int = 0", "x: int = 1", ("test_point",)),
-    Kind("Django setting", "src/webshop/settings.py", "PAGE_SIZE = 10", "PAGE_SIZE = 20", ("test_page_size",)),
+    Kind(
+        "Django setting", "src/webshop/settings.py", "PAGE_SIZE = 10", "PAGE_SIZE = 20", ("test_page_size",)
+    ),
     Kind("Django model field", "src/webshop/models.py", '"draft"', '"new"', ("test_state", "test_offers")),
     Kind("Django route", "src/webshop/urls.py", "offers/", "all/", ("test_offers",)),
     Kind("Django view", "src/webshop/views.py", "offers: ", "all: ", ("test_offers",)),
     # of templates and data
-    Kind("Jinja template", "src/catalog/templates/page.html", "Hello", "Bye", ("test_page_first", "test_page_second")),
-    Kind("base of a Jinja template", "src/catalog/templates/base.html", "main", "body", ("test_page_first", "test_page_second")),
+    Kind(
+        "Jinja template",
+        "src/catalog/templates/page.html",
+        "Hello",
+        "Bye",
+        ("test_page_first", "test_page_second"),
+    ),
+    Kind(
+        "base of a Jinja template",
+        "src/catalog/templates/base.html",
+        "main",
+        "body",
+        ("test_page_first", "test_page_second"),
+    ),
     Kind("snapshot file", "tests/more/__snapshots__/test_report.ambr", "thing", "other", ("test_report",)),
     Kind("approved text", "tests/more/approved/report.txt", "3", "4", ("test_approved",)),
     Kind("text that code is made of", "data/rules.txt", "6 * 7", "6 * 8", ("test_rule",)),
     # of classes
-    Kind("other base class", "src/catalog/shapes.py", "class Tile(Square)", "class Tile(Round)", ("test_tile",)),
+    Kind(
+        "other base class", "src/catalog/shapes.py", "class Tile(Square)", "class Tile(Round)", ("test_tile",)
+    ),
     Kind(
         "method of a base class goes",
         "src/catalog/shapes.py",
@@ -101,9 +131,27 @@ MORE = [
         "class Writer(Handler):\n    pass\n\n\nclass Reader(Handler):",
         ("test_handlers_known",),
     ),
-    Kind("signature of a patched function", "src/catalog/shapes.py", "factor", "times", ("test_scaled_is_patched",)),
-    Kind("memo of an object", "src/catalog/memory.py", '"made"', '"grown"', ("test_rate_first", "test_rate_second")),
-    Kind("cached property", "src/catalog/memory.py", "return 3", "return 4", ("test_count_first", "test_count_second")),
+    Kind(
+        "signature of a patched function",
+        "src/catalog/shapes.py",
+        "factor",
+        "times",
+        ("test_scaled_is_patched",),
+    ),
+    Kind(
+        "memo of an object",
+        "src/catalog/memory.py",
+        '"made"',
+        '"grown"',
+        ("test_rate_first", "test_rate_second"),
+    ),
+    Kind(
+        "cached property",
+        "src/catalog/memory.py",
+        "return 3",
+        "return 4",
+        ("test_count_first", "test_count_second"),
+    ),
     # of modules
     Kind("package's __init__", "src/catalog/__init__.py", '"first"', '"second"', ("test_edition",)),
     Kind("star import", "src/catalog/constants.py", "5", "4", ("test_most",)),
@@ -117,10 +165,25 @@ MORE = [
         ("tests/more/test_modules.py",),
         also=(("src/catalog/tags.py", "", 'def label():\n    return "label"\n'),),
     ),
-    Kind("edit of equal size and time", "src/shop/settings.py", "RATE = 20", "RATE = 30", ("test_rate",), keeps_time=True),
+    Kind(
+        "edit of equal size and time",
+        "src/shop/settings.py",
+        "RATE = 20",
+        "RATE = 30",
+        ("test_rate",),
+        keeps_time=True,
+    ),
     # of tests
-    Kind("other base class of tests", "tests/more/test_cases.py", "TestLimit(Strict)", "TestLimit(Loose)", ("test_limit",)),
-    Kind("attribute of a base class of tests", "tests/more/cases.py", "limit = 3", "limit = 4", ("test_limit",)),
+    Kind(
+        "other base class of tests",
+        "tests/more/test_cases.py",
+        "TestLimit(Strict)",
+        "TestLimit(Loose)",
+        ("test_limit",),
+    ),
+    Kind(
+        "attribute of a base class of tests", "tests/more/cases.py", "limit = 3", "limit = 4", ("test_limit",)
+    ),
     Kind(
         "new autouse fixture of a folder",
         "tests/more/conftest.py",
@@ -130,7 +193,9 @@ MORE = [
     ),
     Kind("parameters of a fixture", "src/catalog/constants.py", "5", "6", ("test_number[5]",)),
     Kind("new conftest", "unrelated/conftest.py", "", NEW_CONFTEST, ("test_alone",)),
-    Kind("new failing test file", "tests/test_new.py", "", "def test_new():\n    assert False\n", ("test_new",)),
+    Kind(
+        "new failing test file", "tests/test_new.py", "", "def test_new():\n    assert False\n", ("test_new",)
+    ),
 ]
 
 NEW_FUNCTION = "def fresh(a: int = 1):\n    return a\n\n\ndef leaf():"

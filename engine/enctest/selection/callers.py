@@ -10,6 +10,8 @@ from types import FrameType
 from enctest.selection.boundary import Boundary
 
 _OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
+_BETWEEN = "enctest.tracing"
+"""What wraps functions of libraries: it is on the stack between them and who calls them."""
 _QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
 
 
@@ -44,8 +46,10 @@ class Callers:
         while current is not None:
             file = current.f_code.co_filename
             if not self.is_stdlib(file):
-                return _is_own(current)
-            if not quoting and file.endswith(_QUOTERS):
+                name = _module(current)
+                if not name.startswith(_BETWEEN):
+                    return _is_own(name)
+            elif not quoting and file.endswith(_QUOTERS):
                 return True
             current = current.f_back
         return False
@@ -53,22 +57,28 @@ class Callers:
     def is_library(self, frame: FrameType | None) -> bool:
         """Tell whether an installed library asks, which may keep what it finds for later callers."""
         current = frame
-        while current is not None and self.is_stdlib(current.f_code.co_filename):
+        while current is not None:
+            file, name = current.f_code.co_filename, _module(current)
+            if not self.is_stdlib(file) and not name.startswith(_BETWEEN):
+                return (
+                    not _is_own(name) and not file.startswith("<") and self._boundary.relative(file) is None
+                )
             current = current.f_back
-        if current is None:
-            return False
-        file = current.f_code.co_filename
-        return not _is_own(current) and not file.startswith("<") and self._boundary.relative(file) is None
+        return False
 
     def is_import_of_library(self) -> bool:
         """Tell whether an installed library asked for the module that is being imported now."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
         while frame is not None and not self.is_stdlib(frame.f_code.co_filename):
-            if not _is_own(frame):
+            if not _is_own(_module(frame)):
                 return False
             frame = frame.f_back
         return self.is_library(frame)
 
 
-def _is_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _is_own(name: str) -> bool:
+    return name.partition(".")[0] in _OWN

@@ -13,9 +13,7 @@ Reflection = Literal["", "own", "any"]
 
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _PLACEHOLDER = re.compile(rb"%[sdr]")
-_HINT = re.compile(
-    rb"\b(?:globals|locals|vars|dir|__dict__|getmembers|getmembers_static|pydoc|doctest)\b"
-)
+_HINT = re.compile(rb"\b(?:globals|locals|vars|dir|__dict__|getmembers|getmembers_static|pydoc|doctest)\b")
 _LARGEST_DATA = 64 * 1024
 _SIZE = 4
 

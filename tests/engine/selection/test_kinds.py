@@ -12,6 +12,7 @@ from tests.kinds import KINDS, Kind
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
 
+
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_all_that_differs_is_selected(kind: Kind, kinds: Lab, differing: Callable[[], set[str]]) -> None:
     kind.apply(kinds.root)
