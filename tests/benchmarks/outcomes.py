@@ -8,8 +8,10 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict
 
 from tests.benchmarks.suites import Prepared
@@ -42,8 +44,14 @@ class Result:
         return ", ".join(f"{number} {outcome}" for outcome, number in counts.most_common()) or "no tests"
 
 
-def run(prepared: Prepared, command: list[str], *, timeout: float = 240) -> Result:
-    """Run `command` with the suite's arguments in its folder and environment.
+def run(
+    prepared: Prepared,
+    command: list[str],
+    *,
+    timeout: float = 240,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Result:
+    """Run `command` with the suite's arguments in its folder and environment; `variables` are added to that.
 
     Raises:
         subprocess.TimeoutExpired: It took longer than `timeout` seconds.
@@ -54,7 +62,7 @@ def run(prepared: Prepared, command: list[str], *, timeout: float = 240) -> Resu
         done = subprocess.run(
             [*command, "-p", "outcome_log", *prepared.suite.arguments],
             cwd=prepared.root,
-            env=environment(prepared, log),
+            env=environment(prepared, log) | dict(variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

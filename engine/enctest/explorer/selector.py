@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +17,14 @@ from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_mod
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, look, scan
+from enctest.selection.variables import Environment, changed_names, environment_of
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
 T = TypeVar("T")
 _encode = msgspec.msgpack.Encoder().encode
+_VARIABLES = dict(os.environ)
+"""The user's environment, before a run in this process can have changed it."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Effect:
     """What a change of files can do.
 
     Attributes:
-        paths: What changed in content, relative to the root.
+        paths: What changed in content, relative to the root; environment variables as `$NAME`.
         tests: Affected node ids, each with the reason.
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
@@ -58,13 +62,18 @@ class Selector:
         project: The project under test.
         history: Where the index is stored.
         python: The project's interpreter; empty means that the environment is not looked at.
+        variables: The environment variables that runs find.
     """
 
-    def __init__(self, project: Project, history: History, python: str) -> None:
+    def __init__(
+        self, project: Project, history: History, python: str, variables: Mapping[str, str] = _VARIABLES
+    ) -> None:
         self._root = project.root
         self._index = DependencyIndex()
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
+        self._known_variables = history.meta("variables", Environment)
+        self._variables = environment_of(variables, getattr(self._known_variables, "salt", ""))
         self._python_files = tuple(history.meta("python_files", list[str]) or PYTHON_FILES)
         self._stamps = _restored(history, "stamp", FileStamp)
         self._new_stamps: dict[str, FileStamp | None] = {}
@@ -82,7 +91,7 @@ class Selector:
         for path in found.changes.keys() | found.stamps.keys() ^ self._stamps.keys():
             self._new_stamps[path] = found.stamps.get(path)
         self._stamps = dict(found.stamps)
-        effect = self._remember(found.changes)
+        effect = self._remember(found.changes, self._changed_variables())
         environment = _environment(self._python)
         if environment and environment != self._environment:
             known, self._environment = self._environment, environment
@@ -205,6 +214,7 @@ class Selector:
             "environment": self._environment,
             "python_files": list(self._python_files),
             "database_tests": sorted(self._database_tests),
+            "variables": self._known_variables or self._variables,
         }
 
     # --- inside ---
@@ -236,10 +246,15 @@ class Selector:
             self._new_stamps[path] = None
         return dict.fromkeys(gone)
 
-    def _remember(self, changes: dict[str, Fingerprint | None]) -> Effect:
-        if not changes:
+    def _changed_variables(self) -> list[str]:
+        before, self._known_variables = self._known_variables, self._variables
+        return [] if before is None else list(changed_names(before, self._variables))
+
+    def _remember(self, changes: dict[str, Fingerprint | None], variables: Sequence[str] = ()) -> Effect:
+        if not changes and not variables:
             return Effect()
-        affection = self._index.affected(changes)
+        affection = self._index.affected(changes, variables)
+        told = [f"${name}" for name in variables] if affection.tests else []
         saved_at = 0.0
         known = self._index.files
         moved = {p for p, new in changes.items() if new is None or p not in known or not known[p].fingerprint}
@@ -248,7 +263,7 @@ class Selector:
             stamp = self._stamps.get(path)
             saved_at = max(saved_at, stamp.mtime_ns / 1e9 if stamp else 0.0)
         return Effect(
-            paths=tuple(changes),
+            paths=(*changes, *told),
             tests=affection.tests,
             new_in=affection.new_in,
             everything=affection.everything,

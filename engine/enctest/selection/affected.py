@@ -50,9 +50,14 @@ class Answer:
         self._inverse = inverse
         self.tests: dict[str, str] = {}
 
-    def find(self, changes: Mapping[str, Fingerprint | None], known: Iterable[str]) -> Affection:
-        """Return what changes affect; `known` are all tests."""
-        change = delta(self._files, changes)
+    def find(
+        self,
+        changes: Mapping[str, Fingerprint | None],
+        known: Iterable[str],
+        variables: Iterable[str] = (),
+    ) -> Affection:
+        """Return what changes of files and environment variables affect; `known` are all tests."""
+        change = delta(self._files, changes, variables, self._graph.reach)
         ways = self._graph.reach(change.levels)
         if change.everything:
             self.tests = dict.fromkeys(known, change.everything)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from enctest.paths import CONFIG_FILES
+from enctest.selection.environment import ALL
 from enctest.selection.fingerprint import Fingerprint
-from enctest.selection.paths import listings, mentioned, module_names, spoken
+from enctest.selection.paths import listings, looked_at, mentioned, module_names, spoken
+from enctest.selection.unused import Project
+from enctest.selection.variables import configures, is_of_the_terminal
 
 if TYPE_CHECKING:
     from enctest.selection.index import File
@@ -46,9 +49,24 @@ class Delta:
     reach_processes: bool = False
 
 
-def delta(files: Mapping[str, File], changes: Mapping[str, Fingerprint | None]) -> Delta:
-    """Return what changed, against what is remembered of the files."""
+def delta(
+    files: Mapping[str, File],
+    changes: Mapping[str, Fingerprint | None],
+    variables: Iterable[str],
+    reach: Callable[[Iterable[str]], Container[str]],
+) -> Delta:
+    """Return what changed, against what is remembered of the files.
+
+    Args:
+        files: What is remembered.
+        changes: New fingerprints, None for deleted files.
+        variables: Names of environment variables with another value.
+        reach: Gives the files that import any of some files, themselves included.
+    """
     result = Delta()
+    project = Project(files, changes, reach)
+    for name in variables:
+        _compare_variable(result, name)
     for path, new in changes.items():
         file = files.get(path)
         old = None if file is None else file.fingerprint
@@ -56,13 +74,23 @@ def delta(files: Mapping[str, File], changes: Mapping[str, Fingerprint | None]) 
             continue  # compiled by a run before anybody looked at it
         if (old is None and new is None) or (old and new and old.digest == new.digest):
             continue
-        _compare(result, files, path, old, new)
+        _compare(result, project, path, old, new)
     _spread_to_imports(result, files)
     return result
 
 
+def _compare_variable(result: Delta, name: str) -> None:
+    reason = f"`${name}` changed"
+    result.data[f"${name}"] = reason
+    if configures(name):
+        result.everything = result.everything or reason
+    if not is_of_the_terminal(name):
+        result.data[ALL] = reason
+        result.reach_processes = True
+
+
 def _compare(
-    result: Delta, files: Mapping[str, File], path: str, old: Fingerprint | None, new: Fingerprint | None
+    result: Delta, project: Project, path: str, old: Fingerprint | None, new: Fingerprint | None
 ) -> None:
     verb = "is new" if old is None else "was deleted" if new is None else "changed"
     reason = f"`{path}` {verb}"
@@ -74,10 +102,11 @@ def _compare(
         result.test_files.add(path)
     if old is None or new is None:
         result.reach_processes = True
-        _appeared_or_gone(result, files, path, reason, new)
+        _appeared_or_gone(result, project.files, path, reason, new)
     elif path.endswith(".py"):
-        _edited(result, files[path], old, new)
+        _edited(result, project, project.files[path], old, new)
     else:
+        result.data[looked_at(path)] = reason
         result.reach_processes = True
 
 
@@ -85,7 +114,11 @@ def _appeared_or_gone(
     result: Delta, files: Mapping[str, File], path: str, reason: str, new: Fingerprint | None
 ) -> None:
     known = [other for other, file in files.items() if file.fingerprint is not None]
-    result.data.update(dict.fromkeys(listings(path, known), reason))
+    listed = list(listings(path, known))
+    result.data.update(dict.fromkeys(listed, reason))
+    result.data.update(
+        dict.fromkeys(map(looked_at, (path, *listed[:-1])), reason)
+    )  # all but the last are new
     folder, _, name = path.rpartition("/")
     if new is None:
         result.deleted.add(path)
@@ -100,14 +133,15 @@ def _appeared_or_gone(
         result.folders[folder] = reason
 
 
-def _edited(result: Delta, file: File, old: Fingerprint, new: Fingerprint) -> None:
+def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: Fingerprint) -> None:
     path = file.path
     changed = [name for name in {**old.blocks, **new.blocks} if old.blocks.get(name) != new.blocks.get(name)]
     added = [name for name in changed if name not in old.blocks]
     whole = old.format != new.format or any(
         _is_unprobed(file, name) for name in changed if name in old.blocks
     )
-    if whole or old.level != new.level:
+    level = whole or old.level != new.level or _heads_differ(project, path, old, new)
+    if level:
         result.levels[path] = (
             f"module level of `{path}` changed" if old.blocks or new.blocks else f"`{path}` changed"
         )
@@ -124,8 +158,16 @@ def _edited(result: Delta, file: File, old: Fingerprint, new: Fingerprint) -> No
             result.grown.add(path)
     if set(new.classes) - set(old.classes):
         result.grown.add(path)
-    only_tests = new.tests and not whole and old.level == new.level
-    result.reach_processes |= not only_tests
+    result.reach_processes |= level or not new.tests
+
+
+def _heads_differ(project: Project, path: str, old: Fingerprint, new: Fingerprint) -> bool:
+    """Tell whether functions came, went or have another signature, and that can be noticed."""
+    came = new.heads.keys() - old.heads.keys()
+    gone = old.heads.keys() - new.heads.keys()
+    if any(old.heads[name] != new.heads[name] for name in old.heads.keys() & new.heads.keys()):
+        return True
+    return (bool(came) and project.uses(path, came, old)) or (bool(gone) and project.uses(path, gone, new))
 
 
 def _is_unprobed(file: File, name: str) -> bool:

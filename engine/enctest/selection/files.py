@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import sysconfig
 from collections.abc import Callable
 from importlib.util import source_from_cache
 from types import FrameType
 
 from enctest.selection.boundary import Boundary
+from enctest.selection.callers import Callers
+from enctest.selection.paths import looked_at
 
 _STARTS = frozenset(
     {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty"}
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _EVENTS = _STARTS | _LISTS | {"open"}
-_OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
 _IMPORT_FILE = "<frozen importlib._bootstrap_external>"
 _METADATA = os.path.join("importlib", "metadata")
-_QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
 _HARMLESS_PROGRAMS = frozenset(
     {
         *("cc", "gcc", "ld", "ldconfig", "objdump", "file", "which"),
@@ -36,7 +35,8 @@ class FileWatch:
 
     Args:
         boundary: Says which files are the project's own.
-        used: Gets a path relative to the root; folders end in `/`.
+        callers: Knows who asks.
+        used: Gets a path relative to the root (folders end in `/`) and the frame that asks.
         opaque: Called when a process was started that may run the project's code unseen.
         guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
     """
@@ -44,20 +44,18 @@ class FileWatch:
     def __init__(
         self,
         boundary: Boundary,
-        used: Callable[[str], None],
+        callers: Callers,
+        used: Callable[[str, FrameType], None],
         opaque: Callable[[], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._guard = guard
         self._boundary = boundary
+        self._callers = callers
         self._used = used
         self._opaque = opaque
         self._written: set[str] = set()
-        self._stdlib = tuple(
-            {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
-            | {"<frozen", "<string>"}
-        )
-        self._installed = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
+        self._made: set[str] = set()
         self.active = False
 
     def install(self) -> None:
@@ -75,17 +73,21 @@ class FileWatch:
 
         sys.addaudithook(hear)
 
+    def not_made(self, names: set[str]) -> set[str]:
+        """Return `names` without the files that were only looked at and that the run itself has written."""
+        return names - self._made if self._made else names
+
     def _heard(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
         if event == "open":
             self._opened(arguments, frame)
         elif event in _LISTS:
             self._listed(arguments[0], frame)
-        elif not _harmless(event, arguments) and not self._is_own(frame):
+        elif not _harmless(event, arguments) and not self._callers.is_own(frame):
             self._opaque()
 
     def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
         path, _, flags = arguments
-        text = _absolute(path)
+        text = absolute(path)
         if text is None or _is_import(frame):
             return
         if text.endswith(".pyc"):
@@ -94,30 +96,24 @@ class FileWatch:
         if name is None:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self._written.add(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self._written and not self._is_own(frame, quoting=not name.endswith(".py")):
-            self._used(name)
+            self._wrote(name)  # a test that writes it and reads it again does not depend on it
+        elif name not in self._written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
+            self._used(name, frame)
+
+    def _wrote(self, name: str) -> None:
+        self._written.add(name)
+        while name:
+            self._made.add(looked_at(name))
+            name = name.rpartition("/")[0]
 
     def _listed(self, path: object, frame: FrameType) -> None:
         caller = frame.f_code.co_filename
         if caller == _IMPORT_FILE or _METADATA in caller:
             return
-        text = _absolute("." if path is None else path)
+        text = absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
-        if folder is not None and not self._is_own(frame):
-            self._used(folder)
-
-    def _is_own(self, frame: FrameType, *, quoting: bool = True) -> bool:
-        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
-        current: FrameType | None = frame
-        while current is not None:
-            file = current.f_code.co_filename
-            if not file.startswith(self._stdlib) or file.startswith(self._installed):
-                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
-            if not quoting and file.endswith(_QUOTERS):
-                return True
-            current = current.f_back
-        return False
+        if folder is not None and not self._callers.is_own(frame):
+            self._used(folder, frame)
 
 
 def _is_import(frame: FrameType) -> bool:
@@ -127,7 +123,8 @@ def _is_import(frame: FrameType) -> bool:
     return asker is not None and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
 
 
-def _absolute(path: object) -> str | None:
+def absolute(path: object) -> str | None:
+    """Return the absolute form of a path that somebody gave to the system; None when it is none."""
     if not isinstance(path, str | bytes | os.PathLike):
         return None
     try:

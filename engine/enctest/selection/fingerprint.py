@@ -12,9 +12,11 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from enctest.selection.mentions import Reflection, mentioned_words, reflection
 from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
+from enctest.selection.plain import plain_functions
 
-FORMAT = f"1/{sys.version_info.major}.{sys.version_info.minor}"
+FORMAT = f"2/{sys.version_info.major}.{sys.version_info.minor}"
 """Fingerprints of different formats say nothing about each other: syntax trees differ between Pythons."""
 
 PYTHON_FILES = ("test_*.py", "*_test.py")
@@ -23,6 +25,9 @@ PYTHON_FILES = ("test_*.py", "*_test.py")
 _IGNORED_FIELDS = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 _HARMLESS = frozenset(
     {"pytest.mark", "mark", "mock", "patch", "unittest", "hypothesis", "given", "settings", "example"}
+)
+_READ_BY_OTHERS = frozenset(
+    {"conftest.py", "conf.py", "env.py", "settings.py", "setup.py", "noxfile.py", "tasks.py"}
 )
 _YIELDS = (ast.Yield, ast.YieldFrom)
 
@@ -34,6 +39,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         digest: SHA-256 (hex) of its bytes.
         level: Hash of everything outside function bodies; of the bytes when it is not Python or broken.
         blocks: Qualified function name to hash of its body, in source order.
+        heads: Functions whose signature is left out of `level` (see `plain`), each with a hash of it.
+        words: What the file mentions, see `mentions.mentioned_words`.
+        reflects: Whose namespaces it goes through.
         classes: Qualified names of its classes.
         imports: Modules that its import statements name, as `names.imported_names` spells them.
         tests: It is a test module: its tests are left out of `level`.
@@ -43,6 +51,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     level: str
     blocks: dict[str, str] = {}
+    heads: dict[str, str] = {}
+    words: bytes = b""
+    reflects: Reflection = ""
     classes: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     tests: bool = False
@@ -58,21 +69,25 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         python_files: Patterns of test modules, as in pytest's setting.
     """
     digest = hashlib.sha256(source).hexdigest()
+    words = mentioned_words(path, source)
     if not path.endswith(".py"):
-        return Fingerprint(digest=digest, level=digest)
+        return Fingerprint(digest=digest, level=digest, words=words)
     tests = is_test_module(path, python_files)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-        hasher = _Hasher(tree, tests=tests, doctest=b">>>" in source)
+        hasher = _Hasher(tree, tests=tests, doctest=b">>>" in source, plain=_has_plain(path, tests=tests))
         blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Fingerprint(digest=digest, level=digest, tests=tests)
+        return Fingerprint(digest=digest, level=digest, tests=tests, words=words, reflects="any")
     return Fingerprint(
         digest=digest,
         level=_digest(hasher.level),
         blocks=blocks,
+        heads={name: _digest(stream) for name, stream in hasher.heads.items()},
+        words=words,
+        reflects=reflection(source, tree),
         classes=tuple(hasher.classes),
         imports=tuple(imported_names(tree)),
         tests=tests,
@@ -90,6 +105,11 @@ def is_test_module(path: str, python_files: Sequence[str] = PYTHON_FILES) -> boo
     )
 
 
+def _has_plain(path: str, *, tests: bool) -> bool:
+    """Tell whether only the project itself looks for functions in a file."""
+    return not tests and PurePosixPath(path).name not in _READ_BY_OTHERS
+
+
 def _digest(stream: Iterable[str]) -> str:
     return hashlib.blake2b("\x1f".join(stream).encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
@@ -104,16 +124,22 @@ _FIELDS = {
 class _Hasher:
     """Deals the tokens of a syntax tree out to the module level and to a stream per function."""
 
-    def __init__(self, tree: ast.Module, *, tests: bool, doctest: bool) -> None:
+    def __init__(self, tree: ast.Module, *, tests: bool, doctest: bool, plain: bool) -> None:
         self.level: list[str] = []
         self.classes: list[str] = []
         named = functions(tree)
         self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
+        self.heads: dict[str, list[str]] = {}
         self._names = {node: name for name, node in named}
         self._tests = tests
         self._doctest = doctest
+        loose = dict(plain_functions(tree)) if plain and not doctest else {}
         for node in tree.body:
-            self._statement(node, self.level, "", tests=tests)
+            if node in loose:
+                head = self.heads[self._names[node]] = [str(loose[node])]
+                self._function(node, head, tests=False)
+            else:
+                self._statement(node, self.level, "", tests=tests)
 
     def _statement(self, node: ast.stmt, out: list[str], prefix: str, *, tests: bool) -> None:
         """Emit a statement of a module or class; `tests` says that test functions may stand here."""

@@ -233,12 +233,13 @@ class DependencyIndex:
         if row is not None:
             self._put(msgspec.structs.replace(row, test=new))
 
-    def affected(self, changes: Mapping[str, Fingerprint | None]) -> Affection:
+    def affected(self, changes: Mapping[str, Fingerprint | None], variables: Iterable[str] = ()) -> Affection:
         """Return what changes affect, against what is remembered; None is a deleted file.
 
-        Tests without a record are not known here: they have to run anyway.
+        `variables` are names of environment variables with another value. Tests without a record are not
+        known here: they have to run anyway.
         """
-        return Answer(self.files, self._imports(), self.prepare()).find(changes, self.tests)
+        return Answer(self.files, self._imports(), self.prepare()).find(changes, self.tests, variables)
 
     def prepare(self) -> Inverse:
         """Do what the first question needs: a second per 50,000 tests, and then it is kept up to date."""

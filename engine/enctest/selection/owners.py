@@ -14,7 +14,7 @@ class Owner:
         path: The file, if this is a module; relative to the root.
         blocks: Numbers of functions that ran.
         imports: Project files that were imported first on its behalf, or by a computed name.
-        files: Data files that were read, folders (ending in `/`) that were listed.
+        files: Data files and the like, spelled as in `dependencies.ModuleRecorded`.
         absent: Module names that were looked for in vain.
         opaque: Another process was started, whose work was not seen.
         uses: Fixtures of wider scope that this one asked for.

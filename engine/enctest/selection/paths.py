@@ -25,6 +25,11 @@ def mentioned(path: str, imports: Iterable[str]) -> Iterator[str]:
             yield ".".join([*folder[: len(folder) - level + 1], *([stripped] if stripped else [])])
 
 
+def looked_at(path: str) -> str:
+    """Return the name under which it is told that somebody looked whether a file or folder is there."""
+    return f"?{path.rstrip('/')}"
+
+
 def spoken(path: str, function: str) -> str:
     """Return a function's name for people, such as `shop.cart.Cart.total`."""
     parts = _parts(path)

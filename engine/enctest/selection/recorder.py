@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
@@ -13,6 +13,9 @@ from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
+from enctest.selection.callers import Callers
+from enctest.selection.environment import EnvironmentWatch
+from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
@@ -32,9 +35,18 @@ class Recorder:
         run: The number that records refer to; it may be another one after a fork.
         emit: Takes records, costs nothing.
         state: The folder for compiled files.
+        given: Names of environment variables that the run is given, whatever the user's are.
     """
 
-    def __init__(self, root: Path, run: int, emit: Callable[[Record], None], state: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        run: int,
+        emit: Callable[[Record], None],
+        state: Path,
+        *,
+        given: Collection[str] = (),
+    ) -> None:
         self.broken = False
         self.run = run
         self._emit = emit
@@ -48,7 +60,10 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        self._files = FileWatch(self._boundary, self._used, self._opaque, self.guard)
+        callers = self._callers = Callers(self._boundary)
+        self._files = FileWatch(self._boundary, callers, self._used, self._opaque, self.guard)
+        self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
+        self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -61,12 +76,21 @@ class Recorder:
         """Start to record; call it before anything of the project is imported."""
         self._importer.install()
         self._files.install()
+        self._environment.install()
+        self._existence.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
         self._files.active = False
+        self._environment.uninstall()
+        self._existence.uninstall()
+
+    @property
+    def environment_set(self) -> frozenset[str]:
+        """Names of the environment variables that the project has set or removed so far, undone or not."""
+        return self._environment.set_by_run
 
     def guard(self, action: Callable[[], object]) -> None:
         """Do something of the recorder's own; if it fails, say so once and record no test from then on."""
@@ -110,6 +134,7 @@ class Recorder:
         """Let a test own what happens from now on."""
         self._test = Owner()
         self._ledger.push(self._test)
+        self._environment.start_test()
 
     def note_fixtures(self, item: pytest.Item) -> None:
         """Note which shared fixtures `item` used, before its teardown lets them go."""
@@ -123,6 +148,7 @@ class Recorder:
             return
         self._ledger.pop(test)
         self._kept.end_test()
+        self._environment.end_test()
         self._resolve()
         for fixture in _closure(test.uses):
             test.take(fixture)
@@ -139,7 +165,7 @@ class Recorder:
                 test=item.nodeid,
                 roots=tuple(dict.fromkeys([path, *conftests, *sorted(test.imports)])),
                 blocks=tuple(sorted(test.blocks)),
-                files=tuple(sorted(test.files)),
+                files=tuple(sorted(self._files.not_made(test.files))),
                 absent=tuple(sorted(test.absent)),
                 opaque=test.opaque,
             )
@@ -219,9 +245,13 @@ class Recorder:
 
     # --- what happens ---
 
-    def _used(self, path: str) -> None:
+    def _used(self, path: str, frame: FrameType) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
+        if self._callers.is_library(frame):  # it may keep the content: a template, a configuration
+            near = self._graph.nearest_file()
+            if near is not None:
+                self._module(near).files.add(path)
 
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
@@ -250,6 +280,8 @@ class Recorder:
         self._graph.add(path, module, imports)
         if owners == [self._ledger.session] and (self._ledger.depth or path.endswith("conftest.py")):
             return  # pytest imports what it collects; that makes no test depend on it
+        if self._callers.is_import_of_library():  # it may give the module to anybody later on
+            owners.append(self._ledger.session)
         for owner in owners:
             if owner.path != path:
                 owner.imports.add(path)
@@ -295,7 +327,7 @@ class Recorder:
                     path=path,
                     imports=tuple(sorted(owner.imports)),
                     blocks=tuple(sorted(owner.blocks)),
-                    files=tuple(sorted(owner.files)),
+                    files=tuple(sorted(self._files.not_made(owner.files))),
                     absent=tuple(sorted(owner.absent)),
                     opaque=owner.opaque,
                 )

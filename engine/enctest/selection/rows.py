@@ -15,7 +15,7 @@ class TestRow(msgspec.Struct, frozen=True, kw_only=True):
         roots: Files whose module level it needs, its own file first.
         blocks: Numbers of the functions that ran in it: sorted unsigned 32-bit integers of this machine.
         needs: Numbers of the files of `roots` and `blocks`, likewise.
-        files: Data files it read, folders (ending in `/`) it listed.
+        files: Data files and the like, spelled as in `dependencies.ModuleRecorded`.
         absent: Module names it looked for in vain.
         opaque: It started a process whose work was not seen.
         wider: Those of `files` that an audit added, for a change of them that was missed.

@@ -13,10 +13,11 @@ def of(source: str, path: str = "a.py") -> Fingerprint:
 
 
 def changed(old: str, new: str, path: str = "a.py") -> set[str]:
-    """Return the blocks that differ, and `level` if that does."""
+    """Return the blocks that differ, `level` if that does, and heads as `name()`."""
     one, two = of(old, path), of(new, path)
     names = {n for n in {**one.blocks, **two.blocks} if one.blocks.get(n) != two.blocks.get(n)}
-    return names | ({"level"} if one.level != two.level else set())
+    heads = {f"{n}()" for n in {**one.heads, **two.heads} if one.heads.get(n) != two.heads.get(n)}
+    return names | heads | ({"level"} if one.level != two.level else set())
 
 
 def test_names_are_qualified_and_numbered() -> None:
@@ -47,12 +48,17 @@ match x:
         ("def f(): return 1", "def f(): return 2", {"f"}),
         ("def f(): return 1", "def f(): return True", {"f"}),
         ("def f(): return 1", "def f():\n\n  # why\n  return (1)", set()),
-        ("def f(a): pass", "def f(b): pass", {"level"}),
-        ("def f(a=1): pass", "def f(a=2): pass", {"level"}),
-        ("def f() -> int: pass", "def f() -> str: pass", {"level"}),
-        ("def f(): pass", "@d\ndef f(): pass", {"level"}),
-        ("def f(): pass", "async def f(): pass", {"level"}),
-        ("def f(): yield 1", "def f(): return 1", {"f", "level"}),
+        ("def f(a): pass", "def f(b): pass", {"f()"}),
+        ("def f(a=1): pass", "def f(a=2): pass", {"f()"}),
+        ("def f(a=g()): pass", "def f(a=h()): pass", {"level"}),
+        ("def f() -> int: pass", "def f() -> str: pass", {"f()"}),
+        ("def f() -> A: pass", "def f() -> B: pass", {"level"}),
+        ("def f(): pass", "@d\ndef f(): pass", {"f()", "level"}),
+        ("def f(): pass", "async def f(): pass", {"f()"}),
+        ("def f(): yield 1", "def f(): return 1", {"f", "f()"}),
+        ("def f(): pass\nx = 1", "x = 1\ndef f(): pass", {"f()"}),
+        ("def f(): pass\ndef g(): pass", "def g(): pass\ndef f(): pass", set()),
+        ("class C:\n def f(self): pass", "class C:\n def f(me): pass", {"level"}),
         ("def f(): return lambda: 1", "def f(): return lambda: 2", {"f"}),
         ("def f():\n def g(): return 1", "def f():\n def g(): return 2", {"f.g"}),
         ("def f():\n def g(a): pass", "def f():\n def g(b): pass", {"f"}),

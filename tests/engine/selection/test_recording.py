@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
 
 FAILING = """
+    import os
     import warnings
+    from pathlib import Path
 
     import pytest
 
@@ -36,6 +38,18 @@ FAILING = """
     def test_import():
         import importlib
         importlib.import_module("broken")
+
+
+    def test_stat():
+        Path("nowhere").stat()
+
+
+    def test_os_stat():
+        os.stat("nowhere")
+
+
+    def test_variable():
+        os.environ["NOWHERE"]
 
 
     def test_syntax():

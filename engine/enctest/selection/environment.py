@@ -1,0 +1,192 @@
+"""Which environment variables a test reads: the dictionary below `os.environ` tells.
+
+Reads are told as data files are, by a name that no path has: `$NAME`, or `$*` for all of them at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from types import CodeType, FrameType
+from typing import Any
+
+from enctest.selection.callers import Callers
+
+ALL = "$*"
+"""All variables were read at once: to copy them, mostly."""
+
+_LOOKED_UP_FOR_NOBODY = frozenset({b"PATH", b"TMPDIR", b"TEMP", b"TMP"})
+"""What the standard library reads to find programs and a place for temporary files."""
+
+_VIEWS = "<frozen _collections_abc>"
+_RESTORER = os.path.join("unittest", "mock.py")
+
+
+class Variables(dict[bytes, bytes]):
+    """What `os.environ` and `os.environb` keep their content in; it tells of reads and changes."""
+
+    watch: EnvironmentWatch | None = None
+
+    def __getitem__(self, key: bytes) -> bytes:
+        if self.watch is not None:
+            self.watch.read(key)
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.watch is not None:
+            self.watch.read_all()
+        return super().__iter__()
+
+    def items(self) -> Any:
+        """Return all of it, for `repr`."""
+        if self.watch is not None:
+            self.watch.read_all()
+        return super().items()
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        super().__setitem__(key, value)
+        if self.watch is not None:
+            self.watch.changed(key)
+
+    def __delitem__(self, key: bytes) -> None:
+        super().__delitem__(key)
+        if self.watch is not None and sys._getframe(2).f_code.co_name != "popitem":  # noqa: SLF001 - `clear` is no wish
+            self.watch.changed(key)
+
+    def __reduce__(self) -> tuple[type[dict[bytes, bytes]], tuple[dict[bytes, bytes]]]:
+        """Let a copy be a plain one."""
+        return dict, (dict(super().items()),)
+
+
+class EnvironmentWatch:
+    """Tells of variables that are read as the run found them; what the run has set itself is its own.
+
+    Args:
+        callers: Knows who asks.
+        used: Gets `$NAME` or `$*`, and the frame that asks.
+        guard: Does something and keeps its exceptions.
+        given: Variables that whoever started the run gives it, whatever the user's are.
+    """
+
+    def __init__(
+        self,
+        callers: Callers,
+        used: Callable[[str, FrameType], None],
+        guard: Callable[[Callable[[], object]], None],
+        given: Collection[str] = (),
+    ) -> None:
+        self._callers = callers
+        self._used = used
+        self._guard = guard
+        self._given = frozenset(map(os.fsencode, given))
+        self._data: dict[bytes, bytes] = {}
+        self._found: dict[bytes, bytes] = {}
+        self._copying: tuple[int, int, CodeType] | None = None
+        self._set: set[bytes] = set()
+        self._set_in_test: set[bytes] = set()
+        self._left_by_test: set[bytes] = set()
+
+    @property
+    def set_by_run(self) -> frozenset[str]:
+        """Names of the variables that the run has set or removed, undone or not."""
+        return frozenset(map(os.fsdecode, self._set))
+
+    def install(self) -> None:
+        """Start to listen, unless somebody has exchanged `os.environ` itself."""
+        data = getattr(os.environ, "_data", None)
+        if type(data) is not dict:
+            return
+        self._found = dict(data)
+        variables = Variables(data)
+        variables.watch = self
+        self._exchange(variables)
+
+    def uninstall(self) -> None:
+        """Put a plain dictionary back."""
+        if isinstance(self._data, Variables):
+            self._data.watch = None
+            self._exchange(dict(self._data))
+
+    def _exchange(self, data: dict[bytes, bytes]) -> None:
+        self._data = data
+        environs: list[Any] = [os.environ, getattr(os, "environb", None)]
+        for environ in environs:
+            if environ is not None:
+                environ._data = data  # noqa: SLF001 - the one place below all ways to read
+
+    # --- tests ---
+
+    def start_test(self) -> None:
+        """What was set before belongs to the run."""
+        self._set_in_test.clear()
+
+    def end_test(self) -> None:
+        """What a test has left behind is no other test's own: alone, that one finds what the run found."""
+        for name in self._set_in_test:
+            if dict.get(self._data, name) != self._found.get(name):
+                self._left_by_test.add(name)
+
+    # --- what happens ---
+
+    def read(self, name: bytes) -> None:
+        """A variable is read, set or not."""
+        frame = sys._getframe(2)  # noqa: SLF001 - the only way to know who asks
+        self._guard(lambda: self._read(name, frame))
+
+    def read_all(self) -> None:
+        """All variables are read."""
+        frame = sys._getframe(2)  # noqa: SLF001 - as above
+        self._guard(lambda: self._read_all(frame))
+
+    def changed(self, name: bytes) -> None:
+        """A variable was set or removed."""
+        if dict.get(self._data, name) != self._found.get(name):
+            self._set.add(name)
+            self._set_in_test.add(name)
+
+    def _read(self, name: bytes, frame: FrameType) -> None:
+        if name in self._given:
+            return
+        if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
+            return  # the run's own
+        asker = frame.f_back
+        if asker is None or self._is_copying(asker):
+            return
+        if name in _LOOKED_UP_FOR_NOBODY and self._for_nobody(asker):
+            return
+        if not self._is_own(asker):
+            self._used(f"${os.fsdecode(name)}", asker)
+
+    def _read_all(self, frame: FrameType) -> None:
+        asker: FrameType | None = frame
+        while asker is not None and asker.f_code.co_name in {"__iter__", "__repr__"}:
+            asker = asker.f_back  # the views, and `os.environ` itself
+        if asker is None:
+            return
+        self._copying = id(asker), asker.f_lasti, asker.f_code
+        if not self._is_own(asker):
+            self._used(ALL, asker)
+
+    def _is_copying(self, asker: FrameType) -> bool:
+        """Tell whether one variable is read only because all are: by a view, or by `dict(os.environ)`."""
+        code = asker.f_code
+        if code.co_filename == _VIEWS:
+            return code.co_name == "__iter__"
+        return self._copying == (id(asker), asker.f_lasti, code)
+
+    def _for_nobody(self, asker: FrameType) -> bool:
+        while asker.f_code.co_filename == _VIEWS or asker.f_globals.get("__name__") == "os":
+            if asker.f_code.co_name not in {"get", "getenv", "getenvb", "__contains__"} or not asker.f_back:
+                return True
+            asker = asker.f_back
+        return self._callers.is_stdlib(asker.f_code.co_filename)
+
+    def _is_own(self, asker: FrameType) -> bool:
+        """Tell whether pytest asks, or a patch that puts back what it finds."""
+        current: FrameType | None = asker
+        while current is not None and self._callers.is_stdlib(current.f_code.co_filename):
+            if current.f_code.co_filename.endswith(_RESTORER):
+                return True
+            current = current.f_back
+        return self._callers.is_own(current)

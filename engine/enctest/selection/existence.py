@@ -1,0 +1,86 @@
+"""Which project files somebody looks at without opening them: no audit event tells of `os.stat`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from enctest.selection.boundary import Boundary
+from enctest.selection.callers import Callers
+from enctest.selection.files import absolute
+from enctest.selection.paths import looked_at
+
+_FUNCTIONS = ("stat", "lstat", "access")
+_SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
+_METADATA = os.path.join("importlib", "metadata")
+
+
+class ExistenceWatch:
+    """Tells of files and folders that are looked at, whether they are there or not.
+
+    `os.path.exists`, `Path.is_file` and their like call `os.stat` by its name in `os`, on all Pythons.
+
+    Args:
+        boundary: Says which files are the project's own.
+        callers: Knows who asks.
+        used: Gets `?path`, relative to the root, and the frame that asks.
+        guard: Does something and keeps its exceptions.
+    """
+
+    def __init__(
+        self,
+        boundary: Boundary,
+        callers: Callers,
+        used: Callable[[str, FrameType], None],
+        guard: Callable[[Callable[[], object]], None],
+    ) -> None:
+        self._boundary = boundary
+        self._callers = callers
+        self._used = used
+        self._guard = guard
+        self._undo: list[Callable[[], None]] = []
+
+    def install(self) -> None:
+        """Exchange the functions in `os`, also where it lists what they can do."""
+        for name in _FUNCTIONS:
+            real = getattr(os, name)
+            watched = self._watched(real, name)
+            setattr(os, name, watched)
+            self._undo.append(functools.partial(setattr, os, name, real))
+            for capability in _SETS:
+                found = getattr(os, capability, None)
+                if isinstance(found, set) and real in found:
+                    found.add(watched)
+                    self._undo.append(functools.partial(found.discard, watched))
+
+    def uninstall(self) -> None:
+        """Put the functions back."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _watched(self, real: Callable[..., Any], name: str) -> Callable[..., Any]:
+        look, guard = self._look, self._guard
+
+        @functools.wraps(real)
+        def watched(*args: Any, **options: Any) -> Any:
+            __tracebackhide__ = True
+            path = args[0] if args else options.get("path")
+            if path.__class__ is not int and options.get("dir_fd") is None:
+                frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
+                guard(lambda: look(path, frame))
+            return real(*args, **options)
+
+        watched.__module__, watched.__qualname__ = "os", name
+        return watched
+
+    def _look(self, path: object, frame: FrameType) -> None:
+        if _METADATA in frame.f_code.co_filename or self._callers.is_own(frame):
+            return
+        text = absolute(path)
+        name = None if text is None else self._boundary.relative(text)
+        if name and not (name.endswith(".py") and self._callers.is_own(frame, quoting=False)):
+            self._used(looked_at(name), frame)

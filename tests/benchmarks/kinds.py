@@ -1,0 +1,288 @@
+"""Kinds of change that make known tests fail: is every such test selected, and how many others are?
+
+    python -m tests.benchmarks.kinds [--peer testmon] [--cache FOLDER] [KIND ...]
+
+The project is tests/projects/kinds with tests/projects/kinds_more over it: pydantic, SQLAlchemy, Django, Jinja2, a
+managed PostgreSQL. It is recorded once by `enctest`. Per kind a copy of it, with what was recorded, gets one
+edit; `enctest affected` says what is selected, and a fresh pytest says which outcomes differ from before. A test
+that differs and is not selected is a miss; any miss makes the exit code 1, and so does a change that selects more
+than it may. The peer is asked on copies of the same project that it has recorded itself.
+
+Nobody can change a row of a managed database outside of the tree for later runs: each run has a fresh copy,
+made from migrations and seed. So that kind is a changed row in the seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from enctest import config
+from enctest.databases.manager import DatabaseManager
+from enctest.errors import EnctestError
+from enctest.paths import Project, cache_folder
+from tests.benchmarks import outcomes
+from tests.benchmarks.kinds_more import ALL, OF_PEERS, PRECISE
+from tests.benchmarks.suites import REPOSITORY, Prepared, Suite
+from tests.kinds import Kind
+
+PROJECTS = REPOSITORY / "tests" / "projects"
+PACKAGES = (
+    *("django>=5,<6", "jinja2>=3.1", "psycopg[binary]>=3.1", "pydantic>=2", "pytest>=8,<9"),
+    *("pytest-asyncio>=0.24,<1", "sqlalchemy>=2", "syrupy>=4,<5"),
+)
+TESTMON = "pytest-testmon==2.2.0"
+QUIET = ("-q", "-p", "no:randomly")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a selector selects after a change: node ids, and files that it collects anew."""
+
+    tests: frozenset[str]
+    files: frozenset[str] = frozenset()
+
+    def misses(
+        self, differing: frozenset[str], known: Mapping[str, str], after: Mapping[str, str]
+    ) -> set[str]:
+        """Return what differs and would not run; what no longer exists cannot."""
+        files = self.files | {file_of(test) for test in self.tests}
+        return {
+            test
+            for test in (differing & after.keys()) - self.tests
+            if test in known or file_of(test) not in files
+        }
+
+
+def file_of(test: str) -> str:
+    """Return the file of a node id."""
+    return test.partition("::")[0]
+
+
+class Bench:
+    """The recorded project, and ways to change copies of it.
+
+    Args:
+        home: Where the interpreter's environment is kept.
+        work: A folder that is thrown away.
+        peer: Package that selects, instead of enctest.
+    """
+
+    def __init__(self, home: Path, work: Path, peer: str = "") -> None:
+        self.peer = peer
+        self.work = work / (peer.partition("=")[0] or "enctest")
+        self.bin = _environment(home / self.work.name, peer) / "bin"
+        self.base = self.work / "base"
+        for name in ("kinds", "kinds_more"):
+            shutil.copytree(PROJECTS / name, self.base, dirs_exist_ok=True)
+
+    def record(self) -> None:
+        """Run all tests once, recording.
+
+        Raises:
+            EnctestError: They do not pass.
+        """
+        command = ["pytest", "--testmon"] if self.peer else ["enctest"]
+        with self._databases(self.base, wanted=bool(self.peer)) as variables:
+            result = outcomes.run(
+                self._prepared(self.base),
+                [str(self.bin / command[0]), *command[1:], *QUIET],
+                variables=variables | _CLEAN,
+            )
+        if result.exit_code:
+            raise EnctestError("the project's tests do not pass", result.output)
+
+    def plain(self, root: Path, kind: Kind | None = None, *, database: bool = False) -> dict[str, str]:
+        """Return the outcomes of a fresh pytest."""
+        with self._databases(root, wanted=database) as variables:
+            command = [str(self.bin / "pytest"), *QUIET, "--continue-on-collection-errors"]
+            variables |= _CLEAN | (dict(kind.variables) if kind else {})
+            return outcomes.run(self._prepared(root), command, variables=variables).outcomes
+
+    def select(self, root: Path, kind: Kind) -> Found:
+        """Return what the selector selects."""
+        if self.peer:
+            command = [str(self.bin / "pytest"), "--testmon", *QUIET]
+            with self._databases(root, wanted=kind.database) as variables:
+                variables |= _CLEAN | dict(kind.variables)
+                return Found(
+                    frozenset(outcomes.run(self._prepared(root), command, variables=variables).outcomes)
+                )
+        done = subprocess.run(
+            [str(self.bin / "enctest"), "affected"],
+            cwd=root,
+            env=outcomes.environment(self._prepared(root), root / "log") | _CLEAN | dict(kind.variables),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise EnctestError(f"enctest affected failed on {kind.name}", done.stderr)
+        lines = done.stdout.splitlines()
+        return Found(
+            frozenset(line for line in lines if "::" in line),
+            frozenset(line for line in lines if "::" not in line),
+        )
+
+    def copy(self, number: int) -> Path:
+        """Return a copy of the project with what was recorded."""
+        return Path(shutil.copytree(self.base, self.work / str(number)))
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _databases(root: Path, *, wanted: bool) -> Iterator[dict[str, str]]:
+        if not wanted:
+            yield {}
+            return
+        project = Project.find(root)
+        manager = DatabaseManager(config.load(root).databases, project)
+        try:
+            manager.prepare()
+            yield dict(manager.lease("kinds").env)
+        finally:
+            manager.close()
+
+    def _prepared(self, root: Path) -> Prepared:
+        return Prepared(Suite("kinds", ""), root, self.bin)
+
+
+_CLEAN = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""Bytecode files would hide edits of equal size and time from pytest itself."""
+
+
+def _environment(place: Path, peer: str) -> Path:
+    stamp = place / "ready"
+    wanted = [*PACKAGES, *([peer] if peer else ["-e", f"{REPOSITORY}[postgres]"])]
+    recipe = f"{wanted}\n{sys.version}\n"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != recipe:
+        shutil.rmtree(place, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+        subprocess.run([str(place / "bin" / "python"), "-m", "pip", "-q", "install", *wanted], check=True)
+        stamp.write_text(recipe, encoding="utf-8")
+    return place
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one selector did with one kind; `stray`: the edit did not do what it was made for."""
+
+    kind: Kind
+    found: int
+    misses: frozenset[str]
+    stray: frozenset[str]
+
+
+class Measure:
+    """Goes through kinds with one bench."""
+
+    def __init__(self, bench: Bench, before: Mapping[bool, Mapping[str, str]]) -> None:
+        self._bench = bench
+        self._before = before
+        self._after: dict[str, Mapping[str, str]] = {}
+
+    def row(self, number: int, kind: Kind) -> Row:
+        """Make the change in a copy, ask the selector, run pytest."""
+        root = self._bench.copy(number)
+        kind.apply(root)
+        found = self._bench.select(root, kind)
+        after = self._bench.plain(root, kind, database=kind.database)
+        shutil.rmtree(root)
+        before = self._before[kind.database]
+        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
+        names = {test.rpartition("::")[2] for test in differing}
+        return Row(
+            kind,
+            len(found.tests & before.keys()),
+            frozenset(found.misses(differing, before, after)),
+            frozenset(set(kind.differs) - names),
+        )
+
+
+def run(benches: list[Bench], kinds: list[tuple[Kind, int | None]], jobs: int) -> int:
+    """Print the table; 1 when enctest missed something or selected too much."""
+    failed = 0
+    for bench in benches:
+        bench.record()
+    before = {
+        database: benches[0].plain(benches[0].copy(int(database)), database=database)
+        for database in (False, True)
+    }
+    for database in before:
+        shutil.rmtree(benches[0].work / str(int(database)))
+    total = len(before[True])
+    print(f"{total} tests; selected by {', '.join(bench.work.name for bench in benches)}")
+    measures = [Measure(bench, before) for bench in benches]
+    with ThreadPoolExecutor(jobs) as pool:
+        jobs_of = [
+            [pool.submit(measure.row, number, kind) for measure in measures]
+            for number, (kind, _) in enumerate(kinds, 2)
+        ]
+        numbers = {name: number for number, name in OF_PEERS.items()}
+        caught = [0] * len(benches)
+        for (kind, most), futures in zip(kinds, jobs_of, strict=True):
+            rows = [future.result() for future in futures]
+            cells = [_cell(row, most) for row in rows]
+            caught = [count + (not row.misses) for count, row in zip(caught, rows, strict=True)]
+            print(f"{numbers.get(kind.name, ''):>2} {kind.name:<42}{'   '.join(cells)}", flush=True)
+            for wrong in (rows[0].misses, rows[0].stray):
+                for test in sorted(wrong):
+                    print(f"       {test}")
+            failed |= bool(rows[0].misses or rows[0].stray or (most is not None and rows[0].found > most))
+    print(f"   {f'caught of {len(kinds)}':<42}{'   '.join(f'{count:>16}' for count in caught)}")
+    return failed
+
+
+def _cell(row: Row, most: int | None) -> str:
+    word = (
+        "MISS"
+        if row.misses
+        else "NO EFFECT"
+        if row.stray
+        else "wide"
+        if most is not None and row.found > most
+        else "y"
+    )
+    return f"{word:<10}{row.found:>6}"
+
+
+def main() -> int:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.kinds",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="KIND", help="parts of names of kinds; default: all")
+    parser.add_argument("--peer", choices=["testmon"], help="ask pytest-testmon the same")
+    parser.add_argument("--cache", type=Path, default=None, help="folder for environments")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    kinds: list[tuple[Kind, int | None]] = [*((kind, None) for kind in ALL), *PRECISE]
+    chosen = [
+        (kind, most)
+        for kind, most in kinds
+        if not options.names or any(name in kind.name for name in options.names)
+    ]
+    home = (options.cache or cache_folder() / "kinds").resolve()
+    try:
+        with tempfile.TemporaryDirectory(prefix="kinds-") as folder:
+            benches = [Bench(home, Path(folder))]
+            if options.peer:
+                benches.append(Bench(home, Path(folder), TESTMON))
+            return run(benches, chosen, options.jobs)
+    except EnctestError as error:
+        print(error, error.hint, sep="\n", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+create table offer (name text primary key, state text not null default 'draft');

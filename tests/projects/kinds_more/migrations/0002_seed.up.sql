@@ -1,0 +1,1 @@
+insert into offer (name, state) values ('pear', 'open');

@@ -1,0 +1,3 @@
+"""A catalogue."""
+
+EDITION = "first"

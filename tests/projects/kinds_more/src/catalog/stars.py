@@ -1,0 +1,5 @@
+from catalog.constants import *
+
+
+def most():
+    return MOST

@@ -1,0 +1,5 @@
+import asyncio
+
+
+async def test_waits():
+    await asyncio.sleep(0)

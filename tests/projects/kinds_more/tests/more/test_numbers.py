@@ -1,0 +1,2 @@
+def test_number(number):
+    assert number < 5

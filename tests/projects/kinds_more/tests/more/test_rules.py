@@ -1,0 +1,5 @@
+from catalog.rules import NAMESPACE
+
+
+def test_rule():
+    assert NAMESPACE["rule"]() == 42
