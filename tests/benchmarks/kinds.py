@@ -26,14 +26,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from enctest import config
-from enctest.databases.manager import DatabaseManager
-from enctest.errors import EnctestError
-from enctest.paths import Project, cache_folder
 from tests.benchmarks import outcomes
 from tests.benchmarks.kinds_more import ALL, OF_PEERS, PRECISE
 from tests.benchmarks.suites import REPOSITORY, Prepared, Suite
 from tests.kinds import Kind
+
+from enctest import config
+from enctest.databases.manager import DatabaseManager
+from enctest.errors import EnctestError
+from enctest.paths import Project, cache_folder
 
 PROJECTS = REPOSITORY / "tests" / "projects"
 PACKAGES = (

@@ -13,6 +13,8 @@ from enctest.selection.paths import module_names
 from enctest.session.job import COLLECTED, COLLECTION, Job
 from enctest.session.points import Point
 
+_ALL_VARIABLES = "$*"
+"""What stands among the files of a snapshot in which all environment variables were read at once."""
 _EDITED = 32
 """Edited files that are remembered, to suspend before them."""
 
@@ -167,7 +169,7 @@ def covers(point: Point, job: Job) -> bool:
 def _suits(point: Point, env: Mapping[str, str]) -> bool:
     files = point.info.files if point.info else ()
     other = {f"${name}" for name, value in env.items() if point.env.get(name) != value}
-    return not other or other.isdisjoint(files)
+    return not other or (other.isdisjoint(files) and _ALL_VARIABLES not in files)
 
 
 def _is_untrue(point: Point, paths: frozenset[str], moved: frozenset[str]) -> bool:

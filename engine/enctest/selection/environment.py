@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any
 
@@ -79,7 +79,8 @@ class EnvironmentWatch:
         self._callers = callers
         self._used = used
         self._guard = guard
-        self._given = frozenset(map(os.fsencode, given))
+        self._given = set(map(os.fsencode, given))
+        self._given_read: set[bytes] = set()
         self._data: dict[bytes, bytes] = {}
         self._found: dict[bytes, bytes] = {}
         self._copying: tuple[int, int, CodeType] | None = None
@@ -91,6 +92,22 @@ class EnvironmentWatch:
     def set_by_run(self) -> frozenset[str]:
         """Names of the variables that the run has set or removed, undone or not."""
         return frozenset(map(os.fsdecode, self._set))
+
+    @property
+    def given_read(self) -> frozenset[str]:
+        """Reads of variables that the run was given, as `$NAME`; another run may be given other values."""
+        return frozenset(f"${os.fsdecode(name)}" for name in self._given_read)
+
+    def give(self, variables: Mapping[str, str]) -> None:
+        """Set variables on behalf of whoever started the run."""
+        self._given.update(map(os.fsencode, variables))
+        watched = self._data
+        if isinstance(watched, Variables):
+            watched.watch = None
+        os.environ.update(variables)
+        if isinstance(watched, Variables):
+            self._found |= {name: watched[name] for name in map(os.fsencode, variables)}
+            watched.watch = self
 
     def install(self) -> None:
         """Start to listen, unless somebody has exchanged `os.environ` itself."""
@@ -146,8 +163,6 @@ class EnvironmentWatch:
             self._set_in_test.add(name)
 
     def _read(self, name: bytes, frame: FrameType) -> None:
-        if name in self._given:
-            return
         if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
             return  # the run's own
         asker = frame.f_back
@@ -155,7 +170,11 @@ class EnvironmentWatch:
             return
         if name in _LOOKED_UP_FOR_NOBODY and self._for_nobody(asker):
             return
-        if not self._is_own(asker):
+        if self._is_own(asker):
+            return
+        if name in self._given:
+            self._given_read.add(name)
+        else:
             self._used(f"${os.fsdecode(name)}", asker)
 
     def _read_all(self, frame: FrameType) -> None:

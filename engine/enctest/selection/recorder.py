@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
@@ -114,6 +114,10 @@ class Recorder:
         """Have `callback` called with the path of each project file that is about to be imported."""
         self._importer.before = callback
 
+    def give(self, variables: Mapping[str, str]) -> None:
+        """Set environment variables on behalf of whoever started the run."""
+        self._environment.give(variables)
+
     def consumed(self, pending: str) -> tuple[list[str], list[str]]:
         """Return the files that were imported, read or listed by now, and the names looked for in vain.
 
@@ -123,6 +127,7 @@ class Recorder:
         self.flush()
         owners = [self._ledger.session, *self._modules.values(), *self._fixtures.values()]
         files = {path for owner in owners for path in (*owner.files, *owner.imports)} | self._modules.keys()
+        files |= self._environment.given_read
         files |= set(self._graph.loading())
         if pending not in self._executed:
             files.discard(pending)

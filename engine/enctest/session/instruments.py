@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,6 +32,7 @@ class Instruments:
         self._recorder: Recorder | None = None
         self._capture: Capture | None = None
         self._known: frozenset[str] = frozenset()
+        self._sets: frozenset[str] = frozenset()
 
     def arm(self, config: pytest.Config) -> None:
         """Install hooks before anything of the project is imported."""
@@ -41,7 +43,7 @@ class Instruments:
             self._capture = Capture(job.run, emit, root)
             self._capture.arm(config)
         if job.record:
-            self._recorder = Recorder(root, job.stream, emit, Path(job.state))
+            self._recorder = Recorder(root, job.stream, emit, Path(job.state), given=job.env)
             self._recorder.install()
             config.pluginmanager.register(RecordingPlugin(self._recorder), "enctest-recording")
 
@@ -50,10 +52,19 @@ class Instruments:
         self._job = job
         if self._capture is not None:
             self._capture.recorder.run = job.run
-        if self._recorder is not None:
+        if self._recorder is None:
+            os.environ.update(job.env)
+        else:
             self._recorder.run = job.stream
+            self._recorder.give(job.env)
 
-    def before_import(self, callback: Callable[[str], None] | None) -> None:
+    def collected(self) -> None:
+        """Tests are about to run: what is set or imported from now on concerns them alone."""
+        if self._recorder is not None:
+            self._sets = self._recorder.environment_set
+            self._recorder.before_import(None)
+
+    def before_import(self, callback: Callable[[str], None]) -> None:
         """Have `callback` called with the path of each project file that is about to be imported."""
         if self._recorder is not None:
             self._recorder.before_import(callback)
@@ -70,5 +81,6 @@ class Instruments:
         """Tell what only the end knows."""
         if self._recorder is not None:
             self._recorder.flush()
+        sets = self._sets | self._job.env.keys()
         names = imported_third_party(self._known, Path(self._job.root))
-        self._emitter.emit(ModulesImported(run=self._job.run, names=tuple(names)))
+        self._emitter.emit(ModulesImported(run=self._job.run, names=tuple(names), sets=tuple(sorted(sets))))

@@ -101,7 +101,7 @@ class Worker:
         self._ready_to_run()
 
     def _ready_to_run(self) -> None:
-        self._instruments.before_import(None)
+        self._instruments.collected()
         self._hazards.uninstall()
 
     def _before_import(self, path: str) -> None:
@@ -175,7 +175,6 @@ class Worker:
 
     def _take(self, job: Job) -> None:
         """Let everybody know of the job."""
-        os.environ.update(job.env)
         if job.nice:
             os.nice(job.nice)
         if self._config is not None and job.workers > 1:
