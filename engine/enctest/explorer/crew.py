@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from enctest.errors import EnctestError
-from enctest.events import WorkerEvent
+from enctest.events import RunStarted, WorkerEvent
 from enctest.session.job import Job
 from enctest.session.points import Point, Process
 from enctest.session.queue import tickets
@@ -94,11 +94,20 @@ class Crew:
             os.close(queue)
         pending: asyncio.Queue[tuple[Process, list[WorkerEvent]] | None] = asyncio.Queue(_PENDING)
 
+        begun = asyncio.Event()  # the first worker tells what there is: nobody is heard before it
+
         async def pump(process: Process) -> None:
+            first = process is started[0]
             try:
                 async for said in self._follow(process):
+                    if not first:
+                        await begun.wait()
                     await pending.put(said)
+                    if first and any(isinstance(event, RunStarted) for event in said[1]):
+                        begun.set()
             finally:
+                if first:
+                    begun.set()
                 await pending.put(None)
 
         tasks = [asyncio.create_task(pump(process)) for process in started]

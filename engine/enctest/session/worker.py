@@ -175,22 +175,22 @@ class Worker:
 
     def _take(self, job: Job) -> None:
         """Let everybody know of the job."""
+        self._instruments.take(job)
         if job.nice:
             os.nice(job.nice)
         if self._config is not None and job.workers > 1:
-            self._config.workerinput = _workerinput(self._config)  # type: ignore[attr-defined]
-        self._instruments.take(job)
+            self._config.workerinput = _workerinput(self._config, job)  # type: ignore[attr-defined]
         self._report.take(job)
         self._collection.take(job)
         self._loop.take(job, self._orders.queue)
 
 
-def _workerinput(config: pytest.Config) -> dict[str, object]:
+def _workerinput(config: pytest.Config, job: Job) -> dict[str, object]:
     """Return what pytest-xdist's workers have under this name, for suites that look at it."""
     return {
-        "workerid": os.environ["PYTEST_XDIST_WORKER"],
-        "workercount": int(os.environ["PYTEST_XDIST_WORKER_COUNT"]),
-        "testrunuid": os.environ["PYTEST_XDIST_TESTRUNUID"],
+        "workerid": job.env["PYTEST_XDIST_WORKER"],
+        "workercount": job.workers,
+        "testrunuid": job.env["PYTEST_XDIST_TESTRUNUID"],
         "mainargv": [str(arg) for arg in config.invocation_params.args],
     }
 
