@@ -83,14 +83,14 @@ class ImportGraph:
                 yield path, module, *_read(Path(origin))
 
     def nearest_file(self) -> str | None:
-        """Return the project file whose code is nearest on this thread's stack."""
+        """Return the project file whose code is nearest on this thread's stack (a template's is not it)."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who imports
         while frame is not None:
             file = frame.f_code.co_filename
             try:
                 path = self._files[file]
             except KeyError:
-                path = self._files[file] = None if file.startswith("<") else self._boundary.relative(file)
+                path = self._files[file] = self._boundary.relative(file) if file.endswith(".py") else None
             if path is not None and not _is_own(frame):
                 return path
             frame = frame.f_back

@@ -104,6 +104,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Tell what is known of modules by now."""
+        self.guard(self._kept.end_test)
         self.guard(self._resolve)
         self.guard(self._tell_modules)
 
@@ -126,7 +127,7 @@ class Recorder:
         if test is None:
             return
         self._ledger.pop(test)
-        self._kept.end_test()
+        self._kept.end_test(test)
         self._environment.end_test()
         self._resolve()
         for fixture in _closure(test.uses):
