@@ -24,10 +24,10 @@ Alive = Callable[[], object]
 class KeptValues:
     """Follows the functions that keep values for later callers.
 
-    What runs within such a call is credited to the function's module, besides the caller; if the value is kept
-    on an object, only if that outlives the test. After many calls in one test, all that follows in the test (or,
-    for objects, all that the test needed) is. Where the body does not run within the call (coroutines),
-    all that the caller needs is credited.
+    What runs within such a call is credited to the function's module, besides the caller; if the value is
+    kept on an object, only if that outlives the test. After many calls in one test, all that follows in the
+    test (or, for objects, all that the test needed) is. Where the body does not run within the call
+    (coroutines), all that the caller needs is credited.
 
     Args:
         ledger: Who owns what happens now.
@@ -90,7 +90,7 @@ class KeptValues:
         thread = threading.get_ident()
         for place in range(len(self._open) - 1, -1, -1):
             call = self._open[place]
-            if call.thread == thread and call.hits is hits and call.index == index:
+            if call.thread == thread and call.hits is hits and call.function == index:
                 del self._open[place]
                 if call.owner is not None:
                     self._credit(call.owner, hits.path, call.alive)
@@ -111,7 +111,7 @@ class _Call(NamedTuple):
 
     thread: int
     hits: Hits
-    index: int
+    function: int
     owner: Owner | None
     alive: Alive | None
 

@@ -170,7 +170,11 @@ class _Looked:
     def _call(self, node: ast.Call) -> None:
         function = dotted(node.func)
         first = node.args[0] if node.args else None
-        if function.rpartition(".")[2] in {"setattr", "__setattr__"} and isinstance(first, ast.Name) and first.id in self._arguments:
+        if (
+            function.rpartition(".")[2] in {"setattr", "__setattr__"}
+            and isinstance(first, ast.Name)
+            and first.id in self._arguments
+        ):
             self._stored.add(f"{first.id}.*")
             self._tested.add(f"{first.id}.*")
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
@@ -187,5 +191,5 @@ class _Looked:
         if isinstance(node, ast.Call) and dotted(node.func) in {"hasattr", "getattr"} and len(node.args) > 1:
             first, name = node.args[:2]
             if isinstance(first, ast.Name) and first.id in self._arguments and isinstance(name, ast.Constant):
-                return {f"{first.id}.{name.value}"}
+                return {f"{first.id}.{name.value}"} if isinstance(name.value, str) else set()
         return set()

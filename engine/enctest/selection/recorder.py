@@ -227,7 +227,7 @@ class Recorder:
     def _used(self, path: str, frame: FrameType) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
-        if self._callers.is_library(frame):  # it may keep the content: a template, a configuration
+        if self._callers.library(frame):  # it may keep the content: a template, a configuration
             near = self._graph.nearest_file()
             if near is not None:
                 self._module(near).files.add(path)
@@ -259,7 +259,10 @@ class Recorder:
         self._graph.add(path, module, imports)
         if owners == [self._ledger.session] and (self._ledger.depth or path.endswith("conftest.py")):
             return  # pytest imports what it collects; that makes no test depend on it
-        if self._callers.is_import_of_library():  # it may give the module to anybody later on
+        library = self._callers.importing_library()  # it may give the module to anybody later on
+        if library and self._ledger.current.path:
+            self._graph.bring(library, path)
+        elif library:
             owners.append(self._ledger.session)
         for owner in owners:
             if owner.path != path:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
