@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.kinds [--peer testmon] [--cache FOLDER] [KIND ...]
 
-The project is tests/projects/kinds with tests/projects/kinds_more over it: pydantic, SQLAlchemy, Django, Jinja2, a
-managed PostgreSQL. It is recorded once by `enctest`. Per kind a copy of it, with what was recorded, gets one
-edit; `enctest affected` says what is selected, and a fresh pytest says which outcomes differ from before. A test
-that differs and is not selected is a miss; any miss makes the exit code 1, and so does a change that selects more
-than it may. The peer is asked on copies of the same project that it has recorded itself.
+The project is tests/projects/kinds with tests/projects/kinds_more over it: pydantic, SQLAlchemy, Django,
+Jinja2, a managed PostgreSQL. It is recorded once by `enctest`. Per kind a copy of it, with what was recorded,
+gets one edit; `enctest affected` says what is selected, and a fresh pytest says which outcomes differ from
+before. A test that differs and is not selected is a miss; any miss makes the exit code 1, and so does a change
+that selects more than it may. The peer is asked on copies of the same project that it has recorded itself.
 
 Nobody can change a row of a managed database outside of the tree for later runs: each run has a fresh copy,
 made from migrations and seed. So that kind is a changed row in the seed.
@@ -104,20 +104,14 @@ class Bench:
 
     def plain(self, root: Path, kind: Kind | None = None, *, database: bool = False) -> dict[str, str]:
         """Return the outcomes of a fresh pytest."""
-        with self._databases(root, wanted=database) as variables:
-            command = [str(self.bin / "pytest"), *QUIET, "--continue-on-collection-errors"]
-            variables |= _CLEAN | (dict(kind.variables) if kind else {})
-            return outcomes.run(self._prepared(root), command, variables=variables).outcomes
+        command = [str(self.bin / "pytest"), *QUIET, "--continue-on-collection-errors"]
+        return self._outcomes(root, command, kind, database=database)
 
     def select(self, root: Path, kind: Kind) -> Found:
         """Return what the selector selects."""
         if self.peer:
             command = [str(self.bin / "pytest"), "--testmon", *QUIET]
-            with self._databases(root, wanted=kind.database) as variables:
-                variables |= _CLEAN | dict(kind.variables)
-                return Found(
-                    frozenset(outcomes.run(self._prepared(root), command, variables=variables).outcomes)
-                )
+            return Found(frozenset(self._outcomes(root, command, kind, database=kind.database)))
         done = subprocess.run(
             [str(self.bin / "enctest"), "affected"],
             cwd=root,
@@ -133,6 +127,13 @@ class Bench:
             frozenset(line for line in lines if "::" in line),
             frozenset(line for line in lines if "::" not in line),
         )
+
+    def _outcomes(
+        self, root: Path, command: list[str], kind: Kind | None, *, database: bool
+    ) -> dict[str, str]:
+        more = dict(kind.variables) if kind else {}
+        with self._databases(root, wanted=database) as variables:
+            return outcomes.run(self._prepared(root), command, variables=variables | _CLEAN | more).outcomes
 
     def copy(self, number: int) -> Path:
         """Return a copy of the project with what was recorded."""

@@ -198,7 +198,7 @@ MORE = [
     ),
 ]
 
-NEW_FUNCTION = "def fresh(a: int = 1):\n    return a\n\n\ndef leaf():"
+NEW_FUNCTION = "def newcomer(a: int = 1):\n    return a\n\n\ndef leaf():"
 
 PRECISE = [
     (Kind("comment", "src/shop/cart.py", "def leaf():", "# A comment.\ndef leaf():", ()), 0),

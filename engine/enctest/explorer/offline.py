@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from enctest import config
+from enctest.databases.manager import DatabaseManager
 from enctest.events import Error, TestFinished, WorkerEvent
 from enctest.explorer.book import Book
 from enctest.explorer.journal import Journal
@@ -29,10 +32,11 @@ class Offline:
         self.book = Book()
         self.book.restore(self.journal.history.tests())
         self.selector = Selector(project, self.journal.history, python)
+        self._project = project
 
     def fold(self, events: Iterable[WorkerEvent]) -> None:
         """Take the events of a finished run, after what changed before it."""
-        effect = self.selector.scan()
+        effect = self._with_migrations(self.selector.scan())
         since = 1
         self.book.outdate(self._reach(effect), since)
         ledger = Ledger(self.book, self.journal, self.selector, since=since, whole=False)
@@ -47,11 +51,21 @@ class Offline:
 
     def effect_of(self, paths: Sequence[Path] | None) -> Effect:
         """Return what changes of these files, or all since the last run, can affect; remembers nothing."""
-        return self.selector.scan() if paths is None else self.selector.pretend(paths)
+        return self._with_migrations(self.selector.scan() if paths is None else self.selector.pretend(paths))
 
     def close(self) -> None:
         """Close; what was not folded is not written."""
         self.journal.release()
+
+    def _with_migrations(self, effect: Effect) -> Effect:
+        """Add the tests that use databases, if a migration is among what changed."""
+        settings = config.load(self._project.root).databases
+        manager = DatabaseManager(settings, self._project) if settings and effect.paths else None
+        for path in effect.paths if manager is not None else ():
+            if manager is not None and manager.touched([self._project.root / path]):
+                reached = dict.fromkeys(self.selector.using_databases(), f"`{path}` changed")
+                return replace(effect, tests=reached | effect.tests)
+        return effect
 
     def _reach(self, effect: Effect) -> Iterable[str]:
         return list(self.book.tests) if effect.everything else effect.tests

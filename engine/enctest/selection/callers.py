@@ -54,26 +54,28 @@ class Callers:
             current = current.f_back
         return False
 
-    def is_library(self, frame: FrameType | None) -> bool:
-        """Tell whether an installed library asks, which may keep what it finds for later callers."""
+    def library(self, frame: FrameType | None) -> str:
+        """Return the top-level name of the installed library that asks, if one does.
+
+        It may keep what it finds for later callers.
+        """
         current = frame
         while current is not None:
             file, name = current.f_code.co_filename, _module(current)
             if not self.is_stdlib(file) and not name.startswith(_BETWEEN):
-                return (
-                    not _is_own(name) and not file.startswith("<") and self._boundary.relative(file) is None
-                )
+                ours = _is_own(name) or file.startswith("<") or self._boundary.relative(file) is not None
+                return "" if ours else name.partition(".")[0]
             current = current.f_back
-        return False
+        return ""
 
-    def is_import_of_library(self) -> bool:
-        """Tell whether an installed library asked for the module that is being imported now."""
+    def importing_library(self) -> str:
+        """Likewise for who asked for the module that is being imported now."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
         while frame is not None and not self.is_stdlib(frame.f_code.co_filename):
             if not _is_own(_module(frame)):
-                return False
+                return ""
             frame = frame.f_back
-        return self.is_library(frame)
+        return self.library(frame)
 
 
 def _module(frame: FrameType) -> str:

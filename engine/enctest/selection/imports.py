@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -29,6 +30,8 @@ class ImportGraph:
         self._paths: dict[str, str] = {}
         self._waiting: list[tuple[str, str]] = []
         self._asked: list[tuple[Owner, str]] = []
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+        self._brought: defaultdict[str, set[str]] = defaultdict(set)
         self._files: dict[str, str | None] = {}
         self._seen: set[str] = set()
         self._size = 0
@@ -42,6 +45,12 @@ class ImportGraph:
         package = str(module.__package__ or "")
         names = {_absolute(imported, package) for imported in imports} | {name.rpartition(".")[0]}
         self._waiting.extend((path, prefix) for prefix in _prefixes(names))
+        for imported in names:
+            self._users[imported.partition(".")[0]].add(path)
+
+    def bring(self, library: str, path: str) -> None:
+        """An installed library imports a project file, for whoever uses the library (its top-level name)."""
+        self._brought[library].add(path)
 
     def ask(self, owners: Iterable[Owner], name: str, package: str) -> None:
         """A module was asked for by a computed name, on behalf of `owners`."""
@@ -59,6 +68,9 @@ class ImportGraph:
         for owner, name in asked:
             if name in self._paths:
                 yield owner, self._paths[name]
+        for library, paths in self._brought.items():
+            for user in self._users[library]:
+                yield from ((module(user), path) for path in paths)
         waiting, self._waiting = self._waiting, []
         for path, name in waiting:
             if name in self._paths:
@@ -92,14 +104,14 @@ class ImportGraph:
                     yield path
 
     def nearest_file(self) -> str | None:
-        """Return the project file whose code is nearest on this thread's stack."""
+        """Return the project file whose code is nearest on this thread's stack (a template's is not it)."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who imports
         while frame is not None:
             file = frame.f_code.co_filename
             try:
                 path = self._files[file]
             except KeyError:
-                path = self._files[file] = None if file.startswith("<") else self._boundary.relative(file)
+                path = self._files[file] = self._boundary.relative(file) if file.endswith(".py") else None
             if path is not None and not _is_own(frame):
                 return path
             frame = frame.f_back

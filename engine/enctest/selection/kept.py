@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits
@@ -12,13 +14,20 @@ from enctest.selection.probe import Hits
 _ENOUGH = 200
 """Calls of one function within one test that are looked at one by one."""
 
+_MOST = 20_000
+"""Calls of one function within one test whose objects are looked at."""
+
+Alive = Callable[[], object]
+"""Returns None when an object is gone."""
+
 
 class KeptValues:
     """Follows the functions that keep values for later callers.
 
-    What runs within such a call is credited to the function's module, besides the caller. After many calls in
-    one test, all that follows in the test is. Where the body does not run within the call (coroutines),
-    all that the caller needs is credited.
+    What runs within such a call is credited to the function's module, besides the caller; if the value is
+    kept on an object, only if that outlives the test. After many calls in one test, all that follows in the
+    test (or, for objects, all that the test needed) is. Where the body does not run within the call
+    (coroutines), all that the caller needs is credited.
 
     Args:
         ledger: Who owns what happens now.
@@ -29,7 +38,8 @@ class KeptValues:
         self._ledger = ledger
         self._module = module
         self._calls: Counter[tuple[str, int]] = Counter()
-        self._open: list[tuple[int, Hits, int, Owner | None]] = []
+        self._open: list[_Call] = []
+        self._on_objects: list[tuple[Alive, Owner | None, str]] = []
         self._rest: list[tuple[Owner, str]] = []
         self._wide: dict[int, str] = {}
 
@@ -39,48 +49,79 @@ class KeptValues:
         for index in hits.layout.lazy:
             self._wide[hits.first + index] = hits.path
 
-    def end_test(self) -> None:
-        """Credit what followed after many calls, and count anew."""
+    def end_test(self, test: Owner | None = None) -> None:
+        """Credit what is kept on objects that live on, and what followed after many calls; count anew."""
         self._calls.clear()
         while self._rest:
             owner, path = self._rest.pop()
             self._ledger.pop(owner)
             self._module(path).take(owner)
+        while self._on_objects:
+            alive, made, path = self._on_objects.pop()
+            if made is None:
+                made = test
+            if made is not None and alive() is not None:
+                self._module(path).take(made)
 
     def spread(self, owner: Owner) -> None:
         """Credit all that `owner` needed to the modules of those functions that were not followed in it."""
         for number in self._wide.keys() & owner.blocks:
             self._module(self._wide[number]).take(owner)
 
-    def _entered(self, hits: Hits, index: int) -> None:
+    def _entered(self, hits: Hits, index: int, keeper: object) -> None:
         key = hits.path, index
         self._calls[key] += 1
         owner: Owner | None = None
+        alive = None if keeper is None else _reference(keeper)
         if self._calls[key] <= _ENOUGH:
             owner = Owner()
             self._ledger.push(owner, beside=not in_main_thread())
             owner.blocks.add(hits.first + index)
+        elif alive is not None:
+            if self._calls[key] <= _MOST:
+                self._on_objects.append((alive, None, hits.path))
         elif self._calls[key] == _ENOUGH + 1 and index in hits.layout.cached:
             rest = Owner()
             self._ledger.push(rest, beside=True)
             self._rest.append((rest, hits.path))
-        self._open.append((threading.get_ident(), hits, index, owner))
+        self._open.append(_Call(threading.get_ident(), hits, index, owner, alive))
 
     def _left(self, hits: Hits, index: int) -> None:
         thread = threading.get_ident()
         for place in range(len(self._open) - 1, -1, -1):
-            found = self._open[place]
-            if found[0] == thread and found[1] is hits and found[2] == index:
+            call = self._open[place]
+            if call.thread == thread and call.hits is hits and call.function == index:
                 del self._open[place]
-                if found[3] is not None:
-                    self._credit(found[3], hits)
+                if call.owner is not None:
+                    self._credit(call.owner, hits.path, call.alive)
                 return
 
-    def _credit(self, owner: Owner, hits: Hits) -> None:
+    def _credit(self, owner: Owner, path: str, alive: Alive | None) -> None:
         self._ledger.pop(owner)
         for outer in self._ledger.all_current:
             outer.take(owner)
-        self._module(hits.path).take(owner)
+        if alive is None:
+            self._module(path).take(owner)
+        else:
+            self._on_objects.append((alive, owner, path))
+
+
+class _Call(NamedTuple):
+    """A call that has not ended; `owner` is None if it is one of too many."""
+
+    thread: int
+    hits: Hits
+    function: int
+    owner: Owner | None
+    alive: Alive | None
+
+
+def _reference(keeper: object) -> Alive:
+    """Return what tells whether an object is still there; one that cannot be followed always is."""
+    try:
+        return weakref.ref(keeper)
+    except TypeError:
+        return lambda: True
 
 
 def in_main_thread() -> bool:

@@ -14,7 +14,7 @@ from types import CodeType
 
 import msgspec
 
-from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
+from enctest.selection.memo import is_cached, is_lazy, keeper, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
 
 MARKER = b"\0enctest: the hits of this module\0"
@@ -46,14 +46,15 @@ class Hits(bytearray):
         numbers: Those of all its functions.
         path: The module's file, relative to the root.
         layout: Its functions.
-        entered, left: Called with (hits, index) when a function that keeps values begins and ends.
+        entered, left: Called when a function that keeps values begins, with (hits, index, the object it keeps
+            them on or None), and when it ends, with (hits, index).
     """
 
     first: int = 0
     numbers: range = range(0)
     path: str = ""
     layout: Layout = Layout()
-    entered: Callable[[Hits, int], None] | None = None
+    entered: Callable[[Hits, int, object], None] | None = None
     left: Callable[[Hits, int], None] | None = None
 
     # Code objects are hashed and compared by their constants, byte arrays are not hashable.
@@ -66,11 +67,11 @@ class Hits(bytearray):
         """Record nothing in another process (functions are sent to others by value, at times)."""
         return Hits, (len(self),)
 
-    def enter(self, index: int) -> None:
-        """A function that keeps values begins."""
+    def enter(self, index: int, keeper: object = None) -> None:
+        """A function that keeps values (on `keeper`, if that is known) begins."""
         self[index] = 1
         if self.entered is not None:
-            self.entered(self, index)
+            self.entered(self, index, keeper)
 
     def leave(self, index: int) -> None:
         """A function that keeps values ends."""
@@ -90,7 +91,9 @@ def instrument(tree: ast.Module) -> Layout:
             cached.add(index)
             if is_deferred:
                 lazy.add(index)
-        _insert(node, index, bracket=not is_deferred and (has_cache or keeps_state(node, shared)))
+        place = keeper(node)
+        bracket = not is_deferred and (has_cache or bool(place) or keeps_state(node, shared))
+        _insert(node, index, place if not keeps_state(node, shared) else "", bracket=bracket)
     return Layout(
         names=tuple(name for name, _ in found),
         lines=tuple(min([node.lineno, *(d.lineno for d in node.decorator_list)]) for _, node in found),
@@ -100,7 +103,7 @@ def instrument(tree: ast.Module) -> Layout:
     )
 
 
-def _insert(node: Function, index: int, *, bracket: bool) -> None:
+def _insert(node: Function, index: int, keeper: str, *, bracket: bool) -> None:
     start = 1 if docstring(node) is not None else 0
     rest = node.body[start:]
     place = rest[0] if rest else node.body[0]
@@ -109,12 +112,15 @@ def _insert(node: Function, index: int, *, bracket: bool) -> None:
         node.body.insert(start, _placed(ast.Assign([target], ast.Constant(1)), place))
         return
     guarded = ast.Try(rest, [], [], [_placed(_call("leave", index), place)])
-    node.body[start:] = [_placed(_call("enter", index), place), ast.copy_location(guarded, place)]
+    node.body[start:] = [_placed(_call("enter", index, keeper), place), ast.copy_location(guarded, place)]
 
 
-def _call(method: str, index: int) -> ast.stmt:
+def _call(method: str, index: int, argument: str = "") -> ast.stmt:
     function = ast.Attribute(ast.Constant(MARKER), method, ast.Load())
-    return ast.Expr(ast.Call(function, [ast.Constant(index)], []))
+    arguments: list[ast.expr] = [ast.Constant(index)]
+    if argument:
+        arguments.append(ast.Name(argument, ast.Load()))
+    return ast.Expr(ast.Call(function, arguments, []))
 
 
 def _placed(statement: ast.stmt, place: ast.stmt) -> ast.stmt:

@@ -105,6 +105,7 @@ class Recorder:
 
     def flush(self) -> None:
         """Tell what is known of modules by now."""
+        self.guard(self._kept.end_test)
         self.guard(self._resolve)
         self.guard(self._tell_modules)
 
@@ -152,7 +153,7 @@ class Recorder:
         if test is None:
             return
         self._ledger.pop(test)
-        self._kept.end_test()
+        self._kept.end_test(test)
         self._environment.end_test()
         self._resolve()
         for fixture in _closure(test.uses):
@@ -253,7 +254,7 @@ class Recorder:
     def _used(self, path: str, frame: FrameType) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
-        if self._callers.is_library(frame):  # it may keep the content: a template, a configuration
+        if self._callers.library(frame):  # it may keep the content: a template, a configuration
             near = self._graph.nearest_file()
             if near is not None:
                 self._module(near).files.add(path)
@@ -285,7 +286,10 @@ class Recorder:
         self._graph.add(path, module, imports)
         if owners == [self._ledger.session] and (self._ledger.depth or path.endswith("conftest.py")):
             return  # pytest imports what it collects; that makes no test depend on it
-        if self._callers.is_import_of_library():  # it may give the module to anybody later on
+        library = self._callers.importing_library()  # it may give the module to anybody later on
+        if library and self._ledger.current.path:
+            self._graph.bring(library, path)
+        elif library:
             owners.append(self._ledger.session)
         for owner in owners:
             if owner.path != path:

@@ -67,3 +67,25 @@ def test_a_file_that_a_library_reads(project: Lab) -> None:
     project.write("page.html", "other")
     assert {"test_a.py::test_page_a", "test_b.py::test_page_b"} <= set(project.ask().tests)
     assert "test_c.py::test_c" not in project.ask().tests
+
+
+def test_a_module_that_a_library_imports_while_a_file_is_imported(lab: Lab) -> None:
+    lab.write("../installed/library.py", LIBRARY)
+    lab.write("pyproject.toml", '[tool.pytest.ini_options]\npythonpath = [".", "../installed"]\n')
+    lab.write("settings.py", "SIZE = 1\n")
+    for name in "ab":
+        lab.write(
+            f"test_{name}.py",
+            f"""
+            import library
+
+            SETTINGS = library.module("settings")
+
+            def test_{name}():
+                assert SETTINGS.SIZE == 1
+            """,
+        )
+    lab.write("test_c.py", "def test_c():\n    pass\n")
+    lab.record()
+    lab.replace("settings.py", "1", "2")
+    assert set(lab.ask().tests) == {"test_a.py::test_a", "test_b.py::test_b"}
