@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from enctest.config import Settings
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, Error, Follow, Pause, RunFailed, RunTests, Stop
+from enctest.events import Command, Debug, Error, Follow, How, Hunt, Pause, RunFailed, RunTests, Stop
 from enctest.explorer.client import Feed
 from enctest_tui import editor, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
@@ -23,6 +23,7 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.themes import LIGHT
+from enctest_tui.widgets.users_view import UsersView
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
@@ -160,11 +161,39 @@ class EnctestApp(App[None]):
         if self.feed is not None:
             self.feed.send(Follow(test=event.test or None))
 
+    @on(UsersView.Asked)
+    def _asked(self, event: UsersView.Asked) -> None:
+        if self.feed is not None:
+            self.feed.send(event.question)
+
     def action_run(self) -> None:
         """Run what is selected; of a group under a filter, what the filter leaves."""
-        tests = self.main.tests.selection()
+        self._run("warm")
+
+    def action_run_fresh(self) -> None:
+        """Run what is selected in a pytest process that was started for it."""
+        self._run("fresh")
+
+    def action_run_isolated(self) -> None:
+        """Run what is selected, each test in a process of its own."""
+        self._run("isolated")
+
+    def _run(self, how: How) -> None:
+        tests = self.main.left.selection()
         if tests:
-            self._send(RunTests(tests=tests))
+            self._send(RunTests(tests=tests, how=how))
+        elif self.main.left.use is not None:
+            self.notify("unfold it first: its tests are not known yet", markup=False, timeout=3)
+
+    def action_hunt(self) -> None:
+        """Find the test after which the selected one fails."""
+        node = self.main.left.selected
+        if node is None or not node.is_test:
+            self.notify("select a failing test to hunt for its polluter", markup=False, timeout=3)
+        elif not node.bad:
+            self.notify("it does not fail: there is nothing to hunt for", markup=False, timeout=3)
+        else:
+            self._send(Hunt(test=node.id))
 
     def action_run_all(self) -> None:
         """Run everything."""
@@ -198,7 +227,7 @@ class EnctestApp(App[None]):
 
     def action_debug(self) -> None:
         """Ask for a command that runs the selected test under pdb."""
-        node = self.main.tests.selected
+        node = self.main.left.selected
         if node is not None and node.is_test:
             self._send(Debug(test=node.id))
         else:

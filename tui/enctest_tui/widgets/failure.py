@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from enctest_tui.model import Details
+from enctest_tui.facts import Details
 from enctest_tui.node import Node
 from enctest_tui.outcomes import INKS, SHAPES
 from enctest_tui.text import clean, one_line
@@ -20,13 +20,13 @@ _RULE = re.compile(r"^([_=-])(?: ?\1){9,}|^([_=-])\2{2,} .* \2{3,}$")
 class FailureView(TextView):
     """Why the selected test failed; for a folder or file, what failed in it."""
 
-    def show_details(self, details: Details) -> None:
-        """Show one test's failure."""
+    def show_details(self, details: Details, above: Sequence[Line] = ()) -> None:
+        """Show one test's failure below what has to be known before it is read."""
         self.message = _nothing(details)
         failure = details.failure or details.message
-        lines = colour(failure) if failure else []
+        lines = [*above, *colour(failure)] if failure else []
         self.show(lines)
-        reason = next((at for at, line in enumerate(lines) if line[0] == ("E", "bad")), 0)
+        reason = next((at for at, line in enumerate(lines) if line[:1] == [("E", "bad")]), 0)
         self.call_after_refresh(self.show_from, reason)
 
     def show_group(self, group: Node) -> None:

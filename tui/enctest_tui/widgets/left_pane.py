@@ -1,0 +1,118 @@
+"""The left side: the tree of tests or the same turned round, each with its filter."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import ContentSwitcher
+
+from enctest_tui.model import Model
+from enctest_tui.node import TOTAL, Node
+from enctest_tui.users import UserRow
+from enctest_tui.widgets.find_box import FindBox
+from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.test_tree import TestTreeView
+from enctest_tui.widgets.users_view import UsersView
+
+
+class LeftPane(Vertical):
+    """Two lists, of which one is shown."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(id="left")
+        self._model = model
+        self.tests = TestTreeView(model.tests, id="tests")
+        self.users = UsersView(model.users, lambda: model.tests, id="users")
+        self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
+        self.users_filter = FindBox("words of a file's path and a function's name", id="users-filter")
+
+    def compose(self) -> ComposeResult:
+        """One list over its filter."""
+        with ContentSwitcher(initial="tests"):
+            yield self.tests
+            yield self.users
+        yield self.filter
+        yield self.users_filter
+
+    @property
+    def shows_users(self) -> bool:
+        """Whether the tests are turned round."""
+        return self.query_one(ContentSwitcher).current == "users"
+
+    @property
+    def list(self) -> LineView:
+        """The list that is shown."""
+        return self.users if self.shows_users else self.tests
+
+    @property
+    def has_the_focus(self) -> bool:
+        """Whether the user is on this side."""
+        return any(each.has_focus for each in (self.list, self.filter.input, self.users_filter.input))
+
+    @property
+    def selected(self) -> Node | None:
+        """The node of the test tree that is selected in the list that is shown."""
+        return self.users.selected_test if self.shows_users else self.tests.selected
+
+    @property
+    def use(self) -> UserRow | None:
+        """The selected file or function, where the tests are turned round."""
+        row = self.users.selected if self.shows_users else None
+        return row if row is not None and row.folds else None
+
+    def selection(self) -> tuple[str, ...]:
+        """Return what to run: node ids, files or folders."""
+        return self.users.selection() if self.shows_users else self.tests.selection()
+
+    def turn(self, *, round_: bool) -> None:
+        """Show the tests turned round, or the tree."""
+        self.query_one(ContentSwitcher).current = "users" if round_ else "tests"
+        box, other = (self.users_filter, self.filter) if round_ else (self.filter, self.users_filter)
+        other.remove_class("-open")
+        box.set_class(bool(box.text), "-open")
+        if round_:
+            self.users.ask()
+            self.users.refresh_users()
+        self.list.focus()
+
+    def refresh_tests(self) -> None:
+        """Show what events have changed in the tests."""
+        self.tests.refresh_tree()
+        if self.shows_users:
+            self.users.refresh_tests()
+        self._count()
+
+    def open_filter(self) -> None:
+        """Look for something in the list that is shown."""
+        (self.users_filter if self.shows_users else self.filter).open()
+
+    def give_up_filter(self) -> bool:
+        """Show everything again; False when everything is shown."""
+        box = self.users_filter if self.shows_users else self.filter
+        had = bool(box.text)
+        box.clear()
+        return had
+
+    def _count(self) -> None:
+        rows = self.tests.rows
+        if rows.filter:
+            self.filter.count(f"{rows.matches:,} of {self._model.tests.root.counts[TOTAL]:,}")
+
+    @on(FindBox.Typed, "#filter")
+    def _filter_typed(self, event: FindBox.Typed) -> None:
+        event.stop()
+        self.tests.set_filter(event.text)
+        self._count()
+
+    @on(FindBox.Typed, "#users-filter")
+    def _users_filter_typed(self, event: FindBox.Typed) -> None:
+        event.stop()
+        self.users.set_filter(event.text)
+        files = sum(row.kind == "file" for row in self.users.rows.rows)
+        self.users_filter.count(f"{files:,} of {len(self._model.users.files or ()):,}" if event.text else "")
+
+    @on(FindBox.Closed)
+    def _filter_closed(self, event: FindBox.Closed) -> None:
+        event.stop()
+        self.list.focus()
