@@ -140,9 +140,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
 BY_ID: Final = {action.id: action for action in ACTIONS}
 
 _NAMES: Final = {
-    "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "equals_sign": "=", "left_square_bracket": "[",
-    "right_square_bracket": "]", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab",
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
+    "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "equals_sign": "=",
+    "left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc", "enter": "Enter", "space": "Space",
+    "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
     "end": "End",
 }  # fmt: skip
 _CHARACTERS: Final = {

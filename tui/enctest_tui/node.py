@@ -44,7 +44,8 @@ class Node:
 
     __slots__ = (
         "children", "counts", "depth", "duration_ms", "expanded", "id", "in_order", "kind", "line", "markers",
-        "message", "miss", "name", "outcome", "outdated", "outdated_by", "parent", "path", "running", "stamp", "warm",
+        "message", "miss", "name", "outcome", "outdated", "outdated_by", "parent", "path", "running", "stamp",
+        "warm",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, name: str, id: str, parent: Node | None, path: str = "") -> None:  # noqa: A002 - pytest's word

@@ -105,10 +105,7 @@ class MainScreen(Screen[None]):
             self.side.refresh_trace()
         if Changes.CHANGED in changes:
             self.side.refresh_source()
-        if Changes.USERS in changes:
-            self.left.users.refresh_users()
-        if changes & (Changes.FINISHED | Changes.ATTACHED) and self.left.shows_users:
-            self.left.users.ask()
+        self.left.follow(changes)
         if Changes.FINISHED in changes and not self.tests.was_touched:
             self._go_to_first_failure()
         self._run_ticker()

@@ -19,7 +19,7 @@ from enctest_tui.widgets.bar import Bar, both_ends
 
 QUIET = "$foreground 58%"
 COLOURS = {
-    "good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "dim": QUIET, "plain": "$foreground",
+    "good": "$text-success", "bad": "$text-error", "warn": "$text-warning", "dim": QUIET,
     "accent": "$text-primary", "outdated": "$text-warning 75%",
 }  # fmt: skip
 _NAMES = re.compile(r"`([^`]*)`")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import ContentSwitcher
 
-from enctest_tui.model import Model
+from enctest_tui.model import Changes, Model
 from enctest_tui.node import TOTAL, Node
 from enctest_tui.users import UserRow
 from enctest_tui.widgets.find_box import FindBox
@@ -17,11 +16,16 @@ from enctest_tui.widgets.users_view import UsersView
 
 
 class LeftPane(Vertical):
-    """Two lists, of which one is shown."""
+    """Two lists, of which one is shown.
+
+    Attributes:
+        shows_users: Whether the tests are turned round.
+    """
 
     def __init__(self, model: Model) -> None:
         super().__init__(id="left")
         self._model = model
+        self.shows_users = False
         self.tests = TestTreeView(model.tests, id="tests")
         self.users = UsersView(model.users, lambda: model.tests, id="users")
         self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
@@ -29,16 +33,10 @@ class LeftPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """One list over its filter."""
-        with ContentSwitcher(initial="tests"):
-            yield self.tests
-            yield self.users
+        yield self.tests
+        yield self.users
         yield self.filter
         yield self.users_filter
-
-    @property
-    def shows_users(self) -> bool:
-        """Whether the tests are turned round."""
-        return self.query_one(ContentSwitcher).current == "users"
 
     @property
     def list(self) -> LineView:
@@ -67,7 +65,8 @@ class LeftPane(Vertical):
 
     def turn(self, *, round_: bool) -> None:
         """Show the tests turned round, or the tree."""
-        self.query_one(ContentSwitcher).current = "users" if round_ else "tests"
+        self.shows_users = round_
+        self.set_class(round_, "-users")
         box, other = (self.users_filter, self.filter) if round_ else (self.filter, self.users_filter)
         other.remove_class("-open")
         box.set_class(bool(box.text), "-open")
@@ -82,6 +81,13 @@ class LeftPane(Vertical):
         if self.shows_users:
             self.users.refresh_tests()
         self._count()
+
+    def follow(self, changes: Changes) -> None:
+        """Show answers that have come, and ask again when they may have changed."""
+        if Changes.USERS in changes:
+            self.users.refresh_users()
+        if changes & (Changes.FINISHED | Changes.ATTACHED) and self.shows_users:
+            self.users.ask()
 
     def open_filter(self) -> None:
         """Look for something in the list that is shown."""

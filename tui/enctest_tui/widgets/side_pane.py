@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -138,13 +136,15 @@ class SidePane(Vertical):
     def _show_output(self) -> None:
         self.output.show_details(self._model.details, self._caveats())
 
-    def _caveats(self) -> list[Sequence[Piece]]:
+    def _caveats(self) -> list[list[Piece]]:
         """Return what has to be known before a failure or an output is read."""
         node = self._node
         if node is None or not node.is_test:
             return []
         hunted = self._model.hunts.get(node.id)
-        lines = [[(f"{sign} ", ink), (text, "dim")] for sign, ink, text in caveats(node, hunted)]
+        lines: list[list[Piece]] = [
+            [(f"{sign} ", ink), (text, "dim")] for sign, ink, text in caveats(node, hunted)
+        ]
         return [*lines, []] if lines else []
 
     def _show_source(self) -> None:
