@@ -15,7 +15,19 @@ from textual.screen import Screen
 
 from enctest.config import Settings
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, Error, Follow, How, Hunt, Pause, RunFailed, RunTests, Stop
+from enctest.events import (
+    Command,
+    Debug,
+    Error,
+    FindUsers,
+    Follow,
+    How,
+    Hunt,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+)
 from enctest.explorer.client import Feed
 from enctest_tui import editor, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
@@ -23,7 +35,6 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.themes import LIGHT
-from enctest_tui.widgets.users_view import UsersView
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
@@ -84,7 +95,7 @@ class EnctestApp(App[None]):
         self.set_keymap({name: self._keys[name] or "f24" for name in settings.keys})
         if trouble is not None:
             self.model.trouble = Error(message=trouble.title, hint=trouble.hint)
-        self.main = MainScreen(self.model, self._keys)
+        self.main = MainScreen(self.model, self._keys, self._ask)
 
     def get_default_screen(self) -> Screen[None]:
         """Begin with the tests."""
@@ -161,10 +172,9 @@ class EnctestApp(App[None]):
         if self.feed is not None:
             self.feed.send(Follow(test=event.test or None))
 
-    @on(UsersView.Asked)
-    def _asked(self, event: UsersView.Asked) -> None:
+    def _ask(self, question: FindUsers) -> None:
         if self.feed is not None:
-            self.feed.send(event.question)
+            self.feed.send(question)
 
     def action_run(self) -> None:
         """Run what is selected; of a group under a filter, what the filter leaves."""

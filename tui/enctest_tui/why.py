@@ -35,15 +35,15 @@ def _selection(node: Node, details: Details, status: Status) -> Iterator[Reason]
     why = one_line(details.why)
     match node.standing:
         case "running":
-            yield " ", "dim", f"runs: {why}" if why else "runs"
+            yield from [(" ", "dim", f"runs: {why}")] if why else []
         case "outdated":
             yield OUTDATED, "outdated", f"outdated: {why or 'a change has reached it since it ran'}"
         case "new":
             yield " ", "dim", f"has not run yet{': ' if why else ''}{why}"
+        case "fresh" if why and node.id in status.selected:
+            yield " ", "dim", f"ran: {why}"
         case "fresh" if node.bad:
             yield " ", "dim", f"fails: it runs with every change until it passes{_before(why)}"
-        case "fresh" if status.changed and node.id in status.selected and why:
-            yield " ", "dim", f"ran: {why}"
         case "fresh" if details.known:
             yield " ", "dim", f"{_not_selected(details, status)}{_before(why)}"
 

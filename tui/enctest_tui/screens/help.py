@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -69,14 +69,18 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _signs() -> Content:
-    signs: list[tuple[str, str, str]] = [
+    outcomes = [
         *((SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES),
         (SHAPES["none"], "$foreground 55%", "not run"),
-        (OUTDATED, COLOURS["outdated"], "outdated"),
+    ]
+    marks = [
+        (OUTDATED, COLOURS["outdated"], "outdated: a change has reached it"),
         (CONTRADICTED, COLOURS["warn"], "warm and fresh differ"),
         (MISSED, COLOURS["warn"], "missed by selection"),
     ]
-    shown = [
-        Content.assemble((shape, style), (f" {text}", "$foreground 80%")) for shape, style, text in signs
-    ]
-    return Content("  ").join([Content.styled("Signs", "bold $text-accent"), *shown])
+    return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
+
+
+def _legend(title: str, signs: Iterable[tuple[str, str, str]]) -> Content:
+    shown = [Content.assemble((sign, style), (f" {text}", "$foreground 80%")) for sign, style, text in signs]
+    return Content("  ").join([Content.styled(title, "bold $text-accent"), *shown])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
+from enctest.events import FindUsers
 from enctest_tui.actions import Where, display
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
@@ -48,7 +49,7 @@ class MainScreen(Screen[None]):
 
         test: str
 
-    def __init__(self, model: Model, keys: Mapping[str, str]) -> None:
+    def __init__(self, model: Model, keys: Mapping[str, str], ask: Callable[[FindUsers], None]) -> None:
         super().__init__()
         self.model = model
         self.lost = ""
@@ -58,7 +59,7 @@ class MainScreen(Screen[None]):
         self._ticker: Timer | None = None
         self.top = TopBar()
         self.banner = Banner()
-        self.left = LeftPane(model)
+        self.left = LeftPane(model, ask)
         self.tests = self.left.tests
         self.side = SidePane(model)
         self.search = FindBox("words of a span or its attributes", id="search")
@@ -91,8 +92,7 @@ class MainScreen(Screen[None]):
         if Changes.ATTACHED in changes:
             self.tests.set_tree(model.tests)
         if changes & (Changes.TESTS | Changes.STATUS):
-            self.tests.why_empty = self._why_empty()
-            self.left.refresh_tests()
+            self.left.refresh_tests(self.lost)
             if self._followed() != model.details.test and self._rest is None:
                 self._selected_another()
             self._show_headline()
@@ -118,14 +118,10 @@ class MainScreen(Screen[None]):
 
     def _show_trouble(self) -> None:
         """Show an error, else what audits found and nobody has read."""
-        trouble, misses = self.model.trouble, self.model.misses
-        if trouble is not None:
-            self.banner.show(trouble.message, trouble.hint)
-        elif misses:
-            go, read = display(self._keys["missed"], 1), display(self._keys["back"], 1)
-            self.banner.show_misses(tuple(misses.values()), f"{go} goes there; {read}: read.")
-        else:
-            self.banner.show("")
+        keys = [display(self._keys[action], 1) for action in ("missed", "back")]
+        self.banner.show_first(
+            self.model.trouble, tuple(self.model.misses.values()), "{} goes there; {}: read.".format(*keys)
+        )
 
     def _show_status(self) -> None:
         self.top.show(self.model.status, self.model.tests.root, self.lost)
@@ -152,19 +148,6 @@ class MainScreen(Screen[None]):
         if self.has_class("-full"):
             labels["trace"] = "Back"
         self.key_line.show(where, labels)
-
-    def _why_empty(self) -> str:
-        status = self.model.status
-        if self.lost:
-            return ""
-        if status.phase in {"starting", "collecting"} or not status.root:
-            return "starting…" if status.phase == "starting" else "collecting tests…"
-        arguments = f" with the arguments {' '.join(status.args)}" if status.args else ""
-        return (
-            f"no tests: pytest found none in {status.root}{arguments}"
-            if status.is_ready
-            else "collecting tests…"
-        )
 
     def _go_to_first_failure(self) -> None:
         """Until the user takes over, the cursor goes where the trouble is."""
@@ -239,10 +222,7 @@ class MainScreen(Screen[None]):
 
     @on(LineView.Chosen, "#users")
     def _user_chosen(self) -> None:
-        node = self.left.selected
-        if node is None:
-            self.left.users.action_turn()
-        else:
+        if (node := self.left.selected) is not None:
             self._go_to_test(node)
 
     @on(LineView.Chosen, "#failure")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from enctest.events import Miss
+from enctest.events import Error, Miss
 from enctest_tui.text import clean, one_line, plural
 
 _LINES = 6
@@ -19,7 +19,14 @@ class Banner(Static):
     def __init__(self) -> None:
         super().__init__(id="banner", markup=False)
 
-    def show(self, message: str, hint: str = "") -> None:
+    def show_first(self, trouble: Error | None, misses: Sequence[Miss], hint: str) -> None:
+        """Say what is most urgent: an error, else what selection missed with `hint`, else nothing."""
+        if trouble is None and misses:
+            self._show_misses(misses, hint)
+        else:
+            self._show(trouble.message if trouble else "", trouble.hint if trouble else "")
+
+    def _show(self, message: str, hint: str) -> None:
         """Say it; an empty message hides the banner."""
         self.set_class(bool(message), "-shown")
         self.remove_class("-notice")
@@ -34,7 +41,7 @@ class Banner(Static):
             parts.append(Content.styled(clean(hint.strip().replace("\n", " ")), "$foreground 65%"))
         self.update(Content("\n").join(parts))
 
-    def show_misses(self, misses: Sequence[Miss], hint: str) -> None:
+    def _show_misses(self, misses: Sequence[Miss], hint: str) -> None:
         """Say which tests selection left out although their outcome had changed."""
         rows = [
             Content.assemble(

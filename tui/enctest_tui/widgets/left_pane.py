@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from enctest.events import FindUsers
+from enctest_tui.facts import Status
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import TOTAL, Node
 from enctest_tui.users import UserRow
@@ -16,18 +20,18 @@ from enctest_tui.widgets.users_view import UsersView
 
 
 class LeftPane(Vertical):
-    """Two lists, of which one is shown.
+    """Two lists, of which one is shown; `ask` takes questions to the explorer.
 
     Attributes:
         shows_users: Whether the tests are turned round.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, ask: Callable[[FindUsers], None]) -> None:
         super().__init__(id="left")
         self._model = model
         self.shows_users = False
         self.tests = TestTreeView(model.tests, id="tests")
-        self.users = UsersView(model.users, lambda: model.tests, id="users")
+        self.users = UsersView(model.users, lambda: model.tests, ask, id="users")
         self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
         self.users_filter = FindBox("words of a file's path and a function's name", id="users-filter")
 
@@ -75,8 +79,9 @@ class LeftPane(Vertical):
             self.users.refresh_users()
         self.list.focus()
 
-    def refresh_tests(self) -> None:
-        """Show what events have changed in the tests."""
+    def refresh_tests(self, lost: str) -> None:
+        """Show what events have changed in the tests; `lost` says why there is no explorer."""
+        self.tests.why_empty = "" if lost else why_empty(self._model.status)
         self.tests.refresh_tree()
         if self.shows_users:
             self.users.refresh_tests()
@@ -122,3 +127,13 @@ class LeftPane(Vertical):
     def _filter_closed(self, event: FindBox.Closed) -> None:
         event.stop()
         self.list.focus()
+
+
+def why_empty(status: Status) -> str:
+    """Return what stands in the place of tests while there are none."""
+    if status.phase == "starting":
+        return "starting…"
+    if status.phase == "collecting" or not status.root or not status.is_ready:
+        return "collecting tests…"
+    arguments = f" with the arguments {' '.join(status.args)}" if status.args else ""
+    return f"no tests: pytest found none in {status.root}{arguments}"

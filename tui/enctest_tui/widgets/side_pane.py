@@ -10,6 +10,7 @@ from textual.widgets import ContentSwitcher
 
 from enctest_tui.model import Model
 from enctest_tui.node import Node
+from enctest_tui.rows import is_old
 from enctest_tui.users import UserRow
 from enctest_tui.why import caveats, reasons
 from enctest_tui.widgets.failure import FailureView
@@ -76,7 +77,7 @@ class SidePane(Vertical):
             self.headline.show(node, details)
         marks = {}
         if node is not None and node.bad:
-            marks["failure"] = Content.styled(" ✗", coloured("failed"))
+            marks["failure"] = Content.styled(" ✗", f"{coloured('failed')}{' 70%' if is_old(node) else ''}")
         if details.sections and node is not None and node.is_test:
             marks["output"] = Content.styled(f" {len(details.sections)}", "$foreground 40%")
         self.tabs.mark(marks)

@@ -222,8 +222,8 @@ class TestTreeView(LineView):
             ran = node.outcome not in {None, "skipped"} and not node.running
             text = duration(node.duration_ms) if ran else ""
             return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
-        bad = f"✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
-        outdated = f"{OUTDATED_MARK} {node.counts[OUTDATED]}  " if node.counts[OUTDATED] else ""
+        bad = f" ✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
+        outdated = f" {OUTDATED_MARK} {node.counts[OUTDATED]}  " if node.counts[OUTDATED] else ""
         return [
             Segment(bad, self.ink("bad-old" if is_old(node) else "bad")),
             Segment(outdated, self.ink("outdated")),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import BindingType
-from textual.message import Message
 
 from enctest.events import FindUsers
 from enctest_tui.actions import Where
@@ -26,19 +24,27 @@ _NUMBERS = 8
 
 
 class UsersView(LineView):
-    """Source files and functions, each with the number of tests that need it; asks for what is unfolded."""
+    """Source files and functions, each with the number of tests that need it.
+
+    Args:
+        users: What the explorer has answered.
+        tests: Returns the tree of tests there is now.
+        ask: Takes a question to the explorer; the answer comes to `users`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("tree")
     KIND: ClassVar[Where] = "tree"
 
-    @dataclass
-    class Asked(Message):
-        """The explorer has to be asked so that something can be shown."""
-
-        question: FindUsers
-
-    def __init__(self, users: UserTree, tests: Callable[[], TestTree], *, id: str) -> None:  # noqa: A002 - Textual's word
+    def __init__(
+        self,
+        users: UserTree,
+        tests: Callable[[], TestTree],
+        ask: Callable[[FindUsers], None],
+        *,
+        id: str,  # noqa: A002 - Textual's word
+    ) -> None:
         super().__init__(id=id)
+        self._ask = ask
         self.rows = UserRows(users)
         self._tests = tests
         self._goal: tuple[str, int] | None = None
@@ -74,13 +80,13 @@ class UsersView(LineView):
     def ask(self) -> None:
         """Ask for all that is shown: for the first time, or since it may have changed."""
         for question in self.rows.questions():
-            self.post_message(self.Asked(question))
+            self._ask(question)
 
     def look_for(self, path: str, line: int) -> None:
         """Go to the function that holds a line (from 1) of a file, as soon as the functions are known."""
         self._goal = (path, line)
         self.rows.set_filter("")
-        self.post_message(self.Asked(FindUsers(path=path)))
+        self._ask(FindUsers(path=path))
         self.refresh_users()
 
     def refresh_users(self) -> None:
@@ -98,7 +104,7 @@ class UsersView(LineView):
             self._goal = None
             row = self.selected
             if row is not None and row.kind == "function":
-                self.post_message(self.Asked(row.question))
+                self._ask(row.question)
 
     def refresh_tests(self) -> None:
         """Draw tests again whose outcome may have changed."""
@@ -132,7 +138,7 @@ class UsersView(LineView):
         if row is None or not self.rows.fold(row, open_):
             return False
         if open_ and row.kind != "whole":
-            self.post_message(self.Asked(row.question))
+            self._ask(row.question)
         self._rows_changed()
         return True
 
@@ -155,11 +161,19 @@ class UsersView(LineView):
         if row is not None:
             self._fold(open_=not self.rows.is_open(row))
 
+    def action_choose(self) -> None:
+        """Go to the test, or fold or unfold what holds tests."""
+        row = self.selected
+        if row is not None and row.folds:
+            self.action_turn()
+        else:
+            super().action_choose()
+
     def action_unfold_all(self) -> None:
         """Unfold all files; their functions are too many to ask for at once."""
         for row in [row for row in self.rows.rows if row.kind == "file"]:
             if self.rows.fold(row, open_=True):
-                self.post_message(self.Asked(row.question))
+                self._ask(row.question)
         self._rows_changed()
 
     def action_fold_all(self) -> None:
@@ -200,4 +214,8 @@ class UsersView(LineView):
             return [Segment(fit(f"    {clean(row.name)}", width), self.ink("dim"))]
         signs = [Segment(f"{sign} ", self.ink(ink)) for sign, ink in (mark(node), shape(node, 0))]
         ink = "dim" if node.standing in {"outdated", "new"} else "plain"
-        return [*signs, Segment(fit(clean(row.name), width - 5), self.ink(ink))]
+        group = node.parent
+        function = group.name if group is not None and group.kind == "function" else ""
+        name = fit(clean(function + node.name), width - 5)
+        place = fit(f"  {clean(node.path)}", width - 5 - cell_len(name))
+        return [*signs, Segment(name, self.ink(ink)), Segment(place, self.ink("faint"))]
