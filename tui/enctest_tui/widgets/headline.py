@@ -76,7 +76,7 @@ def _test_line(node: Node, width: int) -> Content:
 
 def _state(node: Node) -> Content:
     outcome = node.outcome or "none"
-    time = f"  {duration(node.duration_ms)}"
+    time = f"  {duration(node.duration_ms)}" if node.duration_ms else ""
     match node.standing:
         case "running":
             return Content.styled("◌ running", COLOURS["accent"])

@@ -11,6 +11,7 @@ from textual.widgets import ContentSwitcher
 from enctest_tui.model import Model
 from enctest_tui.node import Node
 from enctest_tui.rows import is_old
+from enctest_tui.spanrows import label
 from enctest_tui.users import UserRow
 from enctest_tui.why import caveats, reasons
 from enctest_tui.widgets.failure import FailureView
@@ -132,10 +133,14 @@ class SidePane(Vertical):
         if self._node is not None and not self._node.is_test:
             self.failure.show_group(self._node)
         else:
-            self.failure.show_details(self._model.details, self._caveats())
+            self.failure.show_details(self._model.details, self._caveats(), self._died_in())
 
     def _show_output(self) -> None:
         self.output.show_details(self._model.details, self._caveats())
+
+    def _died_in(self) -> str:
+        """Return the spans that were open when the worker died, outermost first."""
+        return " → ".join(label(span) for span in self._model.trace.walk() if span.is_open)
 
     def _caveats(self) -> list[list[Piece]]:
         """Return what has to be known before a failure or an output is read."""

@@ -219,7 +219,7 @@ class TestTreeView(LineView):
 
     def _numbers(self, node: Node) -> list[Segment]:
         if node.is_test:
-            ran = node.outcome not in {None, "skipped"} and not node.running
+            ran = node.outcome not in {None, "skipped"} and not node.running and node.duration_ms
             text = duration(node.duration_ms) if ran else ""
             return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
         bad = f" ✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
