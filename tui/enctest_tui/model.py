@@ -149,8 +149,8 @@ class Model:
         self._reasons = event.reasons
         self.status.selected = frozenset(event.tests)
         self.status.affected, self.status.affected_of = len(event.tests), event.total
-        if (why := event.reasons.get(self.details.test)) is not None:
-            self.details.why = why
+        if self.details.test in self.status.selected:
+            self.details.why = event.reasons.get(self.details.test, "")
             return Changes.TESTS | Changes.STATUS | Changes.DETAILS
         return Changes.TESTS | Changes.STATUS
 

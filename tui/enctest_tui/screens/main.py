@@ -237,6 +237,7 @@ class MainScreen(Screen[None]):
         self.tests.touched()
         if not self.tests.go_to_test(test):
             self.left.give_up_filter()
+            self.tests.set_filter("")
             self.tests.go_to_test(test)
         self._selected_another()
 

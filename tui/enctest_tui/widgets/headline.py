@@ -101,8 +101,7 @@ def _place_line(node: Node, details: Details, width: int) -> Content:
 def _reason_lines(reason: Reason, width: int) -> list[Content]:
     """Return a sentence on as many lines as it takes, the sign before the first, names standing out."""
     sign, ink, sentence = reason
-    text = clean(sentence)
-    names = [(found.start(), found.end()) for found in _NAMES.finditer(text)]
+    text, names = _plain(clean(sentence))
     indent = 0 if sign == " " else 2
     lines, at = [], 0
     for piece in wrap(text, max(10, width - indent)):
@@ -115,6 +114,17 @@ def _reason_lines(reason: Reason, width: int) -> list[Content]:
         lines.append(Content.assemble((head, COLOURS[ink]), line))
         at += len(piece)
     return lines
+
+
+def _plain(sentence: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return a sentence without its backticks, and where the names are that stood between them."""
+    text, names, at = "", [], 0
+    for found in _NAMES.finditer(sentence):
+        text += sentence[at : found.start()]
+        names.append((len(text), len(text) + len(found.group(1))))
+        text += found.group(1)
+        at = found.end()
+    return text + sentence[at:], names
 
 
 def _group_line(node: Node, width: int) -> Content:

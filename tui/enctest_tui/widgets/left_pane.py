@@ -113,15 +113,22 @@ class LeftPane(Vertical):
     @on(FindBox.Typed, "#filter")
     def _filter_typed(self, event: FindBox.Typed) -> None:
         event.stop()
-        self.tests.set_filter(event.text)
+        # In the list's own turn: a message that it sends in ours would end here.
+        self.tests.call_later(self._filter_tests, event.text)
+
+    def _filter_tests(self, text: str) -> None:
+        self.tests.set_filter(text)
         self._count()
 
     @on(FindBox.Typed, "#users-filter")
     def _users_filter_typed(self, event: FindBox.Typed) -> None:
         event.stop()
-        self.users.set_filter(event.text)
+        self.users.call_later(self._filter_users, event.text)
+
+    def _filter_users(self, text: str) -> None:
+        self.users.set_filter(text)
         files = sum(row.kind == "file" for row in self.users.rows.rows)
-        self.users_filter.count(f"{files:,} of {len(self._model.users.files or ()):,}" if event.text else "")
+        self.users_filter.count(f"{files:,} of {len(self._model.users.files or ()):,}" if text else "")
 
     @on(FindBox.Closed)
     def _filter_closed(self, event: FindBox.Closed) -> None:
