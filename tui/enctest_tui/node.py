@@ -134,11 +134,11 @@ def state_places(test: Node) -> tuple[int, ...]:
     return (place, BAD, *flags) if outcome in BAD_OUTCOMES else (place, *flags)
 
 
-def tally(group: Node, test: Node) -> None:
-    """Count a test in one group above it."""
-    group.counts[TOTAL] += 1
-    for place in state_places(test):
-        group.counts[place] += 1
+def tally(group: Node, places: Iterable[int]) -> None:
+    """Add one to these counts of a group."""
+    counts = group.counts
+    for place in places:
+        counts[place] += 1
     group.stamp += 1
 
 

@@ -8,6 +8,7 @@ from enctest.events import Miss, Outcome, TestFinished, TestInfo, TestState
 from enctest_tui.node import (
     SIZE,
     THIS_FOLDER,
+    TOTAL,
     Kind,
     Node,
     groups,
@@ -36,6 +37,7 @@ class TestTree:
         self._files: dict[str, Node] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._running: dict[Node, int] = {}
+        self._restored: dict[str, TestState] = {}
         self._change = 0
         self._began: dict[int, int] = {}
 
@@ -116,16 +118,25 @@ class TestTree:
 
     def _adopt(self, test: Node, former: Node | None) -> None:
         """Take over what is known of `former` and count the test in the groups of its file."""
-        if former is not None:
+        state = self._restored.get(test.id)
+        if state is not None:
+            test.outcome, test.duration_ms, test.message = state.outcome, state.duration_ms, state.message
+            test.outdated, test.running = state.outdated, state.running
+            if test.running:
+                self._running[test] = 0
+            if test.bad:
+                self._open_above(test)
+        elif former is not None:
             test.outcome, test.duration_ms, test.message = former.outcome, former.duration_ms, former.message
             test.outdated, test.running, test.stamp = former.outdated, former.running, former.stamp + 1
             test.warm, test.miss, test.outdated_by = former.warm, former.miss, former.outdated_by
             if test.running:
                 self._running[test] = self._running.pop(former, 0)
         self.tests[test.id] = test
+        places = (TOTAL, *state_places(test))
         group = test.parent
         while group is not None and group.kind not in {"folder", "root"}:
-            tally(group, test)
+            tally(group, places)
             group = group.parent
 
     def _file(self, path: str) -> Node:
@@ -185,20 +196,13 @@ class TestTree:
 
     def load(self, states: Iterable[TestState], choices: dict[str, bool]) -> None:
         """Fill an empty tree with what the explorer knows."""
-        files: dict[str, list[TestState]] = {}
+        files: dict[str, list[TestInfo]] = {}
         for state in states:
-            files.setdefault(state.info.path, []).append(state)
-        for path, those in files.items():
-            self.collect(path, [state.info for state in those])
-            for state in those:
-                self.set(
-                    state.info.test,
-                    outcome=state.outcome,
-                    duration_ms=state.duration_ms,
-                    message=state.message,
-                    outdated=state.outdated,
-                    running=state.running,
-                )
+            files.setdefault(state.info.path, []).append(state.info)
+            self._restored[state.info.test] = state
+        for path, infos in files.items():
+            self.collect(path, infos)
+        self._restored.clear()
         for group in groups(self.root):
             group.expanded = choices.get(group.id, group.expanded)
         self.structure += 1
