@@ -44,7 +44,7 @@ def test_a_hunt_is_followed_to_the_polluter(play: PlayFixture, way: str) -> None
         )
         await pilot.press(*(["p"] if way == "p" else ["2", "tab"]))
         if way == "enter":
-            await until(pilot, lambda: shows(app, "E   assert 0") and shows(app, "Enter goes there"))
+            await until(pilot, lambda: shows(app, "E   assert 0") and shows(app, "Enter goes to test_c"))
             await pilot.press("enter")
         await until(pilot, lambda: app.main.tests.selected is app.model.tests.tests[C])
         assert app.main.tests.has_focus

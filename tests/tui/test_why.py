@@ -112,5 +112,5 @@ def test_a_failure_is_read_with_what_is_doubtful_about_it() -> None:
     assert found == [
         "a change has reached this test since; it has not run again yet",
         "passed in the warm session, failed in a fresh process",
-        f"fails after {B}; passes alone  (Enter goes there)",
+        "Enter goes to test_b, after which it fails",
     ]

@@ -67,10 +67,8 @@ def caveats(node: Node, hunted: Hunted | None) -> Iterator[Reason]:
         yield OUTDATED, "outdated", "a change has reached this test since; it has not run again yet"
     if node.warm is not None and node.outcome is not None:
         yield CONTRADICTED, "warn", _contradiction(node)
-    if hunted is not None:
-        sentence = result(hunted).replace("`", "")
-        more = "  (Enter goes there)" if hunted.polluters else ""
-        yield "◎", "warn" if hunted.polluters else "dim", sentence + more
+    if hunted is not None and hunted.polluters:
+        yield "◎", "warn", f"Enter goes to {short(hunted.polluters[0])}, after which it fails"
 
 
 def _contradiction(node: Node) -> str:
@@ -96,6 +94,17 @@ def result(hunt: Hunted) -> str:
     return f"no polluter was found{': ' if told else ''}{told}"
 
 
+def brief(hunt: Hunted) -> str:
+    """Return how far a hunt is or how it ended, with short names, for one line."""
+    if hunt.state == "hunting":
+        return progress(hunt).replace("`", "")
+    name = short(hunt.test)
+    if hunt.state == "found":
+        return f"{name} fails after {' and '.join(short(test) for test in hunt.polluters)}"
+    return f"{name}: {result(hunt)}"
+
+
 def short(test: str) -> str:
-    """Return a node id without its file."""
-    return test.partition("::")[2] or test
+    """Return the last name of a node id, with its parameters."""
+    head, bracket, parameters = test.partition("[")
+    return head.rpartition("::")[2] + bracket + parameters

@@ -12,8 +12,7 @@ from enctest_tui.node import BAD, NONE, OUTDATED, RUNNING, Node
 from enctest_tui.outcomes import OUTCOMES, SHAPES
 from enctest_tui.outcomes import OUTDATED as OUTDATED_MARK
 from enctest_tui.text import clean, duration, fit, one_line, plural
-from enctest_tui.why import progress, result
-from enctest_tui.why import short as short_name
+from enctest_tui.why import brief
 from enctest_tui.widgets.bar import Bar, both_ends
 from enctest_tui.widgets.headline import COLOURS, coloured
 
@@ -136,9 +135,8 @@ def _percent(share: float) -> str:
 def _left(status: Status, root: Node, *, short: bool = False) -> Content:
     hunt = status.hunt
     if hunt is not None:
-        told = progress(hunt) if hunt.state == "hunting" else f"{short_name(hunt.test)} {result(hunt)}"
         sign = ("◎ ", COLOURS["accent" if hunt.state == "hunting" else "warn"])
-        return Content.assemble(sign, (one_line(told.replace("`", "")), _QUIET))
+        return Content.assemble(sign, (one_line(brief(hunt)), _QUIET))
     if status.notice:
         return Content.styled(one_line(status.notice), _QUIET)
     if not status.changed:
