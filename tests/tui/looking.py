@@ -44,3 +44,8 @@ def text_of(app: EnctestApp) -> list[str]:
 def shows(app: EnctestApp, words: str) -> bool:
     """Say whether these words stand in a line of the screen."""
     return any(words in line for line in text_of(app))
+
+
+def told(app: EnctestApp) -> list[str]:
+    """Return what the app has said in passing, oldest first."""
+    return [notification.message for notification in app._notifications]

@@ -25,12 +25,13 @@ SLOW_MS = 1523.0
 
 
 class FakeFeed:
-    """Hands out what `tell` is given; notes what is sent, and answers `Follow` from `details`."""
+    """Hands out what `tell` is given; notes what is sent, and answers it from `details` and `users`."""
 
     def __init__(self, *told: ev.ExplorerEvent) -> None:
         self.closed = ""
         self.sent: list[ev.Command] = []
         self.details: dict[str, ev.Details] = {}
+        self.users: list[ev.Users] = []
         self.was_closed = False
         self._events: deque[ev.ExplorerEvent] = deque(told)
         self._arrived = asyncio.Event()
@@ -59,6 +60,9 @@ class FakeFeed:
         self.sent.append(command)
         if isinstance(command, ev.Follow) and command.test in self.details:
             self.tell(self.details[command.test])
+        if isinstance(command, ev.FindUsers):
+            asked = (command.path, command.function)
+            self.tell(*(answer for answer in self.users if (answer.path, answer.function) == asked))
 
     async def wait(self) -> None:
         """Wait for `tell` or `end`."""
@@ -188,6 +192,37 @@ def shop_attached(**more: Any) -> ev.Attached:
         databases=(database,),
         **given,
     )
+
+
+def shop_users() -> list[ev.Users]:
+    """Return who runs the functions of the sample project's pricing, and how many need its other files."""
+    tests = shop_tests()
+    priced = tuple(test for test in tests if "checkout" in test or "pricing" in test)
+    bulk = tuple(test for test in priced if "Discounts" in test or "ten" in test)
+    files = {
+        "money": 92,
+        "database": 69,
+        "errors": 92,
+        "orders/pricing": 25,
+        "orders/checkout": 19,
+        "settings": 92,
+    }
+    functions = (("subtotal", 12, 25), ("bulk_discount", 30, len(bulk)), ("Price.total", 61, 25))
+    pricing = "shop/orders/pricing.py"
+    return [
+        ev.Users(
+            t=NOW,
+            path=None,
+            uses=tuple(ev.Use(name=f"shop/{name}.py", tests=count) for name, count in files.items()),
+        ),
+        ev.Users(
+            t=NOW,
+            path=pricing,
+            uses=tuple(ev.Use(name=name, tests=count, line=line) for name, line, count in functions),
+            tests=priced,
+        ),
+        ev.Users(t=NOW, path=pricing, function="bulk_discount", tests=bulk),
+    ]
 
 
 FAILURE = """\

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import msgspec
 import pytest
 from tests.tui import traces
 from tests.tui.looking import at_rest, shows, until
 from tests.tui.stage import (
     BANK,
+    BULK,
     HISTORY,
     NOW,
     START,
@@ -18,6 +20,7 @@ from tests.tui.stage import (
     shop_attached,
     shop_states,
     shop_tests,
+    shop_users,
 )
 from textual.pilot import Pilot
 
@@ -173,6 +176,40 @@ def test_trouble(play: PlayFixture, screenshot: Screenshot) -> None:
     trouble = ev.Error(t=NOW, message=message, hint="Mend the migration and save: the database is made anew.")
     app = make_app(shop_feed(trouble))
     stage(play, screenshot, "trouble", app, [], "TABEL")
+
+
+def test_outdated(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see grey tests with amber rings, counted above them, and the way of the change to one."""
+    way = "imported by tests/api/test_checkout.py via shop/orders/pricing.py"
+    chain = f"module level of `shop/money.py` changed, {way}"
+    feed = shop_feed(
+        ev.Paused(t=NOW, on=True),
+        ev.Change(t=NOW, paths=("shop/money.py",), t_saved=NOW),
+        ev.Affected(t=NOW, tests=PRICED, total=92, reasons=dict.fromkeys(PRICED, chain)),
+    )
+    feed.details = {
+        test: msgspec.structs.replace(details, why=chain) for test, details in feed.details.items()
+    }
+    stage(play, screenshot, "outdated", make_app(feed), ["n"], "outdated, not run since")
+
+
+def test_turned_round(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see source files, the functions of one, the tests that run one, and the trace of one."""
+    feed = shop_feed(*SAVED, *run_of(PRICED), *RESULT)
+    feed.users = shop_users()
+    keys = ["u", *"jjjj", "l", *"jjj", "l", *"jj"]
+    stage(play, screenshot, "users", make_app(feed), keys, "price order")
+
+
+def test_hunt(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see after which test the selected one fails, and what a fresh process said otherwise."""
+    feed = shop_feed(*SAVED, *run_of(PRICED), *RESULT)
+    other = PRICED[3]
+    feed.tell(
+        ev.TestFinished(t=NOW, run=5, test=other, outcome="passed", duration_ms=21.0, warm="failed"),
+        ev.Hunted(t=NOW, test=BULK, state="found", polluters=(other,), tries=6),
+    )
+    stage(play, screenshot, "hunt", make_app(feed), ["n", "2"], "Enter goes to")
 
 
 @pytest.mark.parametrize("size", [(160, 48)])

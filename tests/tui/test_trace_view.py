@@ -159,7 +159,7 @@ def test_the_newest_span_is_followed_until_the_user_moves(play: PlayFixture, mov
         await until(pilot, lambda: shows(app, "sleep"))
         assert here(view) == (place if moves else "sleep")
         if moves:
-            await pilot.press("F")
+            await pilot.press("L")
             assert here(view) == "sleep"
 
     play(app, scene)

@@ -72,7 +72,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _run("run", "r", "Run", "Run the selected test, file or folder.", 2),
     _run("run-all", "R", "All", "Run every test.", 5),
     _run("run-failed", "f", "Failed", "Run the tests that failed last.", 6),
-    _run("stop", "x", "Stop", "Stop what is running.", 1),
+    _run("run-fresh", "F", "Fresh", "Run what is selected in a fresh pytest.", 12),
+    _run("run-isolated", "I", "Isolated", "Run what is selected, a process each.", 14),
+    _run("hunt", "H", "Hunt", "Hunt for the test this one fails after.", 12),
+    _run("stop", "x", "Stop", "Stop what is running, or the hunt.", 1),
     _run("pause", "w", "Pause", "Pause or resume watching files.", 11),
     _run("debug", "d", "Debug", "Run the selected test under pdb, here.", 9),
     _run("edit", "e", "Edit", "Open the line that matters in $EDITOR.", 8),
@@ -80,6 +83,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _look("filter", "slash", "Filter", "Filter tests; in a trace, find spans.", 4),
     _look("next-failure", "n", "Next ✗", "Go to the next failing test.", 7, "failure(1)"),
     _look("previous-failure", "N", "", "Go to the previous failing test.", method="failure(-1)"),
+    _look("used-by", "u", "Used by", "Turn the tests round: by function.", 9),
+    _look("polluter", "p", "", "Go to the test this one fails after."),
+    _look("missed", "m", "", "Go to the test that selection missed."),
     _look("trace", "t", "Trace", "Show the trace on the full screen.", 10),
     _look("tab-trace", "1", "", "Show what the test did.", method="tab('trace')"),
     _look("tab-failure", "2", "", "Show why the test failed.", method="tab('failure')"),
@@ -127,21 +133,21 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _trace("trace-previous-error", "comma", "", "Go to the previous span that failed."),
     _trace("trace-next-match", "n", "", "Go to the next match of the search."),
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
-    _trace("trace-group", "u", "Group", "Group equal neighbours, or not.", 12),
-    _trace("trace-tail", "F", "Follow", "Follow the newest span again.", 12),
+    _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 12),
+    _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
 )
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
 
 _NAMES: Final = {
-    "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "left_square_bracket": "[",
-    "right_square_bracket": "]", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab",
-    "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home",
-    "end": "End",
+    "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "equals_sign": "=",
+    "left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc", "enter": "Enter",
+    "space": "Space", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp",
+    "pagedown": "PgDn", "home": "Home", "end": "End",
 }  # fmt: skip
 _CHARACTERS: Final = {
     **{shown: name for name, shown in _NAMES.items() if len(shown) == 1 and shown.isascii()},
-    "+": "plus", "-": "minus", "=": "equals_sign", "!": "exclamation_mark", "@": "at", "#": "number_sign",
+    "+": "plus", "-": "minus", "!": "exclamation_mark", "@": "at", "#": "number_sign",
     "$": "dollar_sign", "%": "percent_sign", "&": "ampersand", "*": "asterisk", "(": "left_parenthesis",
     ")": "right_parenthesis", "_": "underscore", ";": "semicolon", ":": "colon", "'": "apostrophe",
     '"': "quotation_mark", "<": "less_than_sign", ">": "greater_than_sign", "|": "vertical_line",

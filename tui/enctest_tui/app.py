@@ -15,7 +15,19 @@ from textual.screen import Screen
 
 from enctest.config import Settings
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, Error, Follow, Pause, RunFailed, RunTests, Stop
+from enctest.events import (
+    Command,
+    Debug,
+    Error,
+    FindUsers,
+    Follow,
+    How,
+    Hunt,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+)
 from enctest.explorer.client import Feed
 from enctest_tui import editor, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
@@ -83,7 +95,7 @@ class EnctestApp(App[None]):
         self.set_keymap({name: self._keys[name] or "f24" for name in settings.keys})
         if trouble is not None:
             self.model.trouble = Error(message=trouble.title, hint=trouble.hint)
-        self.main = MainScreen(self.model, self._keys)
+        self.main = MainScreen(self.model, self._keys, self._ask)
 
     def get_default_screen(self) -> Screen[None]:
         """Begin with the tests."""
@@ -160,11 +172,38 @@ class EnctestApp(App[None]):
         if self.feed is not None:
             self.feed.send(Follow(test=event.test or None))
 
+    def _ask(self, question: FindUsers) -> None:
+        if self.feed is not None:
+            self.feed.send(question)
+
     def action_run(self) -> None:
         """Run what is selected; of a group under a filter, what the filter leaves."""
-        tests = self.main.tests.selection()
+        self._run("warm")
+
+    def action_run_fresh(self) -> None:
+        """Run what is selected in a pytest process that was started for it."""
+        self._run("fresh")
+
+    def action_run_isolated(self) -> None:
+        """Run what is selected, each test in a process of its own."""
+        self._run("isolated")
+
+    def _run(self, how: How) -> None:
+        tests = self.main.left.selection()
         if tests:
-            self._send(RunTests(tests=tests))
+            self._send(RunTests(tests=tests, how=how))
+        elif self.main.left.use is not None:
+            self.notify("unfold it first: its tests are not known yet", markup=False, timeout=3)
+
+    def action_hunt(self) -> None:
+        """Find the test after which the selected one fails."""
+        node = self.main.left.selected
+        if node is None or not node.is_test:
+            self.notify("select a failing test to hunt for its polluter", markup=False, timeout=3)
+        elif not node.bad:
+            self.notify("it does not fail: there is nothing to hunt for", markup=False, timeout=3)
+        else:
+            self._send(Hunt(test=node.id))
 
     def action_run_all(self) -> None:
         """Run everything."""
@@ -198,7 +237,7 @@ class EnctestApp(App[None]):
 
     def action_debug(self) -> None:
         """Ask for a command that runs the selected test under pdb."""
-        node = self.main.tests.selected
+        node = self.main.left.selected
         if node is not None and node.is_test:
             self._send(Debug(test=node.id))
         else:

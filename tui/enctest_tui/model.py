@@ -7,12 +7,13 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from enctest import events as ev
 from enctest.record import Event
+from enctest_tui.facts import Details, Run, Status
 from enctest_tui.spans import Trace
 from enctest_tui.testtree import TestTree
+from enctest_tui.users import UserTree
 
 
 class Changes(enum.Flag):
@@ -30,67 +31,21 @@ class Changes(enum.Flag):
     CHANGED = enum.auto()
     """A file was saved."""
     ATTACHED = enum.auto()
+    USERS = enum.auto()
+    """Who uses a file or a function."""
 
 
 _RESULT = Changes.TESTS | Changes.STATUS
 """Computed once: a flag's `|` costs more than folding a result."""
 
 
-@dataclass(slots=True)
-class Run:
-    """Progress of one run; `done` counts tests, `counts` maps outcomes to numbers."""
-
-    run: int
-    total: int = 0
-    done: int = 0
-    reason: str = ""
-    counts: dict[str, int] = field(default_factory=dict)
-    duration_ms: float = 0.0
-    stopped: str = ""
-    is_over: bool = False
-
-
-@dataclass(slots=True)
-class Status:
-    """What the status lines say; `settled_ms` is the time from the last save to its last result."""
-
-    root: str = ""
-    python: str = ""
-    args: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=dict)
-    databases: tuple[ev.DatabaseStatus, ...] = ()
-    phase: str = "starting"
-    paused: bool = False
-    is_ready: bool = False
-    changed: tuple[str, ...] = ()
-    affected: int | None = None
-    affected_of: int = 0
-    settled_ms: float | None = None
-    run: Run | None = None
-    notice: str = ""
-
-
-@dataclass(slots=True)
-class Details:
-    """What is known of the followed test; `known` is false until the explorer has answered."""
-
-    test: str = ""
-    known: bool = False
-    outcome: ev.Outcome | None = None
-    running: bool = False
-    duration_ms: float = 0.0
-    message: str = ""
-    failure: str = ""
-    sections: tuple[ev.Section, ...] = ()
-    path: str = ""
-    line: int = 0
-    why: str = ""
-
-
 class Model:
     """The state of one front end.
 
     Attributes:
+        users: The tests turned round, as far as the user has asked.
+        hunts: How the hunt for a test's polluter ended, by test.
+        misses: What audits found and the user has not read yet, by test.
         trouble: The last error that has not been dismissed or overtaken by another save.
         debug: Set when a debug command has been prepared; the app takes it away.
     """
@@ -100,6 +55,9 @@ class Model:
         self.status = Status()
         self.details = Details()
         self.trace = Trace(clock)
+        self.users = UserTree()
+        self.hunts: dict[str, ev.Hunted] = {}
+        self.misses: dict[str, ev.Miss] = {}
         self.trouble: ev.Error | None = None
         self.debug: ev.DebugReady | None = None
         self._reasons: dict[str, str] = {}
@@ -144,6 +102,8 @@ class Model:
         return Changes.ATTACHED | Changes.TESTS | Changes.STATUS
 
     def _phase(self, event: ev.Phase) -> Changes:
+        if event.phase == "collecting":
+            self.tests.begin(event.run)
         self.status.phase = event.phase
         self.status.is_ready = False
         return Changes.STATUS
@@ -180,14 +140,17 @@ class Model:
         self.status.affected = self.status.settled_ms = None
         self.status.notice = ""
         self.trouble = None
+        if not self.status.is_hunting:
+            self.status.hunt = None
         return Changes.STATUS | Changes.TROUBLE | Changes.CHANGED
 
     def _affected(self, event: ev.Affected) -> Changes:
         self.tests.outdate(event.tests)
         self._reasons = event.reasons
+        self.status.selected = frozenset(event.tests)
         self.status.affected, self.status.affected_of = len(event.tests), event.total
-        if (why := event.reasons.get(self.details.test)) is not None:
-            self.details.why = why
+        if self.details.test in self.status.selected:
+            self.details.why = event.reasons.get(self.details.test, "")
             return Changes.TESTS | Changes.STATUS | Changes.DETAILS
         return Changes.TESTS | Changes.STATUS
 
@@ -219,6 +182,7 @@ class Model:
     # --- runs ----------------------------------------------------------------------------------------
 
     def _run_started(self, event: ev.RunStarted) -> Changes:
+        self.tests.begin(event.run)
         self.status.run = Run(event.run, total=len(event.tests), reason=event.reason)
         self.status.phase = "running"
         return Changes.STATUS
@@ -232,14 +196,9 @@ class Model:
         return Changes.TESTS | Changes.DETAILS | Changes.TRACE
 
     def _test_finished(self, event: ev.TestFinished) -> Changes:
-        self.tests.set(
-            event.test,
-            outcome=event.outcome,
-            duration_ms=event.duration_ms,
-            message=event.message,
-            outdated=False,
-            running=False,
-        )
+        self.tests.finish(event)
+        if event.outcome not in ev.BAD_OUTCOMES and event.test in self.hunts:
+            del self.hunts[event.test]
         run = self.status.run
         if run is not None and run.run == event.run:
             run.done += 1
@@ -251,7 +210,7 @@ class Model:
 
     def _finish_details(self, event: ev.TestFinished) -> None:
         details = self.details
-        details.known, details.running = True, False
+        details.known, details.running, details.run = True, False, event.run
         details.outcome, details.duration_ms, details.message = (
             event.outcome,
             event.duration_ms,
@@ -281,6 +240,27 @@ class Model:
             changes |= Changes.DETAILS | Changes.TRACE
         return changes
 
+    # --- hunts, audits, users --------------------------------------------------------------------------
+
+    def _hunted(self, event: ev.Hunted) -> Changes:
+        self.status.hunt = event
+        if event.state != "hunting":
+            self.hunts[event.test] = event
+        return Changes.STATUS | (Changes.DETAILS if event.test == self.details.test else Changes.NONE)
+
+    def _audited(self, event: ev.Audited) -> Changes:
+        self.status.audit = event
+        if not event.misses:
+            return Changes.STATUS
+        for miss in event.misses:
+            self.misses[miss.test] = miss
+            self.tests.miss(miss)
+        return Changes.STATUS | Changes.TESTS | Changes.TROUBLE
+
+    def _users(self, event: ev.Users) -> Changes:
+        self.users.take(event)
+        return Changes.USERS
+
     # --- the followed test ---------------------------------------------------------------------------
 
     def _details(self, event: ev.Details) -> Changes:
@@ -289,6 +269,7 @@ class Model:
         self.details = Details(
             test=event.test,
             known=True,
+            run=event.run,
             outcome=event.outcome,
             running=event.running,
             duration_ms=event.duration_ms,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from enctest.events import BAD_OUTCOMES, Outcome, TestInfo
+from enctest.events import BAD_OUTCOMES, Miss, Outcome, TestInfo
 from enctest_tui.outcomes import OUTCOMES
 
 Kind = Literal["root", "folder", "file", "class", "function", "test"]
+Standing = Literal["running", "new", "outdated", "fresh"]
+"""How much a test's outcome is worth: `new` has none, that of an `outdated` test is of other code."""
 
 NONE = len(OUTCOMES)
-"""Place of the tests without an outcome in `Node.counts`."""
+"""Place in `Node.counts` of the tests without an outcome; before it are those that are fresh, by outcome."""
 TOTAL = NONE + 1
 RUNNING = NONE + 2
 OUTDATED = NONE + 3
+"""Tests with an outcome that a change has reached since; with those before `TOTAL` they add up to it."""
 BAD = NONE + 4
+"""Tests that failed last, outdated or not."""
 SIZE = NONE + 5
 _PLACES: dict[str | None, int] = {None: NONE, **{outcome: place for place, outcome in enumerate(OUTCOMES)}}
 
@@ -30,14 +34,18 @@ class Node:
 
     Attributes:
         id: The node id, or the path of a folder.
-        counts: Of a group: number of tests below by outcome, then `NONE`, `TOTAL`, `RUNNING`...
+        counts: Of a group: number of fresh tests below by outcome, then `NONE`, `TOTAL`, `RUNNING`...
         expanded: What the user, or a failure, decided; None leaves it to the size of the project.
+        outdated: Whether a change has reached this test since it ran; `outdated_by` is the change's number.
         stamp: Grows with every change that can be seen in the row.
+        warm: What the warm session said of a test where a fresh process said otherwise; that is `outcome`.
+        miss: What an audit found of a test that selection had left out.
     """
 
     __slots__ = (
         "children", "counts", "depth", "duration_ms", "expanded", "id", "in_order", "kind", "line", "markers",
-        "message", "name", "outcome", "outdated", "parent", "path", "running", "stamp",
+        "message", "miss", "name", "outcome", "outdated", "outdated_by", "parent", "path", "running", "stamp",
+        "warm",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, name: str, id: str, parent: Node | None, path: str = "") -> None:  # noqa: A002 - pytest's word
@@ -58,7 +66,10 @@ class Node:
         self.duration_ms = 0.0
         self.message = ""
         self.outdated = False
+        self.outdated_by = 0
         self.running = False
+        self.warm: Outcome | None = None
+        self.miss: Miss | None = None
 
     @property
     def is_test(self) -> bool:
@@ -69,6 +80,13 @@ class Node:
     def bad(self) -> bool:
         """Whether this test, or one below, needs work."""
         return self.outcome in BAD_OUTCOMES if self.kind == "test" else self.counts[BAD] > 0
+
+    @property
+    def standing(self) -> Standing:
+        """How much this test's outcome is worth."""
+        if self.running:
+            return "running"
+        return "new" if self.outcome is None else "outdated" if self.outdated else "fresh"
 
     def tests(self) -> Iterator[Node]:
         """Yield the tests at or below this node, in order."""
@@ -110,18 +128,17 @@ def split(info: TestInfo) -> list[str]:
 
 def state_places(test: Node) -> tuple[int, ...]:
     """Return the places of `Node.counts` that the state of a test adds one to."""
-    place = _PLACES[test.outcome]
+    outcome = test.outcome
+    place = OUTDATED if test.outdated and outcome is not None else _PLACES[outcome]
     flags = (RUNNING,) if test.running else ()
-    if test.outdated:
-        flags = (*flags, OUTDATED)
-    return (place, BAD, *flags) if test.outcome in BAD_OUTCOMES else (place, *flags)
+    return (place, BAD, *flags) if outcome in BAD_OUTCOMES else (place, *flags)
 
 
-def tally(group: Node, test: Node) -> None:
-    """Count a test in one group above it."""
-    group.counts[TOTAL] += 1
-    for place in state_places(test):
-        group.counts[place] += 1
+def tally(group: Node, places: Iterable[int]) -> None:
+    """Add one to these counts of a group."""
+    counts = group.counts
+    for place in places:
+        counts[place] += 1
     group.stamp += 1
 
 

@@ -16,6 +16,8 @@ OUTCOMES: Final[tuple[Outcome, ...]] = (
     "xpassed",
 )
 
+BAD_PLACES: Final = tuple(place for place, outcome in enumerate(OUTCOMES) if outcome in BAD_OUTCOMES)
+
 SHAPES: Final[dict[str, str]] = {
     "passed": "✓",
     "failed": "✗",
@@ -29,7 +31,11 @@ SHAPES: Final[dict[str, str]] = {
 """One cell each; `none` is a test that never ran."""
 
 OUTDATED: Final = "○"
-"""Instead of the shape, in the colour of the last outcome: the code has changed since."""
+"""Before a shape without its colour: the code has changed since."""
+CONTRADICTED: Final = "≠"
+"""Before a shape: a fresh process said otherwise than the warm session."""
+MISSED: Final = "?"
+"""Before a shape: an audit found another outcome although no change was known to reach the test."""
 
 SPINNER: Final = "◐◓◑◒"
 
@@ -44,6 +50,12 @@ INKS: Final[dict[str, str]] = {
     "none": "dim",
 }
 """Outcome to the name of an ink, see `widgets.line_view`."""
+
+OLD_INKS: Final[dict[str, str]] = {
+    **dict.fromkeys(INKS, "faint"),
+    **{outcome: "bad-old" for outcome, ink in INKS.items() if ink == "bad"},
+}
+"""The same where the outcome is of other code than there is now: nothing is green that may not be."""
 
 
 def is_bad(outcome: str | None) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from enctest_tui.node import NONE, TOTAL, Node, ordered
+from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node, ordered
+from enctest_tui.outcomes import BAD_PLACES
 from enctest_tui.testtree import TestTree
 
 SMALL = 150
@@ -41,7 +42,9 @@ def _is(state: str) -> Match:
     if "running".startswith(state):
         return lambda test: test.running
     if "outdated".startswith(state):
-        return lambda test: test.outdated
+        return lambda test: test.standing == "outdated"
+    if "fresh".startswith(state):
+        return lambda test: test.standing == "fresh"
     if "failed".startswith(state):
         return lambda test: test.bad
     return lambda test: (test.outcome or "new").startswith(state)
@@ -245,10 +248,23 @@ def rolled_up(node: Node) -> str:
         return node.outcome or "none"
     counts = node.counts
     passed, failed, error, crashed, skipped, xfailed, xpassed = counts[:NONE]
-    if failed or error or crashed:
-        return "crashed" if crashed else "failed" if failed else "error"
+    if counts[BAD]:
+        return "crashed" if crashed else "error" if error and not failed else "failed"
     if counts[NONE] == counts[TOTAL]:
         return "none"
-    if passed:
+    if passed or counts[OUTDATED]:
         return "passed"
     return "xpassed" if xpassed else "skipped" if skipped >= xfailed else "xfailed"
+
+
+def is_old(node: Node) -> bool:
+    """Say whether what a row shows may no longer hold: of a group, as long as anything below is not fresh.
+
+    A failure that is fresh holds for the groups above it, whatever else there is.
+    """
+    if node.is_test:
+        return node.standing == "outdated"
+    counts = node.counts
+    if counts[BAD]:
+        return not any(counts[place] for place in BAD_PLACES)
+    return bool(counts[OUTDATED] or counts[NONE])

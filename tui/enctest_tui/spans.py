@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from enctest.events import Attributes, Span, SpanEnded, SpanEvent, SpanKind, SpanNote, SpanStarted, SpanStatus
+from enctest.tracing.model import OPEN
 
 ROOT = 1
 """Id of a test's root span."""
@@ -91,6 +92,8 @@ class Trace:
         for span in stored:
             node = SpanNode(span.span, span.name, span.kind, span.start_ns)
             node.end_ns, node.status, node.attributes = span.end_ns, span.status, span.attributes
+            if OPEN in node.attributes:  # its process died in it
+                node.end_ns = None
             node.events = list(span.events)
             self.spans.setdefault(node.id, node)
             self._latest_ns = max(
@@ -100,7 +103,7 @@ class Trace:
             self._attach(self.spans[span.span], span.parent)
         self.open = sum(node.is_open for node in self.spans.values())
         if not live:
-            self.freeze()
+            self.frozen_ns = self._latest_ns if self.open else None
 
     def _attach(self, node: SpanNode, parent_id: int | None) -> None:
         parent = self.spans.get(parent_id) if parent_id is not None else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from enctest.events import Outcome, TestInfo, TestState
+from enctest.events import Miss, Outcome, TestFinished, TestInfo, TestState
 from enctest_tui.node import (
     SIZE,
     THIS_FOLDER,
+    TOTAL,
     Kind,
     Node,
     groups,
@@ -36,6 +37,9 @@ class TestTree:
         self._files: dict[str, Node] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._running: dict[Node, int] = {}
+        self._restored: dict[str, TestState] = {}
+        self._change = 0
+        self._began: dict[int, int] = {}
 
     # --- structure -----------------------------------------------------------------------------------
 
@@ -114,15 +118,25 @@ class TestTree:
 
     def _adopt(self, test: Node, former: Node | None) -> None:
         """Take over what is known of `former` and count the test in the groups of its file."""
-        if former is not None:
+        state = self._restored.get(test.id)
+        if state is not None:
+            test.outcome, test.duration_ms, test.message = state.outcome, state.duration_ms, state.message
+            test.outdated, test.running = state.outdated, state.running
+            if test.running:
+                self._running[test] = 0
+            if test.bad:
+                self._open_above(test)
+        elif former is not None:
             test.outcome, test.duration_ms, test.message = former.outcome, former.duration_ms, former.message
             test.outdated, test.running, test.stamp = former.outdated, former.running, former.stamp + 1
+            test.warm, test.miss, test.outdated_by = former.warm, former.miss, former.outdated_by
             if test.running:
                 self._running[test] = self._running.pop(former, 0)
         self.tests[test.id] = test
+        places = (TOTAL, *state_places(test))
         group = test.parent
         while group is not None and group.kind not in {"folder", "root"}:
-            tally(group, test)
+            tally(group, places)
             group = group.parent
 
     def _file(self, path: str) -> Node:
@@ -182,20 +196,13 @@ class TestTree:
 
     def load(self, states: Iterable[TestState], choices: dict[str, bool]) -> None:
         """Fill an empty tree with what the explorer knows."""
-        files: dict[str, list[TestState]] = {}
+        files: dict[str, list[TestInfo]] = {}
         for state in states:
-            files.setdefault(state.info.path, []).append(state)
-        for path, those in files.items():
-            self.collect(path, [state.info for state in those])
-            for state in those:
-                self.set(
-                    state.info.test,
-                    outcome=state.outcome,
-                    duration_ms=state.duration_ms,
-                    message=state.message,
-                    outdated=state.outdated,
-                    running=state.running,
-                )
+            files.setdefault(state.info.path, []).append(state.info)
+            self._restored[state.info.test] = state
+        for path, infos in files.items():
+            self.collect(path, infos)
+        self._restored.clear()
         for group in groups(self.root):
             group.expanded = choices.get(group.id, group.expanded)
         self.structure += 1
@@ -211,12 +218,13 @@ class TestTree:
         message: str,
         outdated: bool,
         running: bool,
+        warm: Outcome | None = None,
     ) -> None:
         """Note how a test stands; a test nobody collected is added (a file's failed collection is one)."""
         test = self.tests.get(id_) or self._unknown(id_)
         before, bad = state_places(test), test.bad
         test.outcome, test.duration_ms, test.message = outcome, duration_ms, message
-        test.outdated, test.running = outdated, running
+        test.outdated, test.running, test.warm = outdated, running, warm
         self._moved(test, before)
         if running:
             self._running.setdefault(test, 0)
@@ -224,6 +232,24 @@ class TestTree:
             self._running.pop(test, None)
         if test.bad and not bad:
             self._open_above(test)
+
+    def finish(self, event: TestFinished) -> None:
+        """Note a result; it makes a test fresh unless a change reached it after the run had begun."""
+        test = self.tests.get(event.test)
+        since = self._began.get(event.run, self._change)
+        self.set(
+            event.test,
+            outcome=event.outcome,
+            duration_ms=event.duration_ms,
+            message=event.message,
+            outdated=test is not None and test.outdated and test.outdated_by > since,
+            running=False,
+            warm=event.warm,
+        )
+
+    def begin(self, run: int) -> None:
+        """Note that a run begins: it sees all changes up to now."""
+        self._began.setdefault(run, self._change)
 
     def start(self, id_: str, run: int) -> None:
         """Note that a test runs now."""
@@ -234,16 +260,25 @@ class TestTree:
         self._moved(test, before)
 
     def outdate(self, ids: Iterable[str]) -> None:
-        """Note that the code of these tests has changed since they ran."""
+        """Note that a change has reached these tests."""
+        self._change += 1
         for id_ in ids:
             test = self.tests.get(id_)
-            if test is not None and not test.outdated:
+            if test is not None:
                 before = state_places(test)
-                test.outdated = True
+                test.outdated, test.outdated_by, test.miss = True, self._change, None
                 self._moved(test, before)
+
+    def miss(self, miss: Miss) -> None:
+        """Note what an audit found; it stands until a change is known to reach the test."""
+        test = self.tests.get(miss.test)
+        if test is not None:
+            test.miss = miss
+            test.stamp += 1
 
     def stop(self, run: int) -> None:
         """Note that nothing of this run goes on any more."""
+        self._began.pop(run, None)
         for test in [test for test, its_run in self._running.items() if its_run in {0, run}]:
             before = state_places(test)
             test.running = False

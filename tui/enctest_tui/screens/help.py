@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,9 +12,11 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from enctest.events import Audited
 from enctest_tui.actions import ACTIONS, Action, display
-from enctest_tui.outcomes import OUTCOMES, OUTDATED, SHAPES
-from enctest_tui.widgets.headline import coloured
+from enctest_tui.outcomes import CONTRADICTED, MISSED, OUTCOMES, OUTDATED, SHAPES
+from enctest_tui.widgets.headline import COLOURS, coloured
+from enctest_tui.widgets.status import audit_line
 
 _COLUMNS = (("Run", "Look"), ("Move", "Trace"))
 
@@ -31,9 +33,10 @@ class HelpScreen(ModalScreen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
 
-    def __init__(self, keys: Mapping[str, str]) -> None:
+    def __init__(self, keys: Mapping[str, str], audit: Audited | None = None) -> None:
         super().__init__()
         self._keys = keys
+        self._audit = audit
 
     def compose(self) -> ComposeResult:
         """Two columns of groups."""
@@ -46,6 +49,8 @@ class HelpScreen(ModalScreen[None]):
                         for group in groups:
                             yield Static(self._group(group), markup=False)
             yield Static(_signs(), markup=False)
+            if self._audit is not None:
+                yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
@@ -64,12 +69,18 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _signs() -> Content:
-    signs: list[tuple[str, str, str]] = [
+    outcomes = [
         *((SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES),
         (SHAPES["none"], "$foreground 55%", "not run"),
-        (OUTDATED, "$foreground", "outdated"),
     ]
-    shown = [
-        Content.assemble((shape, style), (f" {text}", "$foreground 80%")) for shape, style, text in signs
+    marks = [
+        (OUTDATED, COLOURS["outdated"], "outdated: a change has reached it"),
+        (CONTRADICTED, COLOURS["warn"], "warm and fresh differ"),
+        (MISSED, COLOURS["warn"], "missed by selection"),
     ]
-    return Content("  ").join([Content.styled("Signs", "bold $text-accent"), *shown])
+    return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
+
+
+def _legend(title: str, signs: Iterable[tuple[str, str, str]]) -> Content:
+    shown = [Content.assemble((sign, style), (f" {text}", "$foreground 80%")) for sign, style, text in signs]
+    return Content("  ").join([Content.styled(title, "bold $text-accent"), *shown])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,20 +14,21 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
 
-from enctest_tui.actions import Where
+from enctest.events import FindUsers
+from enctest_tui.actions import Where, display
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
-from enctest_tui.node import BAD, TOTAL
+from enctest_tui.node import BAD, Node
 from enctest_tui.screens.help import HelpScreen
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
 from enctest_tui.widgets.find_box import FindBox
 from enctest_tui.widgets.key_line import KeyLine
+from enctest_tui.widgets.left_pane import LeftPane
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.side_pane import SidePane
 from enctest_tui.widgets.status import ActivityLine, TopBar
 from enctest_tui.widgets.tabs import TABS
-from enctest_tui.widgets.test_tree import TestTreeView
 from enctest_tui.widgets.trace_view import TraceView
 
 _REST = 0.05
@@ -48,7 +49,7 @@ class MainScreen(Screen[None]):
 
         test: str
 
-    def __init__(self, model: Model, keys: Mapping[str, str]) -> None:
+    def __init__(self, model: Model, keys: Mapping[str, str], ask: Callable[[FindUsers], None]) -> None:
         super().__init__()
         self.model = model
         self.lost = ""
@@ -58,8 +59,8 @@ class MainScreen(Screen[None]):
         self._ticker: Timer | None = None
         self.top = TopBar()
         self.banner = Banner()
-        self.tests = TestTreeView(model.tests, id="tests")
-        self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
+        self.left = LeftPane(model, ask)
+        self.tests = self.left.tests
         self.side = SidePane(model)
         self.search = FindBox("words of a span or its attributes", id="search")
         self.activity = ActivityLine()
@@ -70,9 +71,7 @@ class MainScreen(Screen[None]):
         yield self.top
         yield self.banner
         with Horizontal(id="body"):
-            with Vertical(id="left"):
-                yield self.tests
-                yield self.filter
+            yield self.left
             with Vertical(id="right"):
                 yield self.side
                 yield self.search
@@ -93,25 +92,36 @@ class MainScreen(Screen[None]):
         if Changes.ATTACHED in changes:
             self.tests.set_tree(model.tests)
         if changes & (Changes.TESTS | Changes.STATUS):
-            self.tests.why_empty = self._why_empty()
-            self.tests.refresh_tree()
-            self._count_matches()
+            self.left.refresh_tests(self.lost)
             if self._followed() != model.details.test and self._rest is None:
                 self._selected_another()
-            self.side.show_headline(self.tests.selected)
+            self._show_headline()
             self._show_status()
         if Changes.TROUBLE in changes:
-            trouble = model.trouble
-            self.banner.show(trouble.message if trouble else "", trouble.hint if trouble else "")
+            self._show_trouble()
         if Changes.DETAILS in changes:
-            self.side.show_details(self.tests.selected)
+            self._show_details()
         elif Changes.TRACE in changes:
             self.side.refresh_trace()
         if Changes.CHANGED in changes:
             self.side.refresh_source()
+        self.left.follow(changes)
         if Changes.FINISHED in changes and not self.tests.was_touched:
             self._go_to_first_failure()
         self._run_ticker()
+
+    def _show_headline(self) -> None:
+        self.side.show_headline(self.left.selected, self.left.use)
+
+    def _show_details(self) -> None:
+        self.side.show_details(self.left.selected, self.left.use)
+
+    def _show_trouble(self) -> None:
+        """Show an error, else what audits found and nobody has read."""
+        keys = [display(self._keys[action], 1) for action in ("missed", "back")]
+        self.banner.show_first(
+            self.model.trouble, tuple(self.model.misses.values()), "{} goes there; {}: read.".format(*keys)
+        )
 
     def _show_status(self) -> None:
         self.top.show(self.model.status, self.model.tests.root, self.lost)
@@ -126,31 +136,18 @@ class MainScreen(Screen[None]):
         if isinstance(focused, LineView):
             where.append(focused.KIND)
         labels = {"pause": "Watch" if status.paused else "Pause"}
-        if status.phase in {"idle", "starting"}:
+        if status.phase in {"idle", "starting"} and not status.is_hunting:
             labels["stop"] = ""
         if not root.counts[BAD]:
             labels["run-failed"] = labels["next-failure"] = ""
+        node = self.left.selected
+        if node is None or not node.is_test or not node.bad:
+            labels["hunt"] = ""
+        if self.left.shows_users:
+            labels["used-by"] = "Tests"
         if self.has_class("-full"):
             labels["trace"] = "Back"
         self.key_line.show(where, labels)
-
-    def _why_empty(self) -> str:
-        status = self.model.status
-        if self.lost:
-            return ""
-        if status.phase in {"starting", "collecting"} or not status.root:
-            return "starting…" if status.phase == "starting" else "collecting tests…"
-        arguments = f" with the arguments {' '.join(status.args)}" if status.args else ""
-        return (
-            f"no tests: pytest found none in {status.root}{arguments}"
-            if status.is_ready
-            else "collecting tests…"
-        )
-
-    def _count_matches(self) -> None:
-        rows = self.tests.rows
-        if rows.filter:
-            self.filter.count(f"{rows.matches:,} of {self.model.tests.root.counts[TOTAL]:,}")
 
     def _go_to_first_failure(self) -> None:
         """Until the user takes over, the cursor goes where the trouble is."""
@@ -176,12 +173,16 @@ class MainScreen(Screen[None]):
     # --- selecting -----------------------------------------------------------------------------------
 
     def _followed(self) -> str:
-        node = self.tests.selected
+        node = self.left.selected
         return node.id if node is not None and node.is_test else ""
 
     @on(LineView.Moved, "#tests")
-    def _tree_moved(self) -> None:
-        self.side.show_headline(self.tests.selected)
+    @on(LineView.Moved, "#users")
+    def _tree_moved(self, event: LineView.Moved) -> None:
+        if event.view is not self.left.list:
+            return
+        self._show_headline()
+        self.show_keys()
         self._selected_another()
 
     def _selected_another(self) -> None:
@@ -192,7 +193,9 @@ class MainScreen(Screen[None]):
     def _follow(self) -> None:
         self._rest = None
         test = self._followed()
-        if test == self.model.details.test and test:
+        if test == self.model.details.test:
+            if not test:
+                self._show_details()
             return
         self.search.clear()
         self.model.follow(test)
@@ -203,11 +206,11 @@ class MainScreen(Screen[None]):
             # The answer comes at once as a rule: until then the former stays, so that nothing flickers.
             self._patience = self.set_timer(_PATIENCE, self._show_without_answer)
         else:
-            self.side.show_details(self.tests.selected)
+            self._show_details()
 
     def _show_without_answer(self) -> None:
         if not self.model.details.known:
-            self.side.show_details(self.tests.selected)
+            self._show_details()
 
     @on(LineView.Chosen, "#tests")
     def _tree_chosen(self) -> None:
@@ -217,16 +220,80 @@ class MainScreen(Screen[None]):
         else:
             self.tests.action_turn()
 
+    @on(LineView.Chosen, "#users")
+    def _user_chosen(self) -> None:
+        if (node := self.left.selected) is not None:
+            self._go_to_test(node)
+
+    @on(LineView.Chosen, "#failure")
+    def _failure_chosen(self) -> None:
+        if (node := self.left.selected) is not None and node.id in self.model.hunts:
+            self.action_polluter()
+
+    def _go_to_test(self, test: Node) -> None:
+        """Show a test in the tree."""
+        self.left.turn(round_=False)
+        self._show_side(on_=False)
+        self.tests.touched()
+        if not self.tests.go_to_test(test):
+            self.left.give_up_filter()
+            self.tests.set_filter("")
+            self.tests.go_to_test(test)
+        self._selected_another()
+
+    def _go_to(self, id_: str) -> None:
+        test = self.model.tests.tests.get(id_)
+        if test is None:
+            self.notify(f"{id_} is not there any more", markup=False, timeout=3)
+        else:
+            self._go_to_test(test)
+
     # --- what the registry calls ---------------------------------------------------------------------
 
     def action_failure(self, step: int) -> None:
         """Go to the next or previous failing test."""
-        self.tests.was_touched = True
+        self.tests.touched()
+        if self.left.shows_users:
+            self.action_used_by()
         failure = self.tests.rows.next_bad(step)
         if failure is None:
             self.notify("nothing fails", markup=False, timeout=2)
         elif not self.tests.go_to_test(failure):
             self.notify("the filter hides the next failing test", markup=False, timeout=3)
+
+    def action_used_by(self) -> None:
+        """Turn the tests round, at the function the user looks at if there is one, and back."""
+        if self.left.shows_users and self.left.has_the_focus:
+            self.left.turn(round_=False)
+            self._selected_another()
+            return
+        path, line = ("", 0) if self.left.has_the_focus else self.side.place()
+        self._show_side(on_=False)
+        self.left.turn(round_=True)
+        if path:
+            self.left.users.look_for(path, line)
+        self._selected_another()
+        self.show_keys()
+
+    def action_polluter(self) -> None:
+        """Go to the test after which the selected one fails."""
+        node = self.left.selected
+        hunted = self.model.hunts.get(node.id) if node is not None else None
+        if hunted is None or not hunted.polluters:
+            hunt = display(self._keys["hunt"], 1)
+            self.notify(f"no polluter is known; {hunt} hunts for one", markup=False, timeout=3)
+        else:
+            self._go_to(hunted.polluters[0])
+
+    def action_missed(self) -> None:
+        """Go to the first test that selection missed; that much of the notice is read."""
+        if not self.model.misses:
+            self.notify("no audit has found a miss", markup=False, timeout=2)
+            return
+        test = next(iter(self.model.misses))
+        del self.model.misses[test]
+        self._show_trouble()
+        self._go_to(test)
 
     def action_filter(self) -> None:
         """Look for tests, or for spans when the trace is focused."""
@@ -234,7 +301,7 @@ class MainScreen(Screen[None]):
             self.search.open()
         else:
             self._show_side(on_=False)
-            self.filter.open()
+            self.left.open_filter()
 
     def action_trace(self) -> None:
         """Show the trace on the full screen, and back."""
@@ -261,7 +328,7 @@ class MainScreen(Screen[None]):
     def action_switch(self) -> None:
         """Go from tests to tabs, from the trace to its details, and back."""
         trace = self.side.trace
-        if self.tests.has_focus or self.filter.input.has_focus:
+        if self.left.has_the_focus:
             self._show_side(on_=True)
         elif trace.view.has_focus and trace.shows_details:
             trace.details.focus()
@@ -274,7 +341,7 @@ class MainScreen(Screen[None]):
         self.set_class(on_, "-side")
         if not on_:
             self.remove_class("-full")
-        (self.side.view if on_ else self.tests).focus()
+        (self.side.view if on_ else self.left.list).focus()
 
     def action_back(self) -> None:
         """Leave what is on top."""
@@ -288,16 +355,18 @@ class MainScreen(Screen[None]):
         elif self.has_class("-full"):
             self.action_trace()
         elif self.banner.has_class("-shown"):
+            if self.model.trouble is None:
+                self.model.misses.clear()
             self.model.trouble = None
-            self.banner.show("")
-        elif not self.tests.has_focus:
+            self._show_trouble()
+        elif not self.left.has_the_focus:
             self._show_side(on_=False)
-        elif self.filter.text:
-            self.filter.clear()
+        elif not self.left.give_up_filter() and self.left.shows_users:
+            self.action_used_by()
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.app.push_screen(HelpScreen(self._keys))
+        self.app.push_screen(HelpScreen(self._keys, self.model.status.audit))
 
     def action_command_palette(self) -> None:
         """Find any action by name."""
@@ -308,15 +377,6 @@ class MainScreen(Screen[None]):
         self.app.theme = LIGHT.name if self.app.current_theme.dark else DARK
 
     # --- finding -------------------------------------------------------------------------------------
-
-    @on(FindBox.Typed, "#filter")
-    def _filter_typed(self, event: FindBox.Typed) -> None:
-        self.tests.set_filter(event.text)
-        self._count_matches()
-
-    @on(FindBox.Closed, "#filter")
-    def _filter_closed(self) -> None:
-        self.tests.focus()
 
     @on(FindBox.Typed, "#search")
     def _search_typed(self, event: FindBox.Typed) -> None:

@@ -1,4 +1,4 @@
-"""The base of the widgets that are one or two lines of words fitted to their width."""
+"""The base of the widgets that are a few lines of words fitted to their width."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ class Bar(Widget):
         """Say it again if it is no longer the same."""
         words = self.words()
         if words.plain != self._drawn.plain or words.spans != self._drawn.spans:
+            grows = words.plain.count("\n") != self._drawn.plain.count("\n")
             self._drawn = words
-            self.refresh()
+            self.refresh(layout=grows)
 
     def on_resize(self) -> None:
         """Fit the words to the new width."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from enctest_tui.model import Details
+from enctest_tui.facts import Details
 from enctest_tui.node import Node
 from enctest_tui.outcomes import INKS, SHAPES
 from enctest_tui.text import clean, one_line
@@ -20,19 +20,35 @@ _RULE = re.compile(r"^([_=-])(?: ?\1){9,}|^([_=-])\2{2,} .* \2{3,}$")
 class FailureView(TextView):
     """Why the selected test failed; for a folder or file, what failed in it."""
 
-    def show_details(self, details: Details) -> None:
-        """Show one test's failure."""
+    def show_details(self, details: Details, above: Sequence[Line] = (), died_in: str = "") -> None:
+        """Show one test's failure below what has to be known before it is read.
+
+        `died_in` names the spans that were open when the worker died.
+        """
         self.message = _nothing(details)
         failure = details.failure or details.message
-        lines = colour(failure) if failure else []
+        lines = [*above, *_crash(details, died_in), *colour(failure)] if failure else []
         self.show(lines)
-        reason = next((at for at, line in enumerate(lines) if line[0] == ("E", "bad")), 0)
+        reason = next((at for at, line in enumerate(lines) if line[:1] == [("E", "bad")]), 0)
         self.call_after_refresh(self.show_from, reason)
 
     def show_group(self, group: Node) -> None:
         """Show what failed below a group, a line each."""
         self.message = "nothing failed here"
         self.show([line for test in group.tests() if test.bad for line in _summary(test)])
+
+
+def _crash(details: Details, died_in: str) -> list[Line]:
+    """Return what stands above the last output of a worker that died; nothing for other failures."""
+    if details.outcome != "crashed" or not details.failure:
+        return []
+    return [
+        [("† ", "bad"), (one_line(details.message or "the worker died"), "bad-strong")],
+        *([[("  in ", "dim"), (clean(died_in), "plain")]] if died_in else []),
+        [],
+        [("The last it printed:", "dim")],
+        [],
+    ]
 
 
 def _nothing(details: Details) -> str:

@@ -19,7 +19,8 @@ from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
 
 INKS = (
-    "plain", "strong", "dim", "faint", "rail", "good", "bad", "bad-strong", "warn", "accent", "db",
+    "plain", "strong", "dim", "faint", "rail", "good", "bad", "bad-old", "bad-strong", "warn",
+    "outdated", "accent", "db",
     "http", "fixture", "match", "keyword", "string", "number", "comment", "name", "bar", "bar-phase",
     "bar-bad", "bar-bad-outer", "bar-open", "bar-open-outer", "bar-db", "bar-http", "bar-fixture", "bar-lost",
 )  # fmt: skip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.ansi import AnsiDecoder
 from rich.text import Text
 
 from enctest.events import Section
-from enctest_tui.model import Details
+from enctest_tui.facts import Details
 from enctest_tui.text import clean
 from enctest_tui.widgets.text_view import Piece, TextView
 
@@ -20,15 +22,15 @@ _WIDEST = 2_000
 class OutputView(TextView):
     """The captured sections, each under its title."""
 
-    def show_details(self, details: Details) -> None:
-        """Show one test's output."""
+    def show_details(self, details: Details, above: Sequence[Line] = ()) -> None:
+        """Show one test's output below what has to be known before it is read."""
         self.message = (
             "running…" if details.running else "no output was captured" if details.known else "not run yet"
         )
         lines: list[Line] = []
         for section in details.sections:
             lines += [*_section(section), []]
-        self.show(lines)
+        self.show([*above, *lines] if lines else [])
 
 
 def _section(section: Section) -> list[Line]:

@@ -10,11 +10,16 @@ from textual.widgets import ContentSwitcher
 
 from enctest_tui.model import Model
 from enctest_tui.node import Node
+from enctest_tui.rows import is_old
+from enctest_tui.spanrows import label
+from enctest_tui.users import UserRow
+from enctest_tui.why import caveats, reasons
 from enctest_tui.widgets.failure import FailureView
 from enctest_tui.widgets.headline import Headline, coloured
 from enctest_tui.widgets.output import OutputView
 from enctest_tui.widgets.source import SourceView
 from enctest_tui.widgets.tabs import TABS, TabStrip
+from enctest_tui.widgets.text_view import Piece
 from enctest_tui.widgets.trace_pane import TracePane
 
 
@@ -25,6 +30,7 @@ class SidePane(Vertical):
         super().__init__(id="side")
         self._model = model
         self._node: Node | None = None
+        self._use: UserRow | None = None
         self._stale = set(TABS)
         self._shown_test = ""
         self.headline = Headline()
@@ -60,21 +66,26 @@ class SidePane(Vertical):
         if had_focus:
             self.view.focus()
 
-    def show_headline(self, node: Node | None) -> None:
-        """Say what is selected, and mark the tabs."""
-        self._node = node
-        self.headline.show(node, self._model.details)
-        details = self._model.details
+    def show_headline(self, node: Node | None, use: UserRow | None = None) -> None:
+        """Say what is selected, a test or group or else a file or function, and mark the tabs."""
+        self._node, self._use = node, use
+        details, model = self._model.details, self._model
+        if use is not None:
+            self.headline.show_use(use)
+        elif node is not None and node.is_test:
+            self.headline.show(node, details, reasons(node, details, model.status, model.hunts.get(node.id)))
+        else:
+            self.headline.show(node, details)
         marks = {}
         if node is not None and node.bad:
-            marks["failure"] = Content.styled(" ✗", coloured("failed"))
+            marks["failure"] = Content.styled(" ✗", f"{coloured('failed')}{' 70%' if is_old(node) else ''}")
         if details.sections and node is not None and node.is_test:
             marks["output"] = Content.styled(f" {len(details.sections)}", "$foreground 40%")
         self.tabs.mark(marks)
 
-    def show_details(self, node: Node | None) -> None:
-        """Show what is known now of the selected node, which may be another than before."""
-        self.show_headline(node)
+    def show_details(self, node: Node | None, use: UserRow | None = None) -> None:
+        """Show what is known now of what is selected, which may be something else than before."""
+        self.show_headline(node, use)
         self._stale = set(TABS)
         self._refresh_open()
 
@@ -101,14 +112,16 @@ class SidePane(Vertical):
     def _show_trace(self) -> None:
         test = self._model.details.test
         self.trace.view.why_empty = self._why_no_trace()
+        node = self._node
+        self.trace.axis.is_old = node is not None and node.is_test and node.standing == "outdated"
         self.trace.refresh_trace(other=test != self._shown_test)
         self._shown_test = test
 
     def _why_no_trace(self) -> str:
         node, details = self._node, self._model.details
-        if node is None:
+        if node is None and self._use is None:
             return ""
-        if not node.is_test:
+        if node is None or not node.is_test:
             return "select a test to see what it did"
         if details.running:
             return "running…"
@@ -120,14 +133,31 @@ class SidePane(Vertical):
         if self._node is not None and not self._node.is_test:
             self.failure.show_group(self._node)
         else:
-            self.failure.show_details(self._model.details)
+            self.failure.show_details(self._model.details, self._caveats(), self._died_in())
 
     def _show_output(self) -> None:
-        self.output.show_details(self._model.details)
+        self.output.show_details(self._model.details, self._caveats())
+
+    def _died_in(self) -> str:
+        """Return the spans that were open when the worker died, outermost first."""
+        return " → ".join(label(span) for span in self._model.trace.walk() if span.is_open)
+
+    def _caveats(self) -> list[list[Piece]]:
+        """Return what has to be known before a failure or an output is read."""
+        node = self._node
+        if node is None or not node.is_test:
+            return []
+        hunted = self._model.hunts.get(node.id)
+        lines: list[list[Piece]] = [
+            [(f"{sign} ", ink), (text, "dim")] for sign, ink, text in caveats(node, hunted)
+        ]
+        return [*lines, []] if lines else []
 
     def _show_source(self) -> None:
         node, details = self._node, self._model.details
-        if node is None or node.kind == "folder":
+        if self._use is not None:
+            self.source.show_file(self._model.status.root, self._use.path, self._use.line or 1)
+        elif node is None or node.kind == "folder":
             self.source.show_file("", "", 0)
         elif node.is_test:
             failed_here = details.line and details.path
@@ -145,6 +175,8 @@ class SidePane(Vertical):
             attributes = row.note.attributes if row.note is not None else row.span.attributes
             if "code.file.path" in attributes:
                 return str(attributes["code.file.path"]), int(attributes.get("code.line.number", 0))
+        if self._use is not None:
+            return self._use.path, self.source.cursor + 1 if self.source.has_focus else self._use.line
         if node is None or node.kind == "folder":
             return "", 0
         if self.source.has_focus:

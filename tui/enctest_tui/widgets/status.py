@@ -6,12 +6,15 @@ from pathlib import PurePath
 
 from textual.content import Content
 
-from enctest_tui.model import Run, Status
-from enctest_tui.node import BAD, NONE, OUTDATED, Node
+from enctest import events as ev
+from enctest_tui.facts import Run, Status
+from enctest_tui.node import BAD, NONE, OUTDATED, RUNNING, Node
 from enctest_tui.outcomes import OUTCOMES, SHAPES
+from enctest_tui.outcomes import OUTDATED as OUTDATED_MARK
 from enctest_tui.text import clean, duration, fit, one_line, plural
+from enctest_tui.why import brief
 from enctest_tui.widgets.bar import Bar, both_ends
-from enctest_tui.widgets.headline import coloured
+from enctest_tui.widgets.headline import COLOURS, coloured
 
 _QUIET = "$foreground 55%"
 _WAITING = "◐◓◑◒"
@@ -74,8 +77,8 @@ def _totals(root: Node) -> Content:
         if counts[place]
     ]
     if counts[OUTDATED]:
-        parts.append(Content.styled(f"○ {counts[OUTDATED]:,}", _QUIET))
-    elif counts[NONE]:
+        parts.append(Content.styled(f"{OUTDATED_MARK} {counts[OUTDATED]:,}", COLOURS["outdated"]))
+    if counts[NONE]:
         parts.append(Content.styled(f"· {counts[NONE]:,}", _QUIET))
     return Content("  ").join(parts)
 
@@ -108,19 +111,36 @@ class ActivityLine(Bar):
     def _right(self, status: Status, width: int) -> Content:
         run = status.run
         if status.phase == "running" and run is not None and not run.is_over:
-            return _progress(run, max(8, min(32, width // 4)))
+            return _progress(run, self._root, max(8, min(32, width // 4)))
         if status.phase in {"starting", "collecting"}:
             word = "collecting…" if status.phase == "collecting" else "starting…"
             return Content.assemble((_WAITING[self._turn % 4], "$text-primary"), (f" {word}", _QUIET))
         return _result(run) if run is not None else Content("")
 
 
+def audit_line(audit: ev.Audited, *, short: bool = False) -> str:
+    """Return what audits have measured, in one line."""
+    recall = f"audit: recall {_percent(audit.recall)}"
+    if short:
+        return recall
+    return f"{recall}, {audit.sampled:,} sampled, {_percent(audit.rate)} of the suite per change"
+
+
+def _percent(share: float) -> str:
+    """Return a share as a percentage; what is not all of it is never rounded up to that."""
+    shown = min(round(share * 100, 1), 99.9) if share < 1 else 100.0
+    return f"{shown:.0f} %" if shown == int(shown) else f"{shown:.1f} %"
+
+
 def _left(status: Status, root: Node, *, short: bool = False) -> Content:
+    hunt = status.hunt
+    if hunt is not None:
+        sign = ("◎ ", COLOURS["accent" if hunt.state == "hunting" else "warn"])
+        return Content.assemble(sign, (one_line(brief(hunt)), _QUIET))
     if status.notice:
         return Content.styled(one_line(status.notice), _QUIET)
     if not status.changed:
-        versions = " · ".join(f"{name} {version}" for name, version in status.versions.items())
-        return Content.styled(one_line(status.run.reason if status.run is not None else versions), _QUIET)
+        return _before_any_save(status, short=short)
     first = clean(PurePath(status.changed[0]).name)
     more = f" +{len(status.changed) - 1}" if len(status.changed) > 1 else ""
     arrow = (" → " if short else "  →  ", "$foreground 35%")
@@ -138,14 +158,25 @@ def _left(status: Status, root: Node, *, short: bool = False) -> Content:
     return Content.assemble(*parts)
 
 
-def _progress(run: Run, cells: int) -> Content:
-    share = run.done / run.total if run.total else 0.0
+def _before_any_save(status: Status, *, short: bool) -> Content:
+    parts = [f"{name} {version}" for name, version in status.versions.items()]
+    if status.run is not None:
+        parts = [status.run.reason] if status.run.reason else []
+    if status.audit is not None and status.phase == "idle":
+        parts.append(audit_line(status.audit, short=short))
+    return Content.styled(one_line(" · ".join(parts)), _QUIET)
+
+
+def _progress(run: Run, root: Node | None, cells: int) -> Content:
+    share = min(1.0, run.done / run.total) if run.total else 0.0
+    at_once = root.counts[RUNNING] if root is not None else 0
     full = min(cells, int(share * cells))
     bad = sum(run.counts.get(outcome, 0) for outcome in ("failed", "error", "crashed"))
     return Content.assemble(
         ("━" * full, "$text-error" if bad else "$text-primary"),
         ("━" * (cells - full), "$foreground 16%"),
         (f" {run.done:,}/{run.total:,}", _QUIET),
+        (f" · {at_once} at once" if at_once > 1 else "", _QUIET),
     )
 
 

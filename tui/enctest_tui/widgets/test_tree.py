@@ -13,13 +13,13 @@ from textual.strip import Strip
 
 from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
-from enctest_tui.node import BAD, OUTDATED, RUNNING, TOTAL, Node
-from enctest_tui.outcomes import INKS, SHAPES, SPINNER
-from enctest_tui.outcomes import OUTDATED as OUTDATED_SHAPE
-from enctest_tui.rows import Rows, rolled_up
+from enctest_tui.node import BAD, OUTDATED, TOTAL, Node
+from enctest_tui.outcomes import OUTDATED as OUTDATED_MARK
+from enctest_tui.rows import Rows, is_old
 from enctest_tui.testtree import TestTree
 from enctest_tui.text import clean, duration, fit, one_line
 from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.signs import mark, shape
 
 _NUMBERS = 8
 """Cells of the right column: durations and counts."""
@@ -28,7 +28,7 @@ _ROOM = 24
 
 
 class TestTreeView(LineView):
-    """Folders, files, classes and tests with shape, colour, duration and number of failures."""
+    """Folders, files, classes and tests with mark, shape, duration, numbers of failures and outdated."""
 
     __test__ = False
     BINDINGS: ClassVar[list[BindingType]] = bindings("tree")
@@ -193,14 +193,12 @@ class TestTreeView(LineView):
         return super().render_lines(crop)
 
     def draw(self, index: int, width: int) -> list[Segment]:
-        """Return one row: fold arrow, shape, name, message, numbers."""
+        """Return one row: mark or fold arrow, shape, name, message, numbers."""
         node = self.rows.nodes[index]
         left = [Segment(" " + "  " * node.depth)]
-        if node.is_test:
-            left.append(Segment("  "))
-        else:
-            left.append(Segment("▾ " if self.rows.is_open(node) else "▸ ", self.ink("faint")))
-        left.append(self._shape(node))
+        fold = "▾" if self.rows.is_open(node) else "▸"
+        signs = (mark(node) if node.is_test else (fold, "faint"), shape(node, self.spin))
+        left += [Segment(f"{sign} ", self.ink(ink)) for sign, ink in signs]
         right = self._numbers(node)
         used = sum(segment.cell_length for segment in left)
         free = width - used - sum(segment.cell_length for segment in right) - 1
@@ -213,29 +211,21 @@ class TestTreeView(LineView):
             free -= cell_len(message) + 2
         return [*left, Segment(" " * max(0, free)), *right]
 
-    def _shape(self, node: Node) -> Segment:
-        outcome = rolled_up(node)
-        if node.is_test and node.running:
-            return Segment(f"{SPINNER[self.spin % len(SPINNER)]} ", self.ink("accent"))
-        if not node.is_test and node.counts[RUNNING]:
-            return Segment("◌ ", self.ink("accent"))
-        outdated = node.outdated if node.is_test else 0 < node.counts[OUTDATED] == node.counts[TOTAL]
-        shape = OUTDATED_SHAPE if outdated and outcome != "none" else SHAPES[outcome]
-        return Segment(f"{shape} ", self.ink(INKS[outcome]))
-
     def _name_ink(self, node: Node) -> Style:
         if node.is_test:
-            quiet = node.outcome in {"skipped", "xfailed"} or node.outcome is None
+            quiet = node.outcome in {None, "skipped", "xfailed"} or node.standing == "outdated"
             return self.ink("dim" if quiet and not node.running else "plain")
         return self.ink("plain" if node.kind in {"folder", "function"} else "strong")
 
     def _numbers(self, node: Node) -> list[Segment]:
         if node.is_test:
-            ran = node.outcome not in {None, "skipped"} and not node.running
+            ran = node.outcome not in {None, "skipped"} and not node.running and node.duration_ms
             text = duration(node.duration_ms) if ran else ""
             return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
-        bad = f"✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
+        bad = f" ✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
+        outdated = f" {OUTDATED_MARK} {node.counts[OUTDATED]}  " if node.counts[OUTDATED] else ""
         return [
-            Segment(bad, self.ink("bad")),
+            Segment(bad, self.ink("bad-old" if is_old(node) else "bad")),
+            Segment(outdated, self.ink("outdated")),
             Segment(f"{node.counts[TOTAL]:>{_NUMBERS}} ", self.ink("faint")),
         ]

@@ -8,9 +8,11 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
+from enctest_tui.outcomes import OUTDATED
 from enctest_tui.span_details import describe
 from enctest_tui.spans import Trace
 from enctest_tui.text import duration
+from enctest_tui.widgets.headline import COLOURS
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.text_view import TextView
 from enctest_tui.widgets.trace_view import TraceView
@@ -20,11 +22,16 @@ _BESIDE = 130
 
 
 class Axis(Widget):
-    """The times at both ends and in the middle of the waterfall."""
+    """The times at both ends and in the middle of the waterfall; before them, how true it is.
+
+    Attributes:
+        is_old: A change has reached the test since; the trace is of other code.
+    """
 
     def __init__(self, view: TraceView) -> None:
         super().__init__()
         self._view = view
+        self.is_old = False
 
     def render(self) -> Content:
         """Draw the axis above the bars."""
@@ -41,7 +48,10 @@ class Axis(Widget):
         scale = scale[: max(0, bars - len(end))] + end
         live = " ● live" if view.trace.is_live else ""
         follow = ", following" if live and view.tail else ""
-        head = Content.assemble((live, "$text-primary"), (follow, "$foreground 45%"))
+        old = f" {OUTDATED} outdated, not run since" if self.is_old and not live else ""
+        head = Content.assemble(
+            (live, "$text-primary"), (follow, "$foreground 45%"), (old, COLOURS["outdated"])
+        )
         return Content.assemble(head, " " * max(0, left - len(head.plain)), scale)
 
 
