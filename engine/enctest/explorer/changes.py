@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ class Changes:
     """Turns changed files into wishes on an explorer's agenda."""
 
     def __init__(self, explorer: Explorer) -> None:
+        self.watching = asyncio.Event()
         self._explorer = explorer
         self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
@@ -32,7 +34,7 @@ class Changes:
             self.changed(missed)
 
     async def watch(self) -> None:
-        """Follow the project's files until cancelled."""
+        """Follow the project's files until cancelled; `watching` is set once no change is missed."""
         watcher = Watcher(self._explorer.project.root, self._explorer.settings.ignore)
         async for paths in watcher.changes():
             if watcher.error:
@@ -40,6 +42,7 @@ class Changes:
                     Error(message=watcher.error, hint="Changes may go unseen; press R to run all.")
                 )
                 watcher.error = ""
+            self.watching.set()
             if self._explorer.paused:
                 self._missed |= paths
             else:

@@ -86,6 +86,7 @@ class Explorer:
         self._loop = asyncio.get_running_loop()
         self._restore()
         await self.front_ends.listen(door)
+        await asyncio.to_thread(self.selector.load)  # while front ends show what the book has
         tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
@@ -196,6 +197,7 @@ class Explorer:
     # --- runs ---
 
     async def _conduct(self) -> None:
+        await self.changes.watching.wait()  # else what is saved between a look and the watch is lost
         self._begin()
         while True:
             self._wake.clear()

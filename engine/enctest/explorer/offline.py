@@ -29,6 +29,7 @@ class Offline:
         self.book = Book()
         self.book.restore(self.journal.history.tests())
         self.selector = Selector(project, self.journal.history, python)
+        self.selector.load()
 
     def fold(self, events: Iterable[WorkerEvent]) -> None:
         """Take the events of a finished run, after what changed before it."""

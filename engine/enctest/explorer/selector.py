@@ -64,13 +64,22 @@ class Selector:
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
         self._python_files = tuple(history.meta("python_files", list[str]) or PYTHON_FILES)
-        self._stamps = _restored(history, "stamp", FileStamp)
+        self._history = history
+        self._stamps: dict[str, FileStamp] = {}
         self._new_stamps: dict[str, FileStamp | None] = {}
         self._why: dict[str, str] = {}
         self._database_tests = set(history.meta("database_tests", list[str]) or ())
-        self._index.restore(
-            _restored(history, "file", FileRow).values(), _restored(history, "test", TestRow).values()
-        )
+
+    def load(self) -> None:
+        """Take up what is stored, before anything else is asked; may be called on a thread.
+
+        0.5 s per 50,000 tests, the index that the first question needs included.
+        """
+        self._stamps = _restored(self._history, "stamp", FileStamp)
+        files = _restored(self._history, "file", FileRow)
+        tests = _restored(self._history, "test", TestRow)
+        self._index.restore(files.values(), tests.values())
+        self._index.prepare()
 
     # --- changes ---
 

@@ -44,8 +44,15 @@ class Graph:
 class Answer:
     """One question to the index, answered step by step; the first reason found for a test stays."""
 
-    def __init__(self, files: Mapping[str, File], graph: Graph, inverse: Inverse) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, File],
+        homes: Mapping[int, tuple[File, str]],
+        graph: Graph,
+        inverse: Inverse,
+    ) -> None:
         self._files = files
+        self._homes = homes
         self._graph = graph
         self._inverse = inverse
         self.tests: dict[str, str] = {}
@@ -75,8 +82,11 @@ class Answer:
             self.tests.setdefault(test, reason)
 
     def _by_block(self, change: Delta) -> None:
-        for block, reason in change.blocks.items():
-            self._add(self._inverse.ran(block), reason)
+        mask = 0
+        for block in change.blocks:
+            mask |= 1 << self._homes[block][0].number
+        for test, block in self._inverse.ran(change.blocks, mask):
+            self.tests.setdefault(test, change.blocks[block])
 
     def _by_level(self, change: Delta, ways: Mapping[str, Path]) -> None:
         told: dict[Path, str] = {}  # by roots: one for all tests of a file
@@ -92,7 +102,7 @@ class Answer:
                     reason = _told(change, min(near, key=len))
             self._add(group.tests, reason)
         for folder, reason in change.folders.items():
-            for group in self._inverse.groups(-1):
+            for group in self._inverse.groups():
                 if not folder or group.roots[0].startswith(f"{folder}/"):
                     self._add(group.tests, reason)
 
@@ -134,7 +144,7 @@ class Answer:
             prefix = f"{folder}/" if folder else ""
             found |= {path for path in self._files if path.startswith(prefix) and self._is_test_file(path)}
         if candidates - found:
-            found |= candidates - {group.roots[0] for group in self._inverse.groups(-1)}
+            found |= candidates - {group.roots[0] for group in self._inverse.groups()}
         return found - change.deleted
 
     def _is_test_file(self, path: str) -> bool:

@@ -43,9 +43,14 @@ class Watcher:
         self.error = ""
 
     async def changes(self) -> AsyncIterator[set[Path]]:
-        """Yield changed paths (created, written, deleted), a burst at a time."""
+        """Yield changed paths (created, written, deleted), a burst at a time.
+
+        The first set is empty and says that from now on no change is missed.
+        """
         self._tasks = [asyncio.create_task(self._watch([self.root], recursive=False))]
         self._watch_folders()
+        await asyncio.sleep(0)  # each of them has begun to watch before it waits for the first time
+        yield set()
         try:
             while True:
                 paths = await self._queue.get()
