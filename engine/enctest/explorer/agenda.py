@@ -38,6 +38,7 @@ class Agenda:
     def __init__(self) -> None:
         self._urgent = Wish()
         self._later = Wish()
+        self._known: set[str] = set()
 
     @property
     def empty(self) -> bool:
@@ -46,7 +47,9 @@ class Agenda:
 
     def add(self, tests: Iterable[str], files: Iterable[str], reason: str) -> None:
         """Ask for tests, and for whatever is new in files."""
-        self._urgent.merge(Wish(tests=set(tests), files=set(files), reason=reason))
+        tests = set(tests)
+        self._known -= tests
+        self._urgent.merge(Wish(tests=tests, files=set(files), reason=reason))
 
     def everything(self, reason: str) -> None:
         """Ask for the whole suite."""
@@ -54,7 +57,14 @@ class Agenda:
 
     def postpone(self, tests: Iterable[str], reason: str) -> None:
         """Put back what a run had left when something more urgent came."""
-        self._later.merge(Wish(tests=set(tests), reason=reason))
+        self._later.merge(Wish(tests=set(tests) - self._known, reason=reason))
+
+    def known(self, tests: Iterable[str]) -> None:
+        """Results of these are known without a run: nothing that was asked before needs them any more."""
+        known = set(tests)
+        self._known |= known
+        self._urgent.tests -= known
+        self._later.tests -= known
 
     def postpone_job(self, job: Job) -> None:
         """Put back a whole job that was not even collected."""
@@ -62,7 +72,7 @@ class Agenda:
             self._later.merge(Wish(everything=True, reason=job.reason))
             return
         tests = {known.test for file in job.files.values() for known in file if known.run}
-        self._later.merge(Wish(tests=tests, files=set(job.files), reason=job.reason))
+        self._later.merge(Wish(tests=tests - self._known, files=set(job.files), reason=job.reason))
 
     def clear(self) -> None:
         """Forget all wishes."""

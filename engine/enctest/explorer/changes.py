@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.events import Affected, Change, Error, Notice
+from enctest.explorer.earlier import KNOWN
 from enctest.explorer.selector import Effect
 from enctest.watch.watcher import Watcher
 
@@ -85,15 +86,21 @@ class Changes:
         reasons = everything | effect.tests
         if migrated:
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
+        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)])
         self._forget_files(effect.paths)
-        tests = explorer.book.outdate(reasons, explorer.change)
+        outdated = explorer.book.outdate(reasons, explorer.change)
+        known = explorer.earlier.recall(outdated, effect)
+        explorer.agenda.known(entry.info.test for entry in known)
+        reasons |= {entry.info.test: KNOWN for entry in known}
+        tests = [test for test in outdated if explorer.book.tests[test].outdated is not None]
         explorer.selector.note(reasons)
         explorer.journal.outdated([explorer.book.tests[test] for test in tests], explorer.selector)
         explorer.publish(
             Affected(
                 tests=tuple(tests),
                 total=len(explorer.book.tests),
-                reasons={test: reasons[test] for test in tests},
+                reasons={test: reasons[test] for test in (*tests, *(entry.info.test for entry in known))},
+                known=tuple(entry.state() for entry in known),
             )
         )
         if effect.everything:
@@ -103,16 +110,21 @@ class Changes:
             explorer.agenda.add({*tests, *again}, effect.new_in | explorer.book.broken, reason)
         if left := explorer.book.outdated() - set(tests):
             explorer.agenda.postpone(left, "left from before")
-        explorer.interrupt(set(tests))
+        explorer.interrupt({*tests, *(entry.info.test for entry in known)})
+        if known:
+            explorer.desk.refresh(entry.info.test for entry in known)
+
+    def _tests_in_deleted(self, paths: Sequence[str]) -> list[str]:
+        book, root = self._explorer.book, self._explorer.project.root
+        gone = [file for file in paths if file in book.files and not (root / file).exists()]
+        return [test for file in gone for test in book.files[file]]
 
     def _forget_files(self, paths: Sequence[str]) -> None:
         """Drop the tests of files that were deleted."""
         explorer = self._explorer
-        book, root = explorer.book, explorer.project.root
-        gone = [file for file in paths if file in book.files and not (root / file).exists()]
-        tests = [test for file in gone for test in book.files[file]]
+        tests = self._tests_in_deleted(paths)
         for test in tests:
-            book.remove(test)
+            explorer.book.remove(test)
         if tests:
             explorer.forget(tests)
 

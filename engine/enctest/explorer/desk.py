@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,13 @@ class Desk:
             task = asyncio.create_task(self._debug(front_end, command.test))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def refresh(self, tests: Iterable[str]) -> None:
+        """Tell the front ends that follow one of these tests that it stands differently now."""
+        changed = set(tests)
+        for front_end in self._explorer.front_ends.subscribed():
+            if front_end.follows in changed:
+                front_end.send([self._details(front_end.follows)])
 
     def _run_asked(self, command: RunTests) -> None:
         if command.tests is None:

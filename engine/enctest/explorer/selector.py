@@ -14,8 +14,9 @@ from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
 from enctest.selection.index import DependencyIndex
-from enctest.selection.rows import FileRow, TestRow
+from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, look, scan
+from enctest.selection.state import StateKeys
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
@@ -32,6 +33,7 @@ class Effect:
         tests: Affected node ids, each with the reason.
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
+        returns: Something is again as it was before, so that earlier results may be true again.
         saved_at: When the newest of them was written (seconds since the epoch).
     """
 
@@ -39,6 +41,7 @@ class Effect:
     tests: dict[str, str] = field(default_factory=dict)
     new_in: frozenset[str] = frozenset()
     everything: str = ""
+    returns: bool = False
     saved_at: float = 0.0
 
     def restarts_host(self, ready: HostReady | None, root: Path) -> bool:
@@ -61,6 +64,7 @@ class Selector:
     def __init__(self, project: Project, history: History, python: str) -> None:
         self._root = project.root
         self._index = DependencyIndex()
+        self._keys = StateKeys(self._index, self._world)
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
         self._python_files = tuple(history.meta("python_files", list[str]) or PYTHON_FILES)
@@ -78,7 +82,8 @@ class Selector:
         self._stamps = _restored(self._history, "stamp", FileStamp)
         files = _restored(self._history, "file", FileRow)
         tests = _restored(self._history, "test", TestRow)
-        self._index.restore(files.values(), tests.values())
+        former = _restored(self._history, "former", FormerRow)
+        self._index.restore(files.values(), tests.values(), former.values())
         self._index.prepare()
 
     # --- changes ---
@@ -155,6 +160,18 @@ class Selector:
         if old in self._database_tests:
             self._database_tests.add(new)
 
+    def needs(self, test: str) -> TestRow | None:
+        """Return what a test needs, or None when that was never recorded."""
+        return self._index.tests.get(test)
+
+    def state_key(self, row: TestRow) -> bytes:
+        """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
+        return self._keys.of(row)
+
+    def known_again(self, row: TestRow) -> None:
+        """A test needs what it needed before."""
+        self._index.put(row)
+
     # --- reasons and databases ---
 
     def note(self, reasons: dict[str, str]) -> None:
@@ -181,6 +198,7 @@ class Selector:
         changes = self._index.changed_rows()
         rows |= {("test", row.test): _encode(row) for row in changes.tests}
         rows |= {("file", row.path): _encode(row) for row in changes.files}
+        rows |= {("former", former.path): _encode(former) for former in changes.former}
         rows |= dict.fromkeys((("test", test) for test in changes.gone_tests), None)
         stamps, self._new_stamps = self._new_stamps, {}
         rows |= {("stamp", path): _encode(stamp) if stamp else None for path, stamp in stamps.items()}
@@ -195,6 +213,9 @@ class Selector:
         }
 
     # --- inside ---
+
+    def _world(self) -> str:
+        return f"{self._environment} {self._python_files}"
 
     def _look(self, paths: Iterable[Path]) -> dict[str, Fingerprint | None]:
         changes: dict[str, Fingerprint | None] = {}
@@ -227,6 +248,7 @@ class Selector:
         if not changes:
             return Effect()
         affection = self._index.affected(changes)
+        returns = self._index.returns(changes)
         saved_at = 0.0
         for path, fingerprint in changes.items():
             self._index.remember(path, fingerprint)
@@ -237,6 +259,7 @@ class Selector:
             tests=affection.tests,
             new_in=affection.new_in,
             everything=affection.everything,
+            returns=returns,
             saved_at=saved_at or time.time(),
         )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from enctest.selection.changes import Delta, delta
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.inverse import Inverse
-from enctest.selection.rows import Affection
+from enctest.selection.rows import Affection, function_name
 
 if TYPE_CHECKING:
     from enctest.selection.index import File
@@ -110,7 +110,7 @@ class Answer:
         """A new test function takes the place of one that was inherited, imported or defined before it."""
         for (path, name), reason in change.tests.items():
             for group in self._inverse.groups(self._mask(self._graph.reach([path]))):
-                self._add((test for test in group.tests if _function_name(test) == name), reason)
+                self._add((test for test in group.tests if function_name(test) == name), reason)
 
     def _by_data(self, change: Delta) -> None:
         for path, reason in change.data.items():
@@ -158,7 +158,3 @@ def _told(change: Delta, way: Path) -> str:
         return reason
     via = f" via {', '.join(way[1:-1])}" if way[1:-1] else ""
     return f"{reason}, imported by {way[0]}{via}"
-
-
-def _function_name(test: str) -> str:
-    return test.partition("[")[0].rpartition("::")[2]

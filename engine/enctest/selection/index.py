@@ -11,8 +11,9 @@ import msgspec
 from enctest.dependencies import BlocksDeclared, DependencyRecord, ModuleRecorded, TestRecorded
 from enctest.selection.affected import Answer, Graph
 from enctest.selection.fingerprint import Fingerprint
+from enctest.selection.former import Former
 from enctest.selection.inverse import Inverse
-from enctest.selection.rows import Affection, Changes, FileRow, TestRow
+from enctest.selection.rows import Affection, Changes, FileRow, FormerRow, TestRow
 
 _RUNS_KEPT = 4
 T = TypeVar("T")
@@ -65,28 +66,41 @@ class File:
             opaque=self.opaque,
         )
 
+    def needs_again(self, row: FileRow) -> None:
+        """Add what importing it needed when it was in another state."""
+        self.imports.update(row.imports)
+        self.blocks.update(row.blocks)
+        self.files.update(row.files)
+        self.absent.update(row.absent)
+        self.opaque |= row.opaque
+
     @classmethod
     def of(cls, row: FileRow) -> File:
         """Return the file that a stored row describes."""
         file = cls(row.path, row.number)
-        file.fingerprint, file.digest, file.names, file.opaque = (
-            row.fingerprint,
-            row.digest,
-            row.names,
-            row.opaque,
-        )
-        file.imports, file.blocks = set(row.imports), set(row.blocks)
-        file.files, file.absent = set(row.files), set(row.absent)
+        file.fingerprint, file.digest, file.names = row.fingerprint, row.digest, row.names
+        file.needs_again(row)
         return file
 
 
 class DependencyIndex:
-    """Folds dependency records, and answers which tests a change can affect."""
+    """Folds dependency records, and answers which tests a change can affect.
+
+    Attributes:
+        files: All project files by path.
+        tests: What is known of each test.
+        homes: The file and name of each function, by number.
+        generation, layout: Grow when anything is different about a file; when files came or went.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, File] = {}
         self.tests: dict[str, TestRow] = {}
         self.homes: dict[int, tuple[File, str]] = {}
+        self.generation = 0
+        self.layout = 0
+        self._former = Former()
+        self._paths: dict[int, str] = {}
         self._runs: dict[int, _Run] = {}
         self._shared: dict[Any, Any] = {}
         self._next_file = 0
@@ -170,7 +184,7 @@ class DependencyIndex:
             absent=record.absent,
             opaque=record.opaque,
         )
-        self._put(self._shared_in(row))
+        self.put(self._shared_in(row))
 
     # --- files ---
 
@@ -178,18 +192,47 @@ class DependencyIndex:
         """Take a file's content as known: later changes are changes against it. None: it is gone.
 
         When a module level changes, all tests that reach it are outdated until they ran again; so what its
-        import needed before is forgotten then.
+        import needed before is forgotten then, and known again when the level comes back.
         """
         file = self._file(path)
         old = file.fingerprint
         if old == fingerprint:
             return
+        if old is not None:
+            self._former.leave(file.row())
         if fingerprint is None:
             file.digest = ""
+        if old is None or fingerprint is None:
+            self.layout += 1
         if old is not None and (fingerprint is None or _is_other_level(file, old, fingerprint)):
             file.forget_import()
         file.fingerprint = fingerprint
+        before = None if fingerprint is None else self._former.of(path, fingerprint)
+        if before is not None:
+            file.needs_again(before)
+            if fingerprint == before.fingerprint:
+                file.digest = before.digest
         self._touch(file)
+
+    def returns(self, changes: Mapping[str, Fingerprint | None]) -> bool:
+        """Tell whether these changes bring back anything that files said before."""
+        known = {path: file.fingerprint for path in changes if (file := self.files.get(path)) is not None}
+        return self._former.returns({path: (known.get(path), new) for path, new in changes.items()})
+
+    def path_of(self, number: int) -> str:
+        """Return the path of the file with this number."""
+        return self._paths[number]
+
+    def put(self, row: TestRow) -> None:
+        """Take what a test needs as known."""
+        old = self.tests.get(row.test)
+        if old == row:
+            return
+        self.tests[row.test] = row
+        self._dirty_tests.add(row.test)
+        self._gone_tests.discard(row.test)
+        if self._inverse is not None:
+            self._inverse.put(row, old)
 
     def forget_tests(self, tests: Iterable[str]) -> None:
         """Forget tests that no longer exist."""
@@ -206,7 +249,7 @@ class DependencyIndex:
         row = self.tests.get(old)
         self.forget_tests([old])
         if row is not None:
-            self._put(msgspec.structs.replace(row, test=new))
+            self.put(msgspec.structs.replace(row, test=new))
 
     def affected(self, changes: Mapping[str, Fingerprint | None]) -> Affection:
         """Return what changes affect, against what is remembered; None is a deleted file.
@@ -223,22 +266,29 @@ class DependencyIndex:
 
     # --- storage ---
 
-    def restore(self, files: Iterable[FileRow], tests: Iterable[TestRow]) -> None:
+    def restore(
+        self, files: Iterable[FileRow], tests: Iterable[TestRow], former: Iterable[FormerRow] = ()
+    ) -> None:
         """Take up what was stored."""
+        self._former.restore(former)
         for row in files:
             file = self.files[row.path] = File.of(row)
+            self._paths[row.number] = row.path
             self._next_file = max(self._next_file, row.number + 1)
             self.homes.update((number, (file, name)) for name, number in row.names.items())
         self._next_block = max(self.homes, default=-1) + 1
         for test in tests:
             self.tests[test.test] = self._shared_in(test)
         self._graph = self._inverse = None
+        self.generation += 1
+        self.layout += 1
 
     def changed_rows(self) -> Changes:
         """Return what has to be stored since the last call."""
         changes = Changes(
             tests=tuple(self.tests[test] for test in self._dirty_tests),
             files=tuple(self.files[path].row() for path in self._dirty_files),
+            former=self._former.changed_rows(),
             gone_tests=tuple(self._gone_tests),
         )
         for pending in (self._dirty_tests, self._dirty_files, self._gone_tests):
@@ -247,21 +297,12 @@ class DependencyIndex:
 
     # --- inside ---
 
-    def _put(self, row: TestRow) -> None:
-        old = self.tests.get(row.test)
-        if old == row:
-            return
-        self.tests[row.test] = row
-        self._dirty_tests.add(row.test)
-        self._gone_tests.discard(row.test)
-        if self._inverse is not None:
-            self._inverse.put(row, old)
-
     def _file(self, path: str) -> File:
         try:
             return self.files[path]
         except KeyError:
             file = self.files[path] = File(path, self._next_file)
+            self._paths[file.number] = path
             self._next_file += 1
             self._touch(file)
             return file
@@ -269,6 +310,7 @@ class DependencyIndex:
     def _touch(self, file: File) -> None:
         self._dirty_files.add(file.path)
         self._graph = None
+        self.generation += 1
 
     def _block(self, file: File, name: str) -> int:
         try:
