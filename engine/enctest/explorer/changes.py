@@ -15,6 +15,8 @@ from enctest.watch.watcher import Watcher
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
 
+_FOR_KEYS = 0.01
+"""Seconds at most between a save and the question what it affects."""
 _OWN_WRITES = 3
 """How often a data file may change during runs before it counts as written by the tests."""
 
@@ -51,6 +53,7 @@ class Changes:
 
     def changed(self, paths: set[Path]) -> None:
         """Take changed files."""
+        self._explorer.earlier.make_keys(_FOR_KEYS)  # of results that have just come, before the files differ
         effect = self._explorer.selector.changed(self._written_by_tests(paths))
         if not effect.paths:
             return

@@ -301,6 +301,7 @@ class Explorer:
     def ended(self, run: int, tests: Sequence[str], since: int) -> None:
         """A run's worker is gone; what it ran before a file changed under it has to run again."""
         self.launcher.modules = self.journal.modules
+        tests = [test for test in tests if (entry := self.book.tests.get(test)) and entry.run == run]
         self.earlier.ran(tests)
         self.earlier.start()
         if self.change == since:

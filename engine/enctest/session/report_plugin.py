@@ -165,7 +165,7 @@ class ReportPlugin:
 
     def _finished(self, nodeid: str) -> None:
         result = self._results.pop(nodeid, None)
-        if result is None or not result.reports:
+        if result is None or not result.is_conclusive:
             return
         self.counts[result.outcome] += 1
         report = result.decisive
