@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.errors import EnctestError
-from enctest.events import Command, Debug, DebugReady, Details, Follow, Pause, RunFailed, RunTests, Stop
+from enctest.events import (
+    Command,
+    Debug,
+    DebugReady,
+    Details,
+    FindUsers,
+    Follow,
+    Pause,
+    RunFailed,
+    RunTests,
+    Stop,
+)
 from enctest.explorer.front_ends import FrontEnd
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
@@ -32,6 +43,8 @@ class Desk:
         if isinstance(command, Follow):
             if command.test is not None:
                 front_end.send([self._details(command.test)])
+        elif isinstance(command, FindUsers):
+            front_end.send([self._explorer.selector.users(command.path, command.function)])
         elif isinstance(command, RunTests):
             self._run_asked(command)
         elif isinstance(command, RunFailed):

@@ -11,12 +11,14 @@ from typing import TypeVar
 import msgspec
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.events import Users
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, look, scan
 from enctest.selection.state import StateKeys
+from enctest.selection.users import find_users
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
@@ -64,6 +66,7 @@ class Selector:
     def __init__(self, project: Project, history: History, python: str) -> None:
         self._root = project.root
         self._index = DependencyIndex()
+        self._is_loaded = False
         self._keys = StateKeys(self._index, self._world)
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
@@ -85,6 +88,7 @@ class Selector:
         former = _restored(self._history, "former", FormerRow)
         self._index.restore(files.values(), tests.values(), former.values())
         self._index.prepare()
+        self._is_loaded = True
 
     # --- changes ---
 
@@ -171,6 +175,12 @@ class Selector:
     def known_again(self, row: TestRow) -> None:
         """A test needs what it needed before."""
         self._index.put(row)
+
+    def users(self, path: str | None, function: str | None) -> Users:
+        """Return the tests turned round, see `users.find_users`; nothing before all is loaded."""
+        if not self._is_loaded:
+            return Users(path=path, function=function)
+        return find_users(self._index, self._root, path, function)
 
     # --- reasons and databases ---
 

@@ -219,6 +219,13 @@ class DependencyIndex:
         known = {path: file.fingerprint for path in changes if (file := self.files.get(path)) is not None}
         return self._former.returns({path: (known.get(path), new) for path, new in changes.items()})
 
+    def mask_of_importers(self, path: str) -> int:
+        """Return the numbers of a file and of those that import it, directly or not, as bits."""
+        mask = 0
+        for importer in self._imports().reach([path]):
+            mask |= 1 << self.files[importer].number
+        return mask
+
     def path_of(self, number: int) -> str:
         """Return the path of the file with this number."""
         return self._paths[number]

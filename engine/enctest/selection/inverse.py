@@ -13,15 +13,16 @@ class Group:
     """Tests that need the same files.
 
     Attributes:
-        roots: As in `TestRow`.
+        roots, needs: As in `TestRow`.
         mask: Bit n is set where file number n is needed.
         tests: Their node ids.
     """
 
-    __slots__ = ("mask", "roots", "tests")
+    __slots__ = ("mask", "needs", "roots", "tests")
 
     def __init__(self, roots: tuple[str, ...], needs: bytes) -> None:
         self.roots = roots
+        self.needs = needs
         self.mask = _mask(needs)
         self.tests: set[str] = set()
 
