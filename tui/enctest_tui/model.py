@@ -204,6 +204,15 @@ class Model:
         self.status.settled_ms = event.ms
         return Changes.STATUS
 
+    def _hunted(self, _event: ev.Hunted) -> Changes:
+        return Changes.NONE
+
+    def _audited(self, _event: ev.Audited) -> Changes:
+        return Changes.NONE
+
+    def _users(self, _event: ev.Users) -> Changes:
+        return Changes.NONE
+
     # --- collection ----------------------------------------------------------------------------------
 
     def _file_collected(self, event: ev.FileCollected) -> Changes:

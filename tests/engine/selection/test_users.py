@@ -13,7 +13,7 @@ from enctest.selection.index import DependencyIndex
 from enctest.selection.users import find_users
 
 FILES = {
-    "shop.py": "import limits\n\n\ndef f():\n    return 1\n\nclass C:\n\n    def g(self):\n        return 2\n",
+    "shop.py": "import limits\n\ndef f():\n    return 1\n\nclass C:\n\n    def g(self):\n        return 2\n",
     "limits.py": "MOST = 3\n",
     "unused.py": "def h(): pass\n",
     "test_a.py": "import shop\ndef test_f(): shop.f()\ndef test_g(): shop.C().g()\n",
@@ -54,7 +54,7 @@ def test_files_with_the_number_of_tests_that_need_them(index: DependencyIndex, t
 
 def test_functions_of_a_file_with_their_lines(index: DependencyIndex, tmp_path: Path) -> None:
     answer = find_users(index, tmp_path, "shop.py")
-    assert answer.uses == (Use(name="f", tests=1, line=4), Use(name="C.g", tests=1, line=9))
+    assert answer.uses == (Use(name="f", tests=1, line=3), Use(name="C.g", tests=1, line=8))
     assert answer.tests == (F, G)
     (tmp_path / "shop.py").write_text("def f(:\n")
     assert [use.line for use in find_users(index, tmp_path, "shop.py").uses] == [0, 0]
