@@ -22,9 +22,10 @@ def test_a_syntax_error_is_an_error_of_its_file_alone(sample: MakeSample) -> Non
         assert ran == {"tests/test_good.py": "error"}
         (event,) = watch.new("test_finished")
         assert "SyntaxError" in event["message"] + event["failure"]
-        assert watch.edit("tests/test_good.py", "def test_good(:", "def test_good():") == {
-            "tests/test_good.py::test_good": "passed"
-        }
+        ran = watch.edit(
+            "tests/test_good.py", "def test_good(:", "def test_good():  # mended\n    assert True"
+        )
+        assert ran == {"tests/test_good.py::test_good": "passed"}
 
 
 def test_a_conftest_that_raises(sample: MakeSample) -> None:

@@ -202,6 +202,6 @@ def test_an_explorer_that_is_killed_leaves_nothing_and_forgets_nothing(sample: M
         assert watch.process.wait(PATIENCE) == 3
         assert "the explorer" in watch.text()
         wait_until("no host or worker is left", lambda: not processes_of(project.root))
-    project.replace("tests/test_slow.py", "sleep(1000)", "sleep(0)")
+    project.replace("tests/test_slow.py", "sleep(1000)", "sleep(0.001)")
     with project.watch() as watch:
         assert watch.outcomes() == {"tests/test_slow.py::test_slow": "passed"}

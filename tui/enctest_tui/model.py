@@ -146,6 +146,15 @@ class Model:
 
     def _affected(self, event: ev.Affected) -> Changes:
         self.tests.outdate(event.tests)
+        for state in event.known:
+            self.tests.set(
+                state.info.test,
+                outcome=state.outcome,
+                duration_ms=state.duration_ms,
+                message=state.message,
+                outdated=False,
+                running=state.running,
+            )
         self._reasons = event.reasons
         self.status.selected = frozenset(event.tests)
         self.status.affected, self.status.affected_of = len(event.tests), event.total

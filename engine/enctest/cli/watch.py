@@ -138,7 +138,10 @@ def _databases(event: Databases) -> str:
 _LINES: dict[type[Event], Callable[[Any], str]] = {
     Attached: lambda e: f"watching {e.root} with {e.python}",
     Change: lambda e: f"changed: {', '.join(e.paths)}",
-    Affected: lambda e: f"affected: {len(e.tests)} of {e.total} tests",
+    Affected: lambda e: (
+        f"affected: {len(e.tests)} of {e.total} tests"
+        + (f", {len(e.known)} known from before" if e.known else "")
+    ),
     RunStarted: lambda e: f"run {e.run}: {len(e.tests)} tests ({e.reason})",
     TestFinished: _result,
     RunFinished: _summary,

@@ -65,11 +65,16 @@ class Change(Event, frozen=True, kw_only=True):
 
 
 class Affected(Event, frozen=True, kw_only=True):
-    """A change's effect: tests now outdated, and why (`test` to one sentence)."""
+    """A change's effect: tests now outdated, and why (`test` to one sentence).
+
+    `known` are tests that need exactly what they needed at an earlier time: their result of then, as told
+    here, is true again, and they do not run.
+    """
 
     tests: tuple[str, ...]
     total: int
     reasons: dict[str, str] = msgspec.field(default_factory=dict)
+    known: tuple[TestState, ...] = ()
 
 
 class TestsRemoved(Event, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ class Agenda:
     def __init__(self) -> None:
         self._urgent = Wish()
         self._later = Wish()
+        self._known: set[str] = set()
 
     @property
     def empty(self) -> bool:
@@ -44,7 +45,9 @@ class Agenda:
 
     def add(self, tests: Iterable[str], files: Iterable[str], reason: str, how: How = "warm") -> None:
         """Ask for tests, and for whatever is new in files."""
-        self._urgent.merge(Wish(tests=set(tests), files=set(files), reason=reason, how=how))
+        tests = set(tests)
+        self._known -= tests
+        self._urgent.merge(Wish(tests=tests, files=set(files), reason=reason, how=how))
 
     def everything(self, reason: str, how: How = "warm") -> None:
         """Ask for the whole suite."""
@@ -52,10 +55,18 @@ class Agenda:
 
     def postpone(self, tests: Iterable[str], reason: str) -> None:
         """Put back what a run had left when something more urgent came."""
-        self._later.merge(Wish(tests=set(tests), reason=reason))
+        self._later.merge(Wish(tests=set(tests) - self._known, reason=reason))
+
+    def known(self, tests: Iterable[str]) -> None:
+        """Results of these are known without a run: nothing that was asked before needs them any more."""
+        known = set(tests)
+        self._known |= known
+        self._urgent.tests -= known
+        self._later.tests -= known
 
     def put_back(self, wish: Wish) -> None:
         """Put back a whole wish of which nothing was collected."""
+        wish.tests -= self._known
         self._later.merge(wish)
 
     def clear(self) -> None:

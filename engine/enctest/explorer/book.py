@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from enctest.events import BAD_OUTCOMES, Outcome, TestFinished, TestInfo, TestState
 from enctest.session.job import KnownTest
-from enctest.store.history import StoredTest
+from enctest.store.rows import StoredTest
 
 _UNKNOWN_MS = 20.0
 """Milliseconds that a test is taken to need before it has ever run."""
@@ -24,6 +24,7 @@ class Entry:
         outdated: Number of the change that outdated it, None when it is fresh.
         run: Number of the run it ran in last.
         ran: Number of the last change before that.
+        key: Stands for the state of all that it needs; empty until that is known.
     """
 
     info: TestInfo
@@ -36,6 +37,7 @@ class Entry:
     running: bool = False
     run: int = 0
     ran: int = 0
+    key: bytes = b""
 
     def state(self) -> TestState:
         """Return what front ends are told."""
@@ -59,6 +61,7 @@ class Entry:
             message=self.message,
             outdated=self.outdated is not None,
             run=self.run,
+            key=self.key,
         )
 
 
@@ -79,17 +82,7 @@ class Book:
     def restore(self, stored: Iterable[StoredTest]) -> None:
         """Fill the book from the history."""
         for test in stored:
-            entry = Entry(
-                info=test.info,
-                file=test.file,
-                order=test.position,
-                outcome=test.outcome,
-                duration_ms=test.duration_ms,
-                message=test.message,
-                outdated=NEVER if test.outdated else None,
-                run=test.run,
-            )
-            self._add(entry)
+            self._add(_entry(test))
             if test.info.test == test.file and test.outcome == "error":
                 self.broken.add(test.file)
 
@@ -123,6 +116,19 @@ class Book:
         tests = self.files[entry.file]
         tests[tests.index(old)] = new
         self.tests[new] = entry
+        entry.key = b""
+
+    def recall(self, stored: StoredTest) -> Entry:
+        """Let an earlier result of a test count again; one that was gone with its file is back."""
+        entry = _entry(stored)
+        known = self.tests.get(stored.info.test)
+        if known is None:
+            self._add(entry)
+            self._sort(entry.file)
+        else:
+            entry.info, entry.order = known.info, known.order
+            self.tests[stored.info.test] = entry
+        return entry
 
     def remove(self, test: str) -> None:
         """Forget a test."""
@@ -153,6 +159,7 @@ class Book:
         entry.running = False
         entry.run = result.run
         entry.ran = since
+        entry.key = b""
         if entry.outdated is not None and entry.outdated <= since:
             entry.outdated = None
         if result.test == entry.file and result.outcome == "error":
@@ -223,6 +230,20 @@ class Book:
             self.tests[test].order,
         )
         tests.sort(key=by_place)
+
+
+def _entry(test: StoredTest) -> Entry:
+    return Entry(
+        info=test.info,
+        file=test.file,
+        order=test.position,
+        outcome=test.outcome,
+        duration_ms=test.duration_ms,
+        message=test.message,
+        outdated=NEVER if test.outdated else None,
+        run=test.run,
+        key=test.key,
+    )
 
 
 def counts(entries: Mapping[str, Entry]) -> dict[str, int]:

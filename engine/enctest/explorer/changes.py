@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.events import Affected, Change, Error, Notice
+from enctest.explorer.earlier import KNOWN
 from enctest.explorer.selector import Effect
 from enctest.watch.watcher import Watcher
 
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
 
+_FOR_KEYS = 0.01
+"""Seconds at most between a save and the question what it affects."""
 _OWN_WRITES = 3
 """How often a data file may change during runs before it counts as written by the tests."""
 
@@ -21,6 +25,7 @@ class Changes:
     """Turns changed files into wishes on an explorer's agenda."""
 
     def __init__(self, explorer: Explorer) -> None:
+        self.watching = asyncio.Event()
         self._explorer = explorer
         self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
@@ -33,7 +38,7 @@ class Changes:
             self.changed(missed)
 
     async def watch(self) -> None:
-        """Follow the project's files until cancelled."""
+        """Follow the project's files until cancelled; `watching` is set once no change is missed."""
         watcher = Watcher(self._explorer.project.root, self._explorer.settings.ignore)
         async for paths in watcher.changes():
             if watcher.error:
@@ -41,6 +46,7 @@ class Changes:
                     Error(message=watcher.error, hint="Changes may go unseen; press R to run all.")
                 )
                 watcher.error = ""
+            self.watching.set()
             if self._explorer.paused:
                 self._missed |= paths
             else:
@@ -48,6 +54,7 @@ class Changes:
 
     def changed(self, paths: set[Path]) -> None:
         """Take changed files."""
+        self._explorer.earlier.make_keys(_FOR_KEYS)  # of results that have just come, before the files differ
         effect = self._explorer.selector.changed(self._written_by_tests(paths))
         if not effect.paths:
             return
@@ -89,8 +96,13 @@ class Changes:
         reasons = everything | effect.tests
         if migrated:
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
+        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)])
         self._forget_files(effect.paths)
-        tests = explorer.book.outdate(reasons, explorer.change)
+        outdated = explorer.book.outdate(reasons, explorer.change)
+        known = explorer.earlier.recall(outdated, effect)
+        explorer.agenda.known(entry.info.test for entry in known)
+        reasons |= {entry.info.test: KNOWN for entry in known}
+        tests = [test for test in outdated if explorer.book.tests[test].outdated is not None]
         explorer.selector.note(reasons)
         explorer.audit.changed(len(tests), len(explorer.book.tests))
         explorer.journal.outdated([explorer.book.tests[test] for test in tests], explorer.selector)
@@ -98,7 +110,8 @@ class Changes:
             Affected(
                 tests=tuple(tests),
                 total=len(explorer.book.tests),
-                reasons={test: reasons[test] for test in tests},
+                reasons={test: reasons[test] for test in (*tests, *(entry.info.test for entry in known))},
+                known=tuple(entry.state() for entry in known),
             )
         )
         if effect.everything:
@@ -108,16 +121,21 @@ class Changes:
             explorer.agenda.add({*tests, *again}, effect.new_in | explorer.book.broken, reason)
         if left := explorer.book.outdated() - set(tests):
             explorer.agenda.postpone(left, "left from before")
-        explorer.interrupt(set(tests))
+        explorer.interrupt({*tests, *(entry.info.test for entry in known)})
+        if known:
+            explorer.desk.refresh(entry.info.test for entry in known)
+
+    def _tests_in_deleted(self, paths: Sequence[str]) -> list[str]:
+        book, root = self._explorer.book, self._explorer.project.root
+        gone = [file for file in paths if file in book.files and not (root / file).exists()]
+        return [test for file in gone for test in book.files[file]]
 
     def _forget_files(self, paths: Sequence[str]) -> None:
         """Drop the tests of files that were deleted."""
         explorer = self._explorer
-        book, root = explorer.book, explorer.project.root
-        gone = [file for file in paths if file in book.files and not (root / file).exists()]
-        tests = [test for file in gone for test in book.files[file]]
+        tests = self._tests_in_deleted(paths)
         for test in tests:
-            book.remove(test)
+            explorer.book.remove(test)
         if tests:
             explorer.forget(tests)
 

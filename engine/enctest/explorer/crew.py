@@ -78,22 +78,8 @@ class Crew:
         return self._host
 
     async def _share(self, held: Point) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
-        queue = tickets(self._tests)
-        run = uuid.uuid4().hex
-        try:
-            started = []
-            for number in range(self._workers):
-                try:
-                    lent = await self._lend(number)
-                except EnctestError:
-                    break  # there is room for no more databases: the workers that have some do the work
-                env = self._job.env | lent | xdist_variables(number, self._workers, run)
-                job = msgspec.structs.replace(self._job, worker=number, workers=self._workers, env=env)
-                started.append(self._hosts.launch(self._hosts.start_of(job.env, held), job, queue=queue))
-        finally:
-            os.close(queue)
+        started = await self._start_workers(held)
         pending: asyncio.Queue[tuple[Process, list[WorkerEvent]] | None] = asyncio.Queue(_PENDING)
-
         begun = asyncio.Event()  # the first worker tells what there is: nobody is heard before it
 
         async def pump(process: Process) -> None:
@@ -119,6 +105,24 @@ class Crew:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _start_workers(self, held: Point) -> list[Process]:
+        """Fork the workers from a collected copy, all with one queue."""
+        queue = tickets(self._tests)
+        run = uuid.uuid4().hex
+        started: list[Process] = []
+        try:
+            for number in range(self._workers):
+                try:
+                    lent = await self._lend(number)
+                except EnctestError:
+                    break  # there is room for no more databases: the workers that have some do the work
+                env = self._job.env | lent | xdist_variables(number, self._workers, run)
+                job = msgspec.structs.replace(self._job, worker=number, workers=self._workers, env=env)
+                started.append(self._hosts.launch(self._hosts.start_of(job.env, held), job, queue=queue))
+        finally:
+            os.close(queue)
+        return started
 
     async def _lend(self, number: int) -> dict[str, str]:
         """Return the variables of a worker's own databases; the first one has the job's."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from enctest.events import (
     Debug,
     DebugReady,
     Details,
+    FindUsers,
     Follow,
     How,
     Hunt,
@@ -46,6 +48,8 @@ class Desk:
         if isinstance(command, Follow):
             if command.test is not None:
                 front_end.send([self._details(command.test)])
+        elif isinstance(command, FindUsers):
+            front_end.send([self._explorer.selector.users(command.path, command.function)])
         elif isinstance(command, RunTests):
             self._run_asked(command)
         elif isinstance(command, RunFailed):
@@ -60,6 +64,13 @@ class Desk:
             task = asyncio.create_task(self._debug(front_end, command.test))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def refresh(self, tests: Iterable[str]) -> None:
+        """Tell the front ends that follow one of these tests that it stands differently now."""
+        changed = set(tests)
+        for front_end in self._explorer.front_ends.subscribed():
+            if front_end.follows in changed:
+                front_end.send([self._details(front_end.follows)])
 
     def _run_asked(self, command: RunTests) -> None:
         if command.tests is None:

@@ -33,6 +33,7 @@ from enctest.explorer.audit import Audit
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
 from enctest.explorer.desk import Desk
+from enctest.explorer.earlier import Earlier
 from enctest.explorer.front_ends import FrontEnds
 from enctest.explorer.hosts import Hosts
 from enctest.explorer.idle import Idle
@@ -67,10 +68,12 @@ class Explorer:
         self.book = Book()
         self.agenda = Agenda()
         self.changes = Changes(self)
-        self.front_ends = FrontEnds(self._greet, Desk(self).obey)
+        self.desk = Desk(self)
+        self.front_ends = FrontEnds(self._greet, self.desk.obey)
         self.settings, self._settings_error = _settings(project)
-        self.journal = Journal(project, self.args, self._publish_soon)
+        self.journal = Journal(project, self.args, self._publish_soon, in_any_case=True)
         self.selector = Selector(project, self.journal.history, python)
+        self.earlier = Earlier(self.book, self.selector, self.journal, lambda: self.running is not None)
         self._phase = Phase(phase="starting")
         self._databases: tuple[DatabaseStatus, ...] = ()
         self.paused = False
@@ -97,6 +100,7 @@ class Explorer:
         self._loop = asyncio.get_running_loop()
         self._restore()
         await self.front_ends.listen(door)
+        await asyncio.to_thread(self._load)  # while front ends show what the book has
         tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
@@ -112,6 +116,7 @@ class Explorer:
             await self.front_ends.close()
             await self.hosts.stop()
             await self.leases.close()
+            self.earlier.stop()
             self.journal.close(self.selector)
 
     async def _wait_for_last(self) -> None:
@@ -144,8 +149,10 @@ class Explorer:
     def _restore(self) -> None:
         self.book.restore(self.journal.history.tests())
         self.hosts.modules, self.hosts.sets = self.journal.modules, set(self.journal.sets)
-        if self.journal.history.notice:
-            self.publish(Notice(message=self.journal.history.notice))
+
+    def _load(self) -> None:
+        self.selector.load()
+        self.earlier.load()
 
     def _greet(self) -> list[Event]:
         running = self.running
@@ -217,6 +224,7 @@ class Explorer:
     # --- runs ---
 
     async def _conduct(self) -> None:
+        await self.changes.watching.wait()  # else what is saved between a look and the watch is lost
         self._begin()
         while True:
             self._wake.clear()
@@ -233,9 +241,16 @@ class Explorer:
     def _begin(self) -> None:
         """Compare the project with what the history knows."""
         effect = self.selector.scan()
-        if not self.book.tests:
+        history = self.journal.history
+        if history.notice:
+            self.publish(Notice(message=history.notice))
+        if history.begun_anew:
+            self.book.outdate(list(self.book.tests), self.change)
+            self.journal.outdated(self.book.in_order(), self.selector)
+        if history.begun_anew or not self.book.tests:
             self.agenda.everything("first run")
             return
+        self.earlier.start()
         if effect.paths or effect.everything:
             self.changes.take(effect, "changed while away")
         elif waiting := self.book.outdated():
@@ -318,9 +333,12 @@ class Explorer:
         self._standing.clear()
         self._set_phase("running", run)
 
-    def ended(self, tests: Sequence[str], since: int) -> None:
+    def ended(self, run: int, tests: Sequence[str], since: int) -> None:
         """A run's workers are gone; what they ran before a file changed under them has to run again."""
         self._learn()
+        tests = [test for test in tests if (entry := self.book.tests.get(test)) and entry.run == run]
+        self.earlier.ran(tests)
+        self.earlier.start()
         if self.change == since:
             return
         stale = self.book.outdate(self.selector.stale(tests), self.change)

@@ -82,6 +82,10 @@ class FrontEnds:
                 front_end._writer.close()  # noqa: SLF001 - the same module's class
                 await front_end._writer.wait_closed()  # noqa: SLF001
 
+    def subscribed(self) -> list[FrontEnd]:
+        """Return those that get events."""
+        return [front_end for front_end in self._all if front_end.subscribed]
+
     def publish(self, *events: Event) -> None:
         """Send events to everyone who wants them, in batches of one turn of the loop."""
         self._queue += events
@@ -93,9 +97,8 @@ class FrontEnds:
         """Send what is queued."""
         self._scheduled = False
         events, self._queue = self._queue, []
-        for front_end in self._all:
-            if front_end.subscribed:
-                front_end.send(events)
+        for front_end in self.subscribed():
+            front_end.send(events)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         front_end = FrontEnd(writer)

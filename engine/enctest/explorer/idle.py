@@ -69,7 +69,7 @@ class Idle:
                 audited = await explorer.audit.sample()
                 if audited is None:
                     return
-                explorer.journal.audited(explorer.audit.counts)
+                explorer.journal.save(explorer.selector)
                 explorer.publish(audited, Ready())
         except EnctestError:
             return  # no host, no database: the next run says so

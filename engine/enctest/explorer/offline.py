@@ -33,6 +33,9 @@ class Offline:
         self.book.restore(self.journal.history.tests())
         self.selector = Selector(project, self.journal.history, python)
         self._project = project
+        self.selector.load()
+        if self.journal.history.begun_anew:
+            self.book.outdate(list(self.book.tests), 0)
 
     def fold(self, events: Iterable[WorkerEvent]) -> None:
         """Take the events of a finished run, after what changed before it."""

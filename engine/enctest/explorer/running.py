@@ -181,7 +181,7 @@ class Running:
 
     def _end(self) -> None:
         explorer = self._explorer
-        explorer.ended(self._ran, self.since)
+        explorer.ended(self.job.run, self._ran, self.since)
         for process in self._crew.processes:
             explorer.hosts.finish(process.job.stream)
         for test in [*self._current.values(), *self._remaining]:

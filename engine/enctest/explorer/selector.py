@@ -12,11 +12,14 @@ from typing import TypeVar
 import msgspec
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
+from enctest.events import Users
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
-from enctest.selection.rows import FileRow, TestRow
+from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, look, scan
+from enctest.selection.state import StateKeys
+from enctest.selection.users import find_users
 from enctest.selection.variables import Environment, changed_names, environment_of
 from enctest.session.job import HostReady
 from enctest.store.history import History
@@ -36,6 +39,7 @@ class Effect:
         tests: Affected node ids, each with the reason.
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
+        returns: Something is again as it was before, so that earlier results may be true again.
         saved_at: When the newest of them was written (seconds since the epoch).
         moved: Those of `paths` that were not there before, or are not there now.
     """
@@ -44,6 +48,7 @@ class Effect:
     tests: dict[str, str] = field(default_factory=dict)
     new_in: frozenset[str] = frozenset()
     everything: str = ""
+    returns: bool = False
     saved_at: float = 0.0
     moved: frozenset[str] = frozenset()
 
@@ -70,18 +75,31 @@ class Selector:
     ) -> None:
         self._root = project.root
         self._index = DependencyIndex()
+        self._is_loaded = False
+        self._keys = StateKeys(self._index, self._world)
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
         self._known_variables = history.meta("variables", Environment)
         self._variables = environment_of(variables, getattr(self._known_variables, "salt", ""))
         self._python_files = tuple(history.meta("python_files", list[str]) or PYTHON_FILES)
-        self._stamps = _restored(history, "stamp", FileStamp)
+        self._history = history
+        self._stamps: dict[str, FileStamp] = {}
         self._new_stamps: dict[str, FileStamp | None] = {}
         self._why: dict[str, str] = {}
         self._database_tests = set(history.meta("database_tests", list[str]) or ())
-        self._index.restore(
-            _restored(history, "file", FileRow).values(), _restored(history, "test", TestRow).values()
-        )
+
+    def load(self) -> None:
+        """Take up what is stored, before anything else is asked; may be called on a thread.
+
+        0.5 s per 50,000 tests, the index that the first question needs included.
+        """
+        self._stamps = _restored(self._history, "stamp", FileStamp)
+        files = _restored(self._history, "file", FileRow)
+        tests = _restored(self._history, "test", TestRow)
+        former = _restored(self._history, "former", FormerRow)
+        self._index.restore(files.values(), tests.values(), former.values())
+        self._index.prepare()
+        self._is_loaded = True
 
     # --- changes ---
 
@@ -168,6 +186,24 @@ class Selector:
         if old in self._database_tests:
             self._database_tests.add(new)
 
+    def needs(self, test: str) -> TestRow | None:
+        """Return what a test needs, or None when that was never recorded."""
+        return self._index.tests.get(test)
+
+    def state_key(self, row: TestRow) -> bytes:
+        """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
+        return self._keys.of(row)
+
+    def known_again(self, row: TestRow) -> None:
+        """A test needs what it needed before."""
+        self._index.put(row)
+
+    def users(self, path: str | None, function: str | None) -> Users:
+        """Return the tests turned round, see `users.find_users`; nothing before all is loaded."""
+        if not self._is_loaded:
+            return Users(path=path, function=function)
+        return find_users(self._index, self._root, path, function)
+
     # --- reasons and databases ---
 
     def note(self, reasons: dict[str, str]) -> None:
@@ -203,6 +239,7 @@ class Selector:
         changes = self._index.changed_rows()
         rows |= {("test", row.test): _encode(row) for row in changes.tests}
         rows |= {("file", row.path): _encode(row) for row in changes.files}
+        rows |= {("former", former.path): _encode(former) for former in changes.former}
         rows |= dict.fromkeys((("test", test) for test in changes.gone_tests), None)
         stamps, self._new_stamps = self._new_stamps, {}
         rows |= {("stamp", path): _encode(stamp) if stamp else None for path, stamp in stamps.items()}
@@ -218,6 +255,9 @@ class Selector:
         }
 
     # --- inside ---
+
+    def _world(self) -> str:
+        return f"{self._environment} {self._python_files}"
 
     def _look(self, paths: Iterable[Path]) -> dict[str, Fingerprint | None]:
         changes: dict[str, Fingerprint | None] = {}
@@ -255,6 +295,7 @@ class Selector:
             return Effect()
         affection = self._index.affected(changes, variables)
         told = [f"${name}" for name in variables] if affection.tests else []
+        returns = self._index.returns(changes)
         saved_at = 0.0
         known = self._index.files
         moved = {p for p, new in changes.items() if new is None or p not in known or not known[p].fingerprint}
@@ -267,6 +308,7 @@ class Selector:
             tests=affection.tests,
             new_in=affection.new_in,
             everything=affection.everything,
+            returns=returns,
             saved_at=saved_at or time.time(),
             moved=frozenset(moved),
         )

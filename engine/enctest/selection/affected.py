@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from enctest.selection.changes import Delta, delta
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.inverse import Inverse
-from enctest.selection.rows import Affection
+from enctest.selection.rows import Affection, function_name
 
 if TYPE_CHECKING:
     from enctest.selection.index import File
@@ -44,8 +44,15 @@ class Graph:
 class Answer:
     """One question to the index, answered step by step; the first reason found for a test stays."""
 
-    def __init__(self, files: Mapping[str, File], graph: Graph, inverse: Inverse) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, File],
+        homes: Mapping[int, tuple[File, str]],
+        graph: Graph,
+        inverse: Inverse,
+    ) -> None:
         self._files = files
+        self._homes = homes
         self._graph = graph
         self._inverse = inverse
         self.tests: dict[str, str] = {}
@@ -80,8 +87,11 @@ class Answer:
             self.tests.setdefault(test, reason)
 
     def _by_block(self, change: Delta) -> None:
-        for block, reason in change.blocks.items():
-            self._add(self._inverse.ran(block), reason)
+        mask = 0
+        for block in change.blocks:
+            mask |= 1 << self._homes[block][0].number
+        for test, block in self._inverse.ran(change.blocks, mask):
+            self.tests.setdefault(test, change.blocks[block])
 
     def _by_level(self, change: Delta, ways: Mapping[str, Path]) -> None:
         told: dict[Path, str] = {}  # by roots: one for all tests of a file
@@ -97,7 +107,7 @@ class Answer:
                     reason = _told(change, min(near, key=len))
             self._add(group.tests, reason)
         for folder, reason in change.folders.items():
-            for group in self._inverse.groups(-1):
+            for group in self._inverse.groups():
                 if not folder or group.roots[0].startswith(f"{folder}/"):
                     self._add(group.tests, reason)
 
@@ -105,7 +115,7 @@ class Answer:
         """A new test function takes the place of one that was inherited, imported or defined before it."""
         for (path, name), reason in change.tests.items():
             for group in self._inverse.groups(self._mask(self._graph.reach([path]))):
-                self._add((test for test in group.tests if _function_name(test) == name), reason)
+                self._add((test for test in group.tests if function_name(test) == name), reason)
 
     def _by_data(self, change: Delta) -> None:
         for path, reason in change.data.items():
@@ -139,7 +149,7 @@ class Answer:
             prefix = f"{folder}/" if folder else ""
             found |= {path for path in self._files if path.startswith(prefix) and self._is_test_file(path)}
         if candidates - found:
-            found |= candidates - {group.roots[0] for group in self._inverse.groups(-1)}
+            found |= candidates - {group.roots[0] for group in self._inverse.groups()}
         return found - change.deleted
 
     def _is_test_file(self, path: str) -> bool:
@@ -153,7 +163,3 @@ def _told(change: Delta, way: Path) -> str:
         return reason
     via = f" via {', '.join(way[1:-1])}" if way[1:-1] else ""
     return f"{reason}, imported by {way[0]}{via}"
-
-
-def _function_name(test: str) -> str:
-    return test.partition("[")[0].rpartition("::")[2]

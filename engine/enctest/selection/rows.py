@@ -59,11 +59,19 @@ class FileRow(msgspec.Struct, frozen=True, kw_only=True):
     opaque: bool = False
 
 
+class FormerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """States that a file had before, newest first."""
+
+    path: str
+    states: tuple[FileRow, ...]
+
+
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that are new or different, and tests that are gone, since the last time they were asked for."""
 
     tests: tuple[TestRow, ...] = ()
     files: tuple[FileRow, ...] = ()
+    former: tuple[FormerRow, ...] = ()
     gone_tests: tuple[str, ...] = ()
 
 
@@ -79,3 +87,8 @@ class Affection(msgspec.Struct, frozen=True, kw_only=True):
     tests: dict[str, str] = {}
     new_in: frozenset[str] = frozenset()
     everything: str = ""
+
+
+def function_name(test: str) -> str:
+    """Return the name of the function in a node id."""
+    return test.partition("[")[0].rpartition("::")[2]

@@ -34,6 +34,11 @@ class Result:
         return outcome
 
     @property
+    def is_conclusive(self) -> bool:
+        """False where the session was interrupted within the test: it has not passed by getting so far."""
+        return any(report.when == "teardown" or report.outcome != "passed" for report in self.reports)
+
+    @property
     def duration_ms(self) -> float:
         """Milliseconds in setup, call and teardown."""
         return sum(report.duration for report in self.reports) * 1000

@@ -82,7 +82,7 @@ class ReportPlugin:
 
     def _finished(self, nodeid: str) -> None:
         result = self._results.pop(nodeid, None)
-        if result is None or not result.reports:
+        if result is None or not result.is_conclusive:
             return
         report = result.decisive
         path, line = outcomes.place(report, self._root)

@@ -6,37 +6,26 @@ transaction per call: a process killed at any moment loses at most what it had n
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from enctest.errors import EnctestError
-from enctest.events import Outcome, Span, TestFinished, TestInfo
+from enctest.events import Span, TestFinished
+from enctest.store.rows import Batch, StoredTest
+from enctest.store.schema import DamagedError, bring_up_to_date, opened, seal
 
-VERSION = 1
-"""Version of the tables; another one on disk is moved aside, not guessed at."""
-
-_TABLES = """
-create table if not exists meta (key text primary key, value blob not null) without rowid;
-create table if not exists test (
-    id text primary key, position integer not null, file text not null, info blob not null,
-    outcome text, duration_ms real not null default 0, message text not null default '',
-    outdated integer not null default 1, run integer not null default 0
-) without rowid;
-create table if not exists result (test text primary key, data blob not null) without rowid;
-create table if not exists trace (
-    test text not null, kind text not null, run integer not null, data blob not null,
-    primary key (test, kind)
-) without rowid;
-create table if not exists dependency (kind text not null, key text not null, data blob not null,
-    primary key (kind, key)) without rowid;
-"""
+T = TypeVar("T")
+_encode = msgspec.msgpack.encode
+_DAMAGE = (sqlite3.DatabaseError, msgspec.MsgspecError, zlib.error)
+_LARGEST_LEFT = 256 * 1024
+"""Bytes of a result or trace that are kept of an earlier state; larger ones are not."""
 
 
 def names(folder: Path) -> list[str]:
@@ -44,30 +33,37 @@ def names(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("history*.db") if not path.name.endswith(".broken.db"))
 
 
-class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
-    """A test as the history knows it; `file` is the node id's file, `position` its place in the suite."""
-
-    info: TestInfo
-    position: int
-    file: str
-    outcome: Outcome | None = None
-    duration_ms: float = 0.0
-    message: str = ""
-    outdated: bool = True
-    run: int = 0
-
-
 class History:
-    """One history file of a project's state folder."""
+    """One history file of a project's state folder.
 
-    def __init__(self, folder: Path, name: str = "history") -> None:
+    Args:
+        folder: The state folder.
+        name: See `names`.
+        in_any_case: Where there is no file to be had, keep everything in memory rather than fail.
+
+    Attributes:
+        notice: What is to be said about the file; empty when all is well.
+        begun_anew: It was damaged: nothing of what was known before may be taken for true.
+
+    Raises:
+        EnctestError: The file cannot be opened, or not be written.
+    """
+
+    def __init__(self, folder: Path, name: str = "history", *, in_any_case: bool = False) -> None:
         self.path = folder / f"{name}.db"
         self.notice = ""
+        self.begun_anew = False
+        self._unwritten: list[Batch] = []
         try:
             self._db = self._open()
         except sqlite3.DatabaseError as error:
-            self.notice = self._move_aside(str(error))
-            self._db = self._open()
+            self._db = self._begin_anew(error)
+        except EnctestError as error:
+            if not in_any_case:
+                raise
+            self.notice = f"{error.title}. Nothing of this session will be remembered. {error.hint}"
+            self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            bring_up_to_date(self._db)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -79,161 +75,186 @@ class History:
             ) from error
         try:
             db.executescript("pragma journal_mode = wal; pragma synchronous = normal;")
-            version = db.execute("pragma user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                self._refuse(version)
-            db.executescript(_TABLES)
-            db.execute(f"pragma user_version = {VERSION}")
-        except sqlite3.DatabaseError:
+            bring_up_to_date(db)
+        except sqlite3.OperationalError as error:  # no space, no permission, locked: the file is not to blame
             db.close()
-            raise
+            raise EnctestError(
+                f"{self.path} cannot be written: {error}", "Check the folder's permissions and free space."
+            ) from error
+        except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
+            db.close()
+            raise DamagedError(str(error)) from error
         return db
 
-    @staticmethod
-    def _refuse(version: int) -> None:
-        raise sqlite3.DatabaseError(f"it has version {version}, this enctest knows {VERSION}")
-
-    def _move_aside(self, why: str) -> str:
+    def _begin_anew(self, error: Exception) -> sqlite3.Connection:
         aside = self.path.with_name(f"{self.path.stem}.{int(time.time())}.broken.db")
         self.path.rename(aside)
         for suffix in ("-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-        return f"The history could not be read ({why}); it was moved to {aside.name} and begins anew."
+        self.notice = (
+            f"The history could not be read ({error}); it was moved to {aside.name} and begins anew."
+        )
+        self.begun_anew = True
+        return self._open()
+
+    def _load(self, read: Callable[[], T], empty: T) -> T:
+        """Read what is taken up at a start; damage that shows only now moves the file aside, too."""
+        try:
+            return read()
+        except _DAMAGE as error:
+            if self.begun_anew:
+                raise EnctestError(f"{self.path} cannot be read: {error}") from error
+            self._db.close()
+            self._db = self._begin_anew(error)
+            return empty
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    # --- meta ---
+    # --- reading ---
 
     def meta(self, key: str, kind: type[Any]) -> Any:
         """Return the value stored under `key`, or None."""
-        row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
-        return msgspec.msgpack.decode(row[0], type=kind) if row else None
 
-    def set_meta(self, key: str, value: object) -> None:
-        """Store a value under `key`."""
-        data = msgspec.msgpack.encode(value)
-        self._write([("insert or replace into meta values (?, ?)", [(key, data)])])
+        def read() -> Any:
+            row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
+            return msgspec.msgpack.decode(opened(key, row[0]), type=kind) if row else None
 
-    # --- tests ---
+        return self._load(read, None)
 
     def tests(self) -> list[StoredTest]:
         """Return every known test in the suite's order."""
-        decode = msgspec.json.Decoder(TestInfo).decode
-        rows = self._db.execute(
-            "select info, position, file, outcome, duration_ms, message, outdated, run"
-            " from test order by position"
-        )
-        return [
-            StoredTest(
-                info=decode(info),
-                position=position,
-                file=file,
-                outcome=outcome,
-                duration_ms=duration,
-                message=message,
-                outdated=bool(outdated),
-                run=run,
-            )
-            for info, position, file, outcome, duration, message, outdated, run in rows
-        ]
-
-    def save(
-        self,
-        *,
-        tests: Iterable[StoredTest] = (),
-        results: Iterable[TestFinished] = (),
-        traces: Iterable[tuple[TestFinished, tuple[Span, ...]]] = (),
-        removed: Iterable[str] = (),
-        dependencies: Mapping[tuple[str, str], bytes | None] | None = None,
-    ) -> None:
-        """Store all of this, or nothing of it.
-
-        Args:
-            tests: Their state, outdated flags included.
-            results: Last results, with failure and output.
-            traces: Each with the result it explains; kept as the last one, and the last pass.
-            removed: Node ids that are gone.
-            dependencies: (kind, key) to data; None deletes.
-        """
-        gone = [(test,) for test in removed]
-        changed = (dependencies or {}).items()
-        self._write(
-            [
-                ("delete from test where id = ?", gone),
-                ("delete from result where test = ?", gone),
-                ("delete from trace where test = ?", gone),
-                ("insert or replace into test values (?, ?, ?, ?, ?, ?, ?, ?, ?)", [_row(t) for t in tests]),
-                (
-                    "insert or replace into result values (?, ?)",
-                    [(result.test, msgspec.msgpack.encode(result)) for result in results],
-                ),
-                ("insert or replace into trace values (?, ?, ?, ?)", _trace_rows(traces)),
-                (
-                    "insert or replace into dependency values (?, ?, ?)",
-                    [(*key, data) for key, data in changed if data is not None],
-                ),
-                (
-                    "delete from dependency where kind = ? and key = ?",
-                    [key for key, data in changed if data is None],
-                ),
-            ]
-        )
+        decode = msgspec.msgpack.Decoder(StoredTest).decode
+        query = "select id, data from test order by position"
+        return self._load(lambda: [decode(opened(id_, data)) for id_, data in self._db.execute(query)], [])
 
     def result(self, test: str) -> TestFinished | None:
         """Return a test's last result."""
-        row = self._db.execute("select data from result where test = ?", (test,)).fetchone()
-        return msgspec.msgpack.decode(row[0], type=TestFinished) if row else None
+        return self._result("select test, data from result where test = ?", test)
+
+    def left_result(self, number: int) -> TestFinished | None:
+        """Return a result that was kept beside; None also when it was too large for that."""
+        return self._result("select test, result from past where id = ? and result is not null", number)
+
+    def _result(self, query: str, key: str | int) -> TestFinished | None:
+        with contextlib.suppress(*_DAMAGE):  # nothing to show is all that it means
+            row = self._db.execute(query, (key,)).fetchone()
+            return msgspec.msgpack.decode(opened(*row), type=TestFinished) if row else None
+        return None
 
     def trace(self, test: str, kind: str = "last") -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of a test's last trace, or of its last `pass`; (0, ()) when there is none."""
-        row = self._db.execute(
-            "select run, data from trace where test = ? and kind = ?", (test, kind)
-        ).fetchone()
-        if row is None:
-            return 0, ()
-        return row[0], msgspec.msgpack.decode(zlib.decompress(row[1]), type=tuple[Span, ...])
+        return self._trace("select run, data from trace where test = ? and kind = ?", test, kind)
+
+    def left_trace(self, number: int) -> tuple[int, tuple[Span, ...]]:
+        """Return (run, spans) of a trace that was kept beside."""
+        return self._trace("select trace_run, trace from past where id = ? and trace not null", number)
+
+    def _trace(self, query: str, *key: str | int) -> tuple[int, tuple[Span, ...]]:
+        with contextlib.suppress(*_DAMAGE):  # as above
+            row = self._db.execute(query, key).fetchone()
+            if row is not None:
+                return row[0], msgspec.msgpack.decode(zlib.decompress(row[1]), type=tuple[Span, ...])
+        return 0, ()
 
     def dependencies(self, kind: str) -> dict[str, bytes]:
         """Return all stored dependency data of a kind by key."""
-        return dict(self._db.execute("select key, data from dependency where kind = ?", (kind,)))
+        query = "select key, data from dependency where kind = ?"
+        return self._load(
+            lambda: {key: opened(key, data) for key, data in self._db.execute(query, (kind,))}, {}
+        )
 
-    def _write(self, statements: Iterable[tuple[str, list[Any]]]) -> None:
+    def pasts(self) -> list[tuple[int, str, bytes]]:
+        """Return (number, test, data) of all results that are kept beside, oldest first."""
+        query = "select id, test, data from past order by id"
+        return self._load(
+            lambda: [(number, test, opened(test, data)) for number, test, data in self._db.execute(query)], []
+        )
+
+    # --- writing ---
+
+    def save(self, batch: Batch) -> None:
+        """Store all of this, or nothing of it.
+
+        What could not be stored is stored with what comes next: an outdated test must never be forgotten
+        while later changes are remembered.
+
+        Raises:
+            EnctestError: It could not be stored yet.
+        """
+        self._unwritten.append(batch)
         try:
             self._db.execute("begin immediate")
-            with closing(self._db.cursor()) as cursor:
-                for sql, rows in statements:
-                    cursor.executemany(sql, rows)
+            with contextlib.closing(self._db.cursor()) as cursor:
+                for each in self._unwritten:
+                    for sql, rows in _statements(each):
+                        cursor.executemany(sql, rows)
             self._db.execute("commit")
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("rollback")
             raise EnctestError(
                 f"{self.path} cannot be written: {error}",
-                "Results of this run are shown but not remembered; check free space and permissions.",
+                "Results are shown but not remembered until it can; check free space and permissions.",
             ) from error
+        self._unwritten.clear()
 
 
-def _row(test: StoredTest) -> tuple[Any, ...]:
-    return (
-        test.info.test,
-        test.position,
-        test.file,
-        msgspec.json.encode(test.info),
-        test.outcome,
-        test.duration_ms,
-        test.message,
-        int(test.outdated),
-        test.run,
+_KEEP = """
+insert or replace into past values (
+    ?1, ?2, ?3, (select data from result where test = ?2 and length(data) < ?5), ?4,
+    (select data from trace where test = ?2 and kind = 'last' and run = ?4 and length(data) < ?5)
+)"""
+_RECALL_RESULT = """
+insert or replace into result select test, result from past where id = ? and result not null"""
+_RECALL_TRACE = """
+insert or replace into trace
+select test, 'last', trace_run, trace from past where id = ? and trace not null"""
+
+
+def _statements(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    yield (
+        "insert or replace into result values (?, ?)",
+        [(test, seal(test, _encode(result))) for test, result in batch.results.items()],
+    )
+    yield "insert or replace into trace values (?, ?, ?, ?)", _trace_rows(batch)
+    yield (
+        _KEEP,
+        [
+            (left.number, left.test, seal(left.test, left.data), left.run, _LARGEST_LEFT)
+            for left in batch.left
+        ],
+    )
+    gone = [(test,) for test in batch.removed]
+    yield "delete from test where id = ?", gone
+    yield "delete from result where test = ?", gone
+    yield "delete from trace where test = ?", gone
+    recalled = [(number,) for number in batch.recalled.values()]
+    yield _RECALL_RESULT, recalled
+    yield _RECALL_TRACE, recalled
+    yield "delete from past where id = ?", [(number,) for number in batch.dropped]
+    yield (
+        "insert or replace into test values (?, ?, ?)",
+        [(name, test.position, seal(name, _encode(test))) for name, test in batch.tests.items()],
+    )
+    changed = batch.dependencies.items()
+    yield (
+        "insert or replace into dependency values (?, ?, ?)",
+        [(kind, key, seal(key, data)) for (kind, key), data in changed if data is not None],
+    )
+    yield "delete from dependency where kind = ? and key = ?", [key for key, data in changed if data is None]
+    yield (
+        "insert or replace into meta values (?, ?)",
+        [(key, seal(key, _encode(value))) for key, value in batch.meta.items()],
     )
 
 
-def _trace_rows(traces: Iterable[tuple[TestFinished, tuple[Span, ...]]]) -> list[tuple[Any, ...]]:
+def _trace_rows(batch: Batch) -> list[tuple[Any, ...]]:
     rows = []
-    for result, spans in traces:
-        data = zlib.compress(msgspec.msgpack.encode(spans), 1)
-        rows.append((result.test, "last", result.run, data))
+    for test, (result, spans) in batch.traces.items():
+        data = zlib.compress(_encode(spans), 1)
+        rows.append((test, "last", result.run, data))
         if result.outcome == "passed":
-            rows.append((result.test, "pass", result.run, data))
+            rows.append((test, "pass", result.run, data))
     return rows

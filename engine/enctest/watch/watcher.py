@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fnmatch
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -16,6 +17,11 @@ QUIET_MS = 10
 """Milliseconds without a further change after which a burst counts as over."""
 BURST_MS = 200
 """Milliseconds after which a burst is handed on although it goes on."""
+
+_MANY = 20
+"""Files from which on a burst is likely to be a tool's, with more to come."""
+_SETTLING, _LOOK, _PATIENCE_WITH_GIT = 0.04, 0.005, 10.0
+"""Seconds without a change after which a tool's burst is over; between two looks; for git at most."""
 
 _PASSING = "pytest-cache-files-"
 """Folders that pytest makes beside its cache and renames at once."""
@@ -43,15 +49,18 @@ class Watcher:
         self.error = ""
 
     async def changes(self) -> AsyncIterator[set[Path]]:
-        """Yield changed paths (created, written, deleted), a burst at a time."""
+        """Yield changed paths (created, written, deleted), a burst at a time.
+
+        The first set is empty and says that from now on no change is missed.
+        """
         self._tasks = [asyncio.create_task(self._watch([self.root], recursive=False))]
         self._watch_folders()
+        await asyncio.sleep(0)  # each of them has begun to watch before it waits for the first time
+        yield set()
         try:
             while True:
                 paths = await self._queue.get()
-                while not self._queue.empty():
-                    paths |= self._queue.get_nowait()
-                yield paths
+                yield paths | await self._rest(paths)
         finally:
             await self.close()
 
@@ -62,6 +71,26 @@ class Watcher:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+    async def _rest(self, paths: set[Path]) -> set[Path]:
+        """Return what belongs to the same burst: all that git writes in one go, however long it takes."""
+        rest: set[Path] = set()
+        deadline = time.monotonic() + _PATIENCE_WITH_GIT
+        quiet_at = time.monotonic() + (_SETTLING if len(paths) > _MANY else 0.0)
+        while True:
+            while not self._queue.empty():
+                rest |= self._queue.get_nowait()
+                if len(paths | rest) > _MANY:
+                    quiet_at = time.monotonic() + _SETTLING
+            if self._git_is_at_work():
+                quiet_at = time.monotonic() + _SETTLING
+            if time.monotonic() >= min(quiet_at, deadline):
+                return rest
+            await asyncio.sleep(_LOOK)
+
+    def _git_is_at_work(self) -> bool:
+        """Tell whether git is about to write more files: it holds this lock from the first to the last."""
+        return (self.root / ".git" / "index.lock").exists()
 
     def counts(self, path: Path) -> bool:
         """Tell whether a change of this path is one of the project's."""

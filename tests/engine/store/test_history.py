@@ -7,7 +7,8 @@ import pytest
 
 from enctest.errors import EnctestError
 from enctest.events import Span, TestFinished, TestInfo
-from enctest.store.history import History, StoredTest
+from enctest.store.history import History
+from enctest.store.rows import Batch, StoredTest
 
 INFO = TestInfo(test="a.py::x[é]", path="a.py", line=3, markers=("slow",))
 
@@ -30,9 +31,14 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     )
     first = History(tmp_path)
     first.save(
-        tests=[stored()], results=[result], traces=[(result, spans)], dependencies={("test", "k"): b"v"}
+        Batch(
+            tests={INFO.test: stored()},
+            results={INFO.test: result},
+            traces={INFO.test: (result, spans)},
+            dependencies={("test", "k"): b"v"},
+            meta={"modules": ["json", "httpx"]},
+        )
     )
-    first.set_meta("modules", ["json", "httpx"])
     first.close()
     second = History(tmp_path)
     assert second.tests() == [stored()]
@@ -49,7 +55,7 @@ def test_a_failure_does_not_replace_the_last_pass(tmp_path: Path) -> None:
     history = History(tmp_path)
     for run, outcome in ((1, "passed"), (2, "failed")):
         result = TestFinished(run=run, test="t", outcome=outcome, duration_ms=1)  # type: ignore[arg-type]
-        history.save(traces=[(result, ())])
+        history.save(Batch(traces={"t": (result, ())}))
     assert history.trace("t") == (2, ())
     assert history.trace("t", "pass") == (1, ())
     history.close()
@@ -58,8 +64,10 @@ def test_a_failure_does_not_replace_the_last_pass(tmp_path: Path) -> None:
 def test_removed_tests_leave_nothing(tmp_path: Path) -> None:
     history = History(tmp_path)
     result = TestFinished(run=1, test=INFO.test, outcome="passed", duration_ms=1)
-    history.save(tests=[stored()], results=[result], traces=[(result, ())])
-    history.save(removed=[INFO.test])
+    history.save(
+        Batch(tests={INFO.test: stored()}, results={INFO.test: result}, traces={INFO.test: (result, ())})
+    )
+    history.save(Batch(removed=[INFO.test]))
     assert history.tests() == []
     assert history.result(INFO.test) is None
     assert history.trace(INFO.test) == (0, ())
@@ -89,10 +97,11 @@ def test_a_save_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
     history._db.execute("pragma busy_timeout = 50")
     other.execute("begin immediate")
     with pytest.raises(EnctestError, match="cannot be written"):
-        history.save(tests=[stored()])
+        history.save(Batch(tests={INFO.test: stored()}))
     other.execute("rollback")
     other.close()
     assert history.tests() == []
-    history.save(tests=[stored()])
-    assert history.tests() == [stored()]
+    history.save(Batch(meta={"run": 7}))
+    assert history.tests() == [stored()], "what could not be written comes with what follows"
+    assert history.meta("run", int) == 7
     history.close()
