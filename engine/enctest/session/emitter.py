@@ -43,6 +43,11 @@ class Emitter:
         os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._abandon)
         self._resume()
 
+    def adopt(self, fd: int) -> None:
+        """In a copy of the process that goes on with the run: send to a descriptor of its own."""
+        self._fd, self._owner = fd, os.getpid()
+        self._resume()
+
     def flush(self) -> None:
         """Send what is queued, now, on the caller's thread."""
         with self._sending:
