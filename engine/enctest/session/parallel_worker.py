@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -82,13 +82,19 @@ class ParallelWorker:
         self._reports: list[dict[str, Any]] = []
         self._warnings: list[WarningTold] = []
         self._pid = 0
+        self._state: Any = session._setupstate  # noqa: SLF001
+        self._teardown = self._state.teardown_exact
+        self._at_boundary = False
+        self._following: int | None = None
+        self._given: pytest.Item | None = None
+        self._nextitem: pytest.Item | None = None
 
     def run(self) -> NoReturn:
         """Run tests until there are no more, tear down, end the process."""
         try:
             done = self._guarded(self._begin_and_run)
             self._board(CLOSING)
-            closed = self._guarded(lambda: self._session._setupstate.teardown_exact(None))  # noqa: SLF001
+            closed = self._guarded(lambda: self._teardown(None))
             self._finish(int(self._session.testsfailed > 0))
             send(self._share.pipe, closed if done == WorkerDone() else done)
             end_child(0)
@@ -121,10 +127,8 @@ class ParallelWorker:
         self._prepare()
         config.pluginmanager.register(self, "enctest-parallel-worker")
         self._warnings.clear()  # pytest tells a new plugin of earlier ones, which the session knows
-        for index, following in self._order():
-            self._run_test(index, following)
-            if self._team.board.is_stopping or self._session.shouldfail or self._session.shouldstop:
-                return
+        self._state.teardown_exact = self._teardown_exact
+        self._run_units()
 
     def _identify(self) -> None:
         name, size, uid = self._share.name, self._team.size, self._team.uid
@@ -135,30 +139,46 @@ class ParallelWorker:
         config.workerinput = {"workerid": name, "workercount": size, "testrunuid": uid}
         config.workeroutput = {}
 
-    def _order(self) -> Iterator[tuple[int, int | None]]:
-        """Yield each test with the one that follows: pytest tears down what that one does not use."""
-        take, units = self._share.queue.take, self._share.units
+    def _run_units(self) -> None:
+        take, units, session = self._share.queue.take, self._share.units, self._session
         number = take()
         while number is not None:
             first, end, _ = units[number]
-            for index in range(first, end - 1):
-                yield index, index + 1
-            number = take()
-            yield end - 1, None if number is None else units[number].first
+            for index in range(first, end):
+                self._at_boundary, self._following = index == end - 1, None
+                self._run_test(index)
+                if self._team.board.is_stopping or session.shouldfail or session.shouldstop:
+                    return
+            number = take() if self._at_boundary else self._following
 
-    def _run_test(self, index: int, following: int | None) -> None:
-        items = self._session.items
-        item = items[index]
+    def _run_test(self, index: int) -> None:
+        session = self._session
+        item = session.items[index]
         self._board(index)
-        nextitem = None if following is None else items[following]
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+        self._given = self._nextitem = session.items[index + 1] if index + 1 < len(session.items) else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._given)
         if os.getpid() != self._pid:
             os._exit(1)  # a process that the test forked and that forgot to end
         reports, self._reports = self._reports, []
         told, self._warnings = self._warnings, []
-        session = self._session
         send(self._share.pipe, TestDone(index, reports, told, session.shouldfail, session.shouldstop))
         self._board(IDLE)
+
+    def _teardown_exact(self, nextitem: pytest.Item | None) -> None:
+        """Tear down what the next test of this worker does not use.
+
+        Where a unit ends, the next one is taken only now: while the test ran, another worker could have it.
+        """
+        session = self._session
+        if nextitem is self._given and not (session.shouldfail or session.shouldstop):
+            if self._at_boundary:
+                self._following, self._at_boundary = self._share.queue.take(), False
+                self._nextitem = self._item_of(self._following)
+            nextitem = self._nextitem
+        self._teardown(nextitem)
+
+    def _item_of(self, unit: int | None) -> pytest.Item | None:
+        return None if unit is None else self._session.items[self._share.units[unit].first]
 
     def _board(self, state: int) -> None:
         self._team.board.set(self._share.slot, state)
