@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Generator
 from typing import Any, Final
@@ -31,6 +32,7 @@ class TracingPlugin:
         self._phase: OpenSpan | None = None
         self._phase_end = 0
         self._failed = False
+        self._fixtures: dict[pytest.FixtureDef[Any], tuple[str, Attributes]] = {}
 
     # --- the test -------------------------------------------------------------------------------------
 
@@ -111,8 +113,10 @@ class TracingPlugin:
         """Span of a fixture's setup, and of its teardown if it has one."""
         __tracebackhide__ = True
         recorder = self._recorder
-        name, attributes = _describe_fixture(fixturedef, request, recorder)
-        teardown = _Teardown(recorder, fixturedef, f"{name} teardown", attributes)
+        if not recorder.active:
+            return (yield)
+        name, attributes = self._described(fixturedef, request)
+        teardown = _Teardown(recorder, fixturedef, name, attributes) if _may_end(fixturedef) else None
         span = recorder.enter(name, "fixture", {**attributes, "pytest.fixture.step": "setup"})
         try:
             result = yield
@@ -122,8 +126,22 @@ class TracingPlugin:
             recorder.leave(span, "unset" if _is_skip(error) else "error")
             raise
         recorder.leave(span, "ok")
-        teardown.watch()
+        if teardown is not None:
+            teardown.watch()
         return result
+
+    def _described(
+        self, fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> tuple[str, Attributes]:
+        """Return name and attributes of a fixture's span; all but its parameter is the same each time."""
+        try:
+            known = self._fixtures[fixture]
+        except KeyError:
+            known = self._fixtures[fixture] = _describe_fixture(fixture, self._recorder)
+        name, attributes = known
+        if hasattr(request, "param"):
+            attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
+        return name, attributes
 
     # --- coroutines -------------------------------------------------------------------------------------
 
@@ -152,7 +170,7 @@ class _Teardown:
     ) -> None:
         self._recorder = recorder
         self._fixture = fixture
-        self._name = name
+        self._name = f"{name} teardown"
         self._attributes = {**attributes, "pytest.fixture.step": "teardown"}
         self._span: OpenSpan | None = None
         self._before = _finalizers(fixture)
@@ -173,6 +191,12 @@ class _Teardown:
         self._span = None
 
 
+def _may_end(fixture: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture can have a teardown: it yields, or has a request to add finalizers to."""
+    code = getattr(fixture.func, "__code__", None)
+    return code is None or bool(code.co_flags & _CO_GENERATOR) or "request" in fixture.argnames
+
+
 def _finalizers(fixture: pytest.FixtureDef[Any]) -> int:
     return len(getattr(fixture, "_finalizers", ()))
 
@@ -191,11 +215,11 @@ def _in_span(
 
 def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     """Return the attributes of a test's root span."""
-    file, line, name = item.reportinfo()
+    path, line, name = item.location  # computed once, unlike `reportinfo()`
     attributes: Attributes = {
         "pytest.nodeid": item.nodeid,
         "test.case.name": name,
-        "code.file.path": recorder.frames.shown(str(file)),
+        "code.file.path": recorder.frames.shown(os.path.normpath(item.config.rootpath / path)),
         "code.line.number": (line or 0) + 1,
     }
     function = getattr(item, "function", None)
@@ -212,9 +236,7 @@ def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     return attributes
 
 
-def _describe_fixture(
-    fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest, recorder: TraceRecorder
-) -> tuple[str, Attributes]:
+def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) -> tuple[str, Attributes]:
     """Return name and attributes of a fixture's span."""
     xunit = _XUNIT.match(fixture.argname)
     name = xunit[1] if xunit else fixture.argname
@@ -227,8 +249,6 @@ def _describe_fixture(
     if code is not None:
         attributes["code.file.path"] = recorder.frames.shown(code.co_filename)
         attributes["code.line.number"] = code.co_firstlineno
-    if hasattr(request, "param"):
-        attributes["pytest.fixture.parameter"] = show_named(name, request.param)
     return name, attributes
 
 

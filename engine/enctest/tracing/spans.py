@@ -16,6 +16,7 @@ TEXT_BUDGET: Final = 64 * 1024 * 1024
 ROOT: Final = 1
 """Number of every test's root span."""
 _NAME_LIMIT: Final = 300
+_IMMUTABLE: Final = frozenset({str, int, float, bool, type(None)})
 
 CURRENT: ContextVar[OpenSpan | None] = ContextVar("enctest_span", default=None)
 
@@ -68,6 +69,7 @@ class OpenSpan:
 
     __slots__ = (
         "__weakref__",
+        "_raw",
         "_told",
         "attributes",
         "end_ns",
@@ -97,6 +99,7 @@ class OpenSpan:
         self.status: SpanStatus = "unset"
         self.end_ns = 0
         self.refresh: Callable[[], None] | None = None
+        self._raw: Attributes = {}
         self._told: Attributes = {}
         self.start_ns = now()
 
@@ -105,7 +108,8 @@ class OpenSpan:
         trace = self.trace
         if self.refresh is not None and not self.end_ns:
             self.refresh()
-        self._told = trace.cleaner.clean(self.attributes.copy())
+        self._raw = self.attributes.copy()
+        self._told = trace.cleaner.clean(self._raw)
         return SpanStarted(
             t=trace.at(self.start_ns),
             run=trace.run,
@@ -120,8 +124,13 @@ class OpenSpan:
 
     def ended(self) -> SpanEnded:
         """Return the record of the end, with the attributes that the start did not tell."""
-        trace, told = self.trace, self._told
-        cleaned = trace.cleaner.clean(self.attributes.copy())
+        trace, told, raw = self.trace, self._told, self._raw
+        news = {
+            key: value
+            for key, value in self.attributes.copy().items()
+            if type(value) not in _IMMUTABLE or key not in raw or raw[key] is not value
+        }
+        cleaned = trace.cleaner.clean(news) if news else news
         return SpanEnded(
             t=trace.at(self.end_ns),
             run=trace.run,
