@@ -57,6 +57,7 @@ class ReportPlugin:
         self._wanted: set[Path] = set()
         self._folders: set[Path] = set()
         self._broken: list[str] = []
+        self._paths: dict[str, str] = {}
         self._adjust = adjust
 
     # --- set-up ---
@@ -132,9 +133,12 @@ class ReportPlugin:
 
     def _info(self, item: pytest.Item) -> TestInfo:
         location, line, _ = item.location
-        path = os.path.relpath(self._rootpath / location, self._root)
+        path = self._paths.get(location)
+        if path is None:
+            relative = os.path.relpath(self._rootpath / location, self._root)
+            path = self._paths[location] = Path(relative).as_posix()
         markers = tuple(dict.fromkeys(mark.name for mark in item.iter_markers()))
-        return TestInfo(test=item.nodeid, path=Path(path).as_posix(), line=(line or 0) + 1, markers=markers)
+        return TestInfo(test=item.nodeid, path=path, line=(line or 0) + 1, markers=markers)
 
     # --- running ---
 

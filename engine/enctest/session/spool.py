@@ -85,7 +85,9 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         spans=spool.spans,
         record=not covers,
     )
-    report = ReportPlugin(job, emitter.emit, emitter.flush, adjust=False)
+    # What is still in the queue when the run itself dies, nobody would read.
+    flush = emitter.flush if is_worker or wanted is not None else _nothing
+    report = ReportPlugin(job, emitter.emit, flush, adjust=False)
     instruments = Instruments(job, emitter)
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
@@ -170,6 +172,10 @@ def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: boo
     if covers:
         return None  # pytest-cov knows how to measure in pytest-xdist's processes, not in copies
     return Wanted(spool.workers) if spool.workers else claim_workers(config, args)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _durations(spool: Spool) -> dict[str, float]:

@@ -14,9 +14,11 @@ import pytest
 from enctest.events import Attributes, SpanStatus
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
-from enctest.tracing.values import show_named
+from enctest.tracing.values import Ready, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
+_PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
+_IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
 _CO_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -93,7 +95,7 @@ class TracingPlugin:
     def _in_phase(self, name: str) -> Generator[None, object, object]:
         __tracebackhide__ = True
         self._end_phase("unset")
-        self._phase = self._recorder.enter(name, "phase", {"pytest.phase": name})
+        self._phase = self._recorder.enter(name, "phase", _PHASES[name])
         self._phase_end = 0
         try:
             return (yield)
@@ -117,7 +119,7 @@ class TracingPlugin:
             return (yield)
         name, attributes = self._described(fixturedef, request)
         teardown = _Teardown(recorder, fixturedef, name, attributes) if _may_end(fixturedef) else None
-        span = recorder.enter(name, "fixture", {**attributes, "pytest.fixture.step": "setup"})
+        span = recorder.enter(name, "fixture", attributes)
         try:
             result = yield
         except BaseException as error:
@@ -137,7 +139,8 @@ class TracingPlugin:
         try:
             known = self._fixtures[fixture]
         except KeyError:
-            known = self._fixtures[fixture] = _describe_fixture(fixture, self._recorder)
+            name, attributes = _describe_fixture(fixture, self._recorder)
+            known = self._fixtures[fixture] = name, Ready.of(attributes)
         name, attributes = known
         if hasattr(request, "param"):
             attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
@@ -171,7 +174,7 @@ class _Teardown:
         self._recorder = recorder
         self._fixture = fixture
         self._name = f"{name} teardown"
-        self._attributes = {**attributes, "pytest.fixture.step": "teardown"}
+        self._attributes = attributes
         self._span: OpenSpan | None = None
         self._before = _finalizers(fixture)
         fixture.addfinalizer(self._end)
@@ -184,7 +187,10 @@ class _Teardown:
             self._fixture.addfinalizer(self._begin)
 
     def _begin(self) -> None:
-        self._span = self._recorder.enter(self._name, "fixture", dict(self._attributes))
+        attributes = self._attributes | _IN_TEARDOWN
+        if type(self._attributes) is Ready:
+            attributes = Ready(attributes)
+        self._span = self._recorder.enter(self._name, "fixture", attributes)
 
     def _end(self) -> None:
         self._recorder.leave(self._span, "ok")
@@ -219,13 +225,13 @@ def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     attributes: Attributes = {
         "pytest.nodeid": item.nodeid,
         "test.case.name": name,
-        "code.file.path": recorder.frames.shown(os.path.normpath(item.config.rootpath / path)),
+        "code.file.path": recorder.frames.shown(os.path.join(item.config.rootpath, path)),
         "code.line.number": (line or 0) + 1,
     }
     function = getattr(item, "function", None)
     if function is not None:
         attributes["code.function.name"] = f"{function.__module__}.{function.__qualname__}"
-    markers = list(dict.fromkeys(mark.name for mark in item.iter_markers()))
+    markers = list(dict.fromkeys(mark.name for node in item.listchain() for mark in node.own_markers))
     if markers:
         attributes["pytest.markers"] = markers
     callspec = getattr(item, "callspec", None)
@@ -244,6 +250,7 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
         "pytest.fixture.name": name,
         "pytest.fixture.scope": fixture.scope,
         "pytest.fixture.shared": fixture.scope != "function",
+        "pytest.fixture.step": "setup",
     }
     code = getattr(inspect.unwrap(fixture.func), "__code__", None)
     if code is not None:

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
-from enctest.tracing.values import Cleaner, shorten
+from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
 """Characters of attributes sent in full per test."""
@@ -86,7 +86,13 @@ class OpenSpan:
     )
 
     def __init__(
-        self, trace: TestTrace, parent: OpenSpan | None, name: str, kind: SpanKind, attributes: Attributes
+        self,
+        trace: TestTrace,
+        parent: OpenSpan | None,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        _clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.trace = trace
         self.number = next(trace.numbers)
@@ -101,15 +107,19 @@ class OpenSpan:
         self.refresh: Callable[[], None] | None = None
         self._raw: Attributes = {}
         self._told: Attributes = {}
-        self.start_ns = now()
+        self.start_ns = _clock()
 
     def started(self) -> SpanStarted:
         """Return the record of the start, with the attributes known by now."""
         trace = self.trace
         if self.refresh is not None and not self.end_ns:
             self.refresh()
-        self._raw = self.attributes.copy()
-        self._told = trace.cleaner.clean(self._raw)
+        self._raw = raw = self.attributes
+        if type(raw) is Ready:
+            self._told = raw
+        else:
+            self._raw = raw.copy()
+            self._told = trace.cleaner.clean(self._raw)
         return SpanStarted(
             t=trace.at(self.start_ns),
             run=trace.run,
@@ -124,13 +134,7 @@ class OpenSpan:
 
     def ended(self) -> SpanEnded:
         """Return the record of the end, with the attributes that the start did not tell."""
-        trace, told, raw = self.trace, self._told, self._raw
-        news = {
-            key: value
-            for key, value in self.attributes.copy().items()
-            if type(value) not in _IMMUTABLE or key not in raw or raw[key] is not value
-        }
-        cleaned = trace.cleaner.clean(news) if news else news
+        trace = self.trace
         return SpanEnded(
             t=trace.at(self.end_ns),
             run=trace.run,
@@ -139,7 +143,17 @@ class OpenSpan:
             status=self.status,
             duration_ms=(self.end_ns - self.start_ns) / 1e6,
             end_ns=self.end_ns,
-            attributes={
-                key: value for key, value in cleaned.items() if key not in told or told[key] != value
-            },
+            attributes=self._news(),
         )
+
+    def _news(self) -> Attributes:
+        raw, told, now_set = self._raw, self._told, self.attributes
+        if now_set is raw:
+            return {}
+        changed = {
+            key: value
+            for key, value in now_set.copy().items()
+            if type(value) not in _IMMUTABLE or key not in raw or raw[key] is not value
+        }
+        cleaned = self.trace.cleaner.clean(changed)
+        return {key: value for key, value in cleaned.items() if key not in told or told[key] != value}

@@ -131,6 +131,15 @@ class Cleaner:
         return text
 
 
+class Ready(dict[str, Any]):
+    """Attributes that are fit to be sent as they are, made once and used by many spans; never changed."""
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Ready:
+        """Return attributes made fit."""
+        return cls(Cleaner(sys.maxsize).clean(attributes))
+
+
 def show(value: Any, depth: int = 0) -> str:
     """Return a short representation of `value` that runs no code of the application."""
     if isinstance(value, (str, bytes, bytearray)):
