@@ -9,9 +9,9 @@ import pytest
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Arm recording and tracing before the first conftest, in the runs of `enctest` and their workers."""
     if "ENCTEST_SPOOL" in os.environ:
         from enctest.session.spool import arm
 
-        arm(early_config)
+        arm(early_config, args)

@@ -18,6 +18,7 @@ from enctest.errors import EnctestError
 from enctest.explorer.offline import Offline
 from enctest.paths import Project
 from enctest.session.spool import VARIABLE, Spool, read
+from enctest.session.xdist_options import take_workers
 
 
 def run_once(args: Sequence[str]) -> int:
@@ -28,12 +29,14 @@ def run_once(args: Sequence[str]) -> int:
     """
     project = Project.find()
     settings = config.load(project.root)
+    rest = list(args)
+    workers = take_workers(rest)
     with _databases(project, settings) as env:
         os.environ.update(env)
-        return _run(project, settings, list(args))
+        return _run(project, settings, rest, workers)
 
 
-def _run(project: Project, settings: Settings, args: list[str]) -> int:
+def _run(project: Project, settings: Settings, args: list[str], workers: int) -> int:
     import pytest
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
@@ -46,7 +49,13 @@ def _run(project: Project, settings: Settings, args: list[str]) -> int:
                 state=str(project.state),
                 spans=settings.spans,
                 run=offline.journal.last_run + 1,
+                workers=workers,
+                alone="the managed databases are one process's" if settings.databases else "",
             )
+            durations = {
+                test: entry.duration_ms for test, entry in offline.book.tests.items() if entry.outcome
+            }
+            spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
         sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
         autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")

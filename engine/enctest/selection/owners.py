@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import compress
+from itertools import compress, repeat
+from operator import contains
 
 from enctest.selection.probe import Hits
 
@@ -95,13 +96,12 @@ class Ledger:
     def settle(self) -> None:
         """Credit the hits since the last time. Other threads may go on: only what was seen is cleared."""
         found: list[int] = []
-        for hits in self._hits:
-            if 1 in hits:
-                seen = list(compress(hits.numbers, hits))
-                found += seen
-                first = hits.first
-                for number in seen:
-                    hits[number - first] = 0
+        for hits in compress(self._hits, map(contains, self._hits, repeat(1))):
+            seen = list(compress(hits.numbers, hits))
+            found += seen
+            first = hits.first
+            for number in seen:
+                hits[number - first] = 0
         if found:
             self._stack[-1].blocks.update(found)
             for owner in self._beside:

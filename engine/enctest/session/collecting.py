@@ -54,6 +54,7 @@ class CollectionPlugin:
         self._broken: dict[str, pytest.CollectReport] = {}
         self._order: dict[pytest.Collector, int] = {}
         self._put_off: dict[Path, list[pytest.Collector]] = {}
+        self._paths: dict[str, str] = {}
         self._may_put_off = False
         self._conftests: dict[Path, ModuleType | None] = {}
 
@@ -212,9 +213,12 @@ class CollectionPlugin:
 
     def _info(self, item: pytest.Item) -> TestInfo:
         location, line, _ = item.location
-        path = os.path.relpath(self._rootpath / location, self._root)
+        path = self._paths.get(location)
+        if path is None:
+            relative = os.path.relpath(self._rootpath / location, self._root)
+            path = self._paths[location] = Path(relative).as_posix()
         markers = tuple(dict.fromkeys(mark.name for mark in item.iter_markers()))
-        return TestInfo(test=item.nodeid, path=Path(path).as_posix(), line=(line or 0) + 1, markers=markers)
+        return TestInfo(test=item.nodeid, path=path, line=(line or 0) + 1, markers=markers)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -65,6 +65,11 @@ class Emitter:
             os.close(self._fd)
             self._fd = -1
 
+    def adopt(self, fd: int) -> None:
+        """In a copy of the process that goes on with the run: send to a descriptor of its own."""
+        self._fd, self._owner = fd, os.getpid()
+        self._resume()
+
     def flush(self) -> None:
         """Send what is queued, now, on the caller's thread."""
         with self._sending:

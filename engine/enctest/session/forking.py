@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ import pytest
 OUTPUTS = (1, 2)
 """Descriptors that pytest captures."""
 _CHUNK = 2**18
+_PR_SET_PDEATHSIG = 1
 
 
 def obstacle() -> str:
@@ -49,6 +51,20 @@ def become_child() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+
+
+def die_with_parent(parent: int) -> None:
+    """Let this copy be killed when its parent is (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def outlive_parent() -> None:
+    """Take `die_with_parent` back."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 
 
 def end_child(code: int) -> NoReturn:

@@ -7,19 +7,17 @@ explorer, and what it forked dies with it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
 import socket
-import sys
 from dataclasses import dataclass, field
 
+from enctest.session import forking
 from enctest.session.forking import OUTPUTS, nameless_file
 from enctest.session.job import HostCommand, HostEvent, Launch, WorkerExited, WorkerStarted
 from enctest.wire import Unpacker, pack
 
-_PR_SET_PDEATHSIG = 1
 _TAIL = 32 * 1024
 _USUAL = 5
 """pytest's exit codes go up to this."""
@@ -29,23 +27,18 @@ _DESCRIPTORS = 64
 
 def fork() -> int:
     """Fork; the child is a process group of its own that dies with its parent."""
-    sys.stdout.flush()
-    sys.stderr.flush()
     parent = os.getpid()
-    pid = os.fork()
+    pid = forking.fork()
     with contextlib.suppress(OSError):  # both do it: whoever is first
         os.setpgid(pid, pid)
-    if pid == 0 and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    if pid == 0:
+        forking.die_with_parent(parent)
     return pid
 
 
 def stay() -> None:
     """Live on when the parent ends: the control socket says when nobody needs this process any more."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    forking.outlive_parent()
 
 
 @dataclass

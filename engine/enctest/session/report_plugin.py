@@ -65,7 +65,7 @@ class ReportPlugin:
         try:
             return (yield)
         finally:
-            self._finished(nodeid)
+            self.finished(nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self) -> None:
@@ -80,13 +80,18 @@ class ReportPlugin:
             return
         self._results.setdefault(report.nodeid, outcomes.Result()).reports.append(report)
 
-    def _finished(self, nodeid: str) -> None:
+    def discard(self, nodeid: str) -> None:
+        """Forget the reports of a test that another process tells of."""
+        self._results.pop(nodeid, None)
+
+    def finished(self, nodeid: str, emit: Callable[[Record], None] | None = None) -> None:
+        """Tell how a test ended, from its reports, through `emit` or as usual; nothing without reports."""
         result = self._results.pop(nodeid, None)
         if result is None or not result.is_conclusive:
             return
         report = result.decisive
         path, line = outcomes.place(report, self._root)
-        self._emit(
+        (emit or self._emit)(
             TestFinished(
                 run=self.job.run,
                 test=nodeid,

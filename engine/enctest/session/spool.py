@@ -20,6 +20,7 @@ from enctest.session.emitter import Emitter
 from enctest.session.instruments import Instruments
 from enctest.session.job import Job
 from enctest.session.report_plugin import ReportPlugin
+from enctest.session.xdist_options import Wanted, claim_workers
 from enctest.wire import Unpacker
 
 VARIABLE = "ENCTEST_SPOOL"
@@ -35,6 +36,8 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         state: The folder for caches.
         spans: Capture span trees.
         run: The run's number.
+        workers: Processes that were asked for, where pytest-xdist is not there to be asked.
+        alone: Why one process has to run all tests, if there is a reason.
     """
 
     folder: str
@@ -43,20 +46,37 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     spans: bool
     run: int
+    workers: int = 0
+    alone: str = ""
+
+    def open(self, number: int) -> int:
+        """Create a file for one process; numbers say in which order files are to be read."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.open(Path(self.folder) / f"{number:08}-{os.getpid()}.frames", flags, 0o600)
+
+    @property
+    def durations_file(self) -> Path:
+        """Where the run finds how long tests took before: milliseconds by node id, in msgpack."""
+        return Path(self.folder) / "durations"
 
 
-def arm(config: pytest.Config) -> None:
-    """Report this session into a file of the spool, if it is the run itself or an xdist worker of it."""
+def arm(config: pytest.Config, args: list[str]) -> None:
+    """Report this session into a file of the spool, if it is the run itself or an xdist worker of it.
+
+    Args:
+        config: At the time when conftests are about to be loaded.
+        args: pytest's arguments; where `-n` is our business, pytest-xdist is told so here.
+    """
     spool = msgspec.json.decode(os.environ[VARIABLE], type=Spool)
     is_worker = "PYTEST_XDIST_WORKER" in os.environ and os.getppid() == spool.owner
     if not is_worker and os.getpid() != spool.owner:
         return
+    covers = _measures_coverage(config)
+    wanted = None if is_worker else _wanted(config, args, spool, covers=covers)
     if not is_worker and _distributes(config):
         return  # the controller runs no tests: its workers report
     os.environ.pop(VARIABLE)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(Path(spool.folder) / f"{os.getpid()}.frames", flags, 0o600)
-    emitter = Emitter(descriptor)
+    emitter = Emitter(spool.open(0))
     emitter.start()
     job = Job(
         run=spool.run,
@@ -66,23 +86,38 @@ def arm(config: pytest.Config) -> None:
         root=spool.root,
         state=spool.state,
         spans=spool.spans,
-        record=not _measures_coverage(config),
+        record=not covers,
     )
-    report = ReportPlugin(job, emitter.emit, emitter.flush, adjust=False)
+    # What is still in the queue when the run itself dies, nobody would read.
+    flush = emitter.flush if is_worker or wanted is not None else _nothing
+    report = ReportPlugin(job, emitter.emit, flush, adjust=False)
     instruments = Instruments(job, emitter)
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
-    config.pluginmanager.register(_Closer(emitter, report, instruments), "enctest-closer")
+    recording = SpoolRecording(spool, emitter, report, instruments)
+    config.pluginmanager.register(recording, "enctest-closer")
+    if wanted is not None:
+        from enctest.session import worker_fixtures
+        from enctest.session.parallel import ParallelRun
+
+        run = ParallelRun(wanted, _durations(spool), recording, spool.alone)
+        config.pluginmanager.register(run, "enctest-parallel")
+        if not config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
 
 
-class _Closer:
-    """Sends what is left when the session is over."""
+class SpoolRecording:
+    """Keeps the recorders of one session and, in a parallel run, of its copies going until all is written."""
 
-    def __init__(self, emitter: Emitter, report: ReportPlugin, instruments: Instruments) -> None:
+    def __init__(
+        self, spool: Spool, emitter: Emitter, report: ReportPlugin, instruments: Instruments
+    ) -> None:
+        self._spool = spool
         self._emitter = emitter
         self._report = report
         self._instruments = instruments
+        self._files = 0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Generator[None, Any, Any]:
@@ -90,9 +125,41 @@ class _Closer:
         try:
             return (yield)
         finally:
-            self._instruments.finish()
-            self._report.finish(int(exitstatus))
-            self._emitter.close()
+            self._close(int(exitstatus))
+
+    def _close(self, exit_status: int) -> None:
+        self._instruments.finish()
+        self._report.finish(exit_status)
+        self._emitter.close()
+
+    # --- parallel runs ---
+
+    def before_copies(self) -> None:
+        """Write what collection told: the copies refer to it."""
+        self._emitter.flush()
+
+    def copies(self) -> None:
+        """Count a file for the copy that is about to be made."""
+        self._files += 1
+
+    def in_copy(self) -> None:
+        """Go on in a worker, into a file of its own."""
+        self._emitter.adopt(self._spool.open(self._files))
+
+    def end_copy(self, exit_status: int) -> None:
+        """The worker ends."""
+        self._close(exit_status)
+
+    def told(self, nodeid: str) -> None:
+        """A worker has recorded this test."""
+        self._report.discard(nodeid)
+
+    def crashed(self, nodeid: str) -> None:
+        """Tell how a test ended that killed its worker, in a file that is read after the worker's."""
+        self._files += 1
+        emitter = Emitter(self._spool.open(self._files))
+        self._report.finished(nodeid, emitter.emit)
+        emitter.close()
 
 
 def read(folder: Path) -> Iterator[WorkerEvent]:
@@ -102,6 +169,24 @@ def read(folder: Path) -> Iterator[WorkerEvent]:
         with path.open("rb") as stream:
             while data := stream.read(2**18):
                 yield from unpacker.feed(data)
+
+
+def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: bool) -> Wanted | None:
+    """Return how many workers of ours are to run the tests, None where one process or pytest-xdist does."""
+    if covers:
+        return None  # pytest-cov knows how to measure in pytest-xdist's processes, not in copies
+    return Wanted(spool.workers) if spool.workers else claim_workers(config, args)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _durations(spool: Spool) -> dict[str, float]:
+    try:
+        return msgspec.msgpack.decode(spool.durations_file.read_bytes(), type=dict[str, float])
+    except FileNotFoundError:
+        return {}
 
 
 def _distributes(config: pytest.Config) -> bool:

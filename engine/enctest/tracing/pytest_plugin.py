@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Generator
 from typing import Any, Final
@@ -13,9 +14,11 @@ import pytest
 from enctest.events import Attributes, SpanStatus
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
-from enctest.tracing.values import show_named
+from enctest.tracing.values import Ready, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
+_PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
+_IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
 _CO_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -31,6 +34,7 @@ class TracingPlugin:
         self._phase: OpenSpan | None = None
         self._phase_end = 0
         self._failed = False
+        self._fixtures: dict[pytest.FixtureDef[Any], tuple[str, Attributes]] = {}
 
     # --- the test -------------------------------------------------------------------------------------
 
@@ -91,7 +95,7 @@ class TracingPlugin:
     def _in_phase(self, name: str) -> Generator[None, object, object]:
         __tracebackhide__ = True
         self._end_phase("unset")
-        self._phase = self._recorder.enter(name, "phase", {"pytest.phase": name})
+        self._phase = self._recorder.enter(name, "phase", _PHASES[name])
         self._phase_end = 0
         try:
             return (yield)
@@ -111,9 +115,11 @@ class TracingPlugin:
         """Span of a fixture's setup, and of its teardown if it has one."""
         __tracebackhide__ = True
         recorder = self._recorder
-        name, attributes = _describe_fixture(fixturedef, request, recorder)
-        teardown = _Teardown(recorder, fixturedef, f"{name} teardown", attributes)
-        span = recorder.enter(name, "fixture", {**attributes, "pytest.fixture.step": "setup"})
+        if not recorder.active:
+            return (yield)
+        name, attributes = self._described(fixturedef, request)
+        teardown = _Teardown(recorder, fixturedef, name, attributes) if _may_end(fixturedef) else None
+        span = recorder.enter(name, "fixture", attributes)
         try:
             result = yield
         except BaseException as error:
@@ -122,8 +128,23 @@ class TracingPlugin:
             recorder.leave(span, "unset" if _is_skip(error) else "error")
             raise
         recorder.leave(span, "ok")
-        teardown.watch()
+        if teardown is not None:
+            teardown.watch()
         return result
+
+    def _described(
+        self, fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> tuple[str, Attributes]:
+        """Return name and attributes of a fixture's span; all but its parameter is the same each time."""
+        try:
+            known = self._fixtures[fixture]
+        except KeyError:
+            name, attributes = _describe_fixture(fixture, self._recorder)
+            known = self._fixtures[fixture] = name, Ready.of(attributes)
+        name, attributes = known
+        if hasattr(request, "param"):
+            attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
+        return name, attributes
 
     # --- coroutines -------------------------------------------------------------------------------------
 
@@ -152,8 +173,8 @@ class _Teardown:
     ) -> None:
         self._recorder = recorder
         self._fixture = fixture
-        self._name = name
-        self._attributes = {**attributes, "pytest.fixture.step": "teardown"}
+        self._name = f"{name} teardown"
+        self._attributes = attributes
         self._span: OpenSpan | None = None
         self._before = _finalizers(fixture)
         fixture.addfinalizer(self._end)
@@ -166,11 +187,20 @@ class _Teardown:
             self._fixture.addfinalizer(self._begin)
 
     def _begin(self) -> None:
-        self._span = self._recorder.enter(self._name, "fixture", dict(self._attributes))
+        attributes = self._attributes | _IN_TEARDOWN
+        if type(self._attributes) is Ready:
+            attributes = Ready(attributes)
+        self._span = self._recorder.enter(self._name, "fixture", attributes)
 
     def _end(self) -> None:
         self._recorder.leave(self._span, "ok")
         self._span = None
+
+
+def _may_end(fixture: pytest.FixtureDef[Any]) -> bool:
+    """Tell whether a fixture can have a teardown: it yields, or has a request to add finalizers to."""
+    code = getattr(fixture.func, "__code__", None)
+    return code is None or bool(code.co_flags & _CO_GENERATOR) or "request" in fixture.argnames
 
 
 def _finalizers(fixture: pytest.FixtureDef[Any]) -> int:
@@ -191,17 +221,17 @@ def _in_span(
 
 def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     """Return the attributes of a test's root span."""
-    file, line, name = item.reportinfo()
+    path, line, name = item.location  # computed once, unlike `reportinfo()`
     attributes: Attributes = {
         "pytest.nodeid": item.nodeid,
         "test.case.name": name,
-        "code.file.path": recorder.frames.shown(str(file)),
+        "code.file.path": recorder.frames.shown(os.path.join(item.config.rootpath, path)),
         "code.line.number": (line or 0) + 1,
     }
     function = getattr(item, "function", None)
     if function is not None:
         attributes["code.function.name"] = f"{function.__module__}.{function.__qualname__}"
-    markers = list(dict.fromkeys(mark.name for mark in item.iter_markers()))
+    markers = list(dict.fromkeys(mark.name for node in item.listchain() for mark in node.own_markers))
     if markers:
         attributes["pytest.markers"] = markers
     callspec = getattr(item, "callspec", None)
@@ -212,9 +242,7 @@ def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     return attributes
 
 
-def _describe_fixture(
-    fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest, recorder: TraceRecorder
-) -> tuple[str, Attributes]:
+def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) -> tuple[str, Attributes]:
     """Return name and attributes of a fixture's span."""
     xunit = _XUNIT.match(fixture.argname)
     name = xunit[1] if xunit else fixture.argname
@@ -222,13 +250,12 @@ def _describe_fixture(
         "pytest.fixture.name": name,
         "pytest.fixture.scope": fixture.scope,
         "pytest.fixture.shared": fixture.scope != "function",
+        "pytest.fixture.step": "setup",
     }
     code = getattr(inspect.unwrap(fixture.func), "__code__", None)
     if code is not None:
         attributes["code.file.path"] = recorder.frames.shown(code.co_filename)
         attributes["code.line.number"] = code.co_firstlineno
-    if hasattr(request, "param"):
-        attributes["pytest.fixture.parameter"] = show_named(name, request.param)
     return name, attributes
 
 

@@ -14,6 +14,7 @@ from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
+from enctest.tracing.values import Ready
 
 Item = Record | Callable[[], Record | None]
 Emit = Callable[[Item], None]
@@ -158,7 +159,10 @@ class TraceRecorder:
         span.end_ns = end_ns or now()
         span.status = status
         if attributes:
-            span.attributes.update(attributes)
+            if type(span.attributes) is Ready:
+                span.attributes = {**span.attributes, **attributes}
+            else:
+                span.attributes.update(attributes)
         if CURRENT.get() is span:
             CURRENT.set(span.previous)
         span.previous = None

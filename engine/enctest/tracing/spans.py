@@ -9,13 +9,14 @@ from contextvars import ContextVar
 from typing import Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
-from enctest.tracing.values import Cleaner, shorten
+from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
 """Characters of attributes sent in full per test."""
 ROOT: Final = 1
 """Number of every test's root span."""
 _NAME_LIMIT: Final = 300
+_IMMUTABLE: Final = frozenset({str, int, float, bool, type(None)})
 
 CURRENT: ContextVar[OpenSpan | None] = ContextVar("enctest_span", default=None)
 
@@ -68,6 +69,7 @@ class OpenSpan:
 
     __slots__ = (
         "__weakref__",
+        "_raw",
         "_told",
         "attributes",
         "end_ns",
@@ -84,7 +86,13 @@ class OpenSpan:
     )
 
     def __init__(
-        self, trace: TestTrace, parent: OpenSpan | None, name: str, kind: SpanKind, attributes: Attributes
+        self,
+        trace: TestTrace,
+        parent: OpenSpan | None,
+        name: str,
+        kind: SpanKind,
+        attributes: Attributes,
+        _clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.trace = trace
         self.number = next(trace.numbers)
@@ -97,15 +105,21 @@ class OpenSpan:
         self.status: SpanStatus = "unset"
         self.end_ns = 0
         self.refresh: Callable[[], None] | None = None
+        self._raw: Attributes = {}
         self._told: Attributes = {}
-        self.start_ns = now()
+        self.start_ns = _clock()
 
     def started(self) -> SpanStarted:
         """Return the record of the start, with the attributes known by now."""
         trace = self.trace
         if self.refresh is not None and not self.end_ns:
             self.refresh()
-        self._told = trace.cleaner.clean(self.attributes.copy())
+        self._raw = raw = self.attributes
+        if type(raw) is Ready:
+            self._told = raw
+        else:
+            self._raw = raw.copy()
+            self._told = trace.cleaner.clean(self._raw)
         return SpanStarted(
             t=trace.at(self.start_ns),
             run=trace.run,
@@ -120,8 +134,7 @@ class OpenSpan:
 
     def ended(self) -> SpanEnded:
         """Return the record of the end, with the attributes that the start did not tell."""
-        trace, told = self.trace, self._told
-        cleaned = trace.cleaner.clean(self.attributes.copy())
+        trace = self.trace
         return SpanEnded(
             t=trace.at(self.end_ns),
             run=trace.run,
@@ -130,7 +143,17 @@ class OpenSpan:
             status=self.status,
             duration_ms=(self.end_ns - self.start_ns) / 1e6,
             end_ns=self.end_ns,
-            attributes={
-                key: value for key, value in cleaned.items() if key not in told or told[key] != value
-            },
+            attributes=self._news(),
         )
+
+    def _news(self) -> Attributes:
+        raw, told, now_set = self._raw, self._told, self.attributes
+        if now_set is raw:
+            return {}
+        changed = {
+            key: value
+            for key, value in now_set.copy().items()
+            if type(value) not in _IMMUTABLE or key not in raw or raw[key] is not value
+        }
+        cleaned = self.trace.cleaner.clean(changed)
+        return {key: value for key, value in cleaned.items() if key not in told or told[key] != value}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ _BRIEF: Final = 200  # characters left of a value once a test has used up its bu
 _SHOWN_ITEMS: Final = 20  # elements of a container inside a query parameter
 _SHOWN_DEPTH: Final = 3
 _PLAIN: Final = (str, int, float, bool)
+_NUMBERS: Final = frozenset({int, float, bool})
 
 _SECRET_NAME = re.compile(
     r"passw(or)?d|passphrase|secret|token(?!s)|authorization|cookie|api[-_]?key|private[-_]?key|credential",
@@ -32,9 +34,13 @@ _SECRET_IN_TEXT = re.compile(
     """
 )
 _CREDENTIALS = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]+@")
+_SHORT: Final = 300
+_REMEMBERED: Final = 4096
+"""Short texts (names, paths, statements) come again and again: what became of them is kept."""
 _HINTS = ("passw", "passphrase", "secret", "token", "authorization", "cookie", "key")
 
 
+@functools.lru_cache(_REMEMBERED)
 def is_secret(name: str) -> bool:
     """Return whether a value of this name must not leave the process."""
     return _SECRET_NAME.search(name) is not None
@@ -42,10 +48,17 @@ def is_secret(name: str) -> bool:
 
 def redact(text: str) -> str:
     """Return `text` with what follows `password=` and its like, and credentials in URLs, left out."""
+    return _redact_short(text) if len(text) <= _SHORT else _redact(text)
+
+
+def _redact(text: str) -> str:
     lowered = text.lower()
     if any(hint in lowered for hint in _HINTS):
         text = _SECRET_IN_TEXT.sub(_hide, text)
     return _CREDENTIALS.sub(rf"\1:{REDACTED}@", text) if "://" in text else text
+
+
+_redact_short = functools.lru_cache(_REMEMBERED)(_redact)
 
 
 def _hide(match: re.Match[str]) -> str:
@@ -75,7 +88,12 @@ class Cleaner:
 
     def clean(self, attributes: Mapping[str, Any]) -> Attributes:
         """Return `attributes` with plain, bounded values, secrets left out."""
-        return {str(key): self._safe(str(key), value) for key, value in attributes.items()}
+        return {
+            key if type(key) is str else str(key): value
+            if type(value) in _NUMBERS
+            else self._safe(str(key), value)
+            for key, value in attributes.items()
+        }
 
     def _safe(self, key: str, value: Any) -> Any:
         try:
@@ -111,6 +129,15 @@ class Cleaner:
         )
         self._left -= len(text)
         return text
+
+
+class Ready(dict[str, Any]):
+    """Attributes that are fit to be sent as they are, made once and used by many spans; never changed."""
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Ready:
+        """Return attributes made fit."""
+        return cls(Cleaner(sys.maxsize).clean(attributes))
 
 
 def show(value: Any, depth: int = 0) -> str:
