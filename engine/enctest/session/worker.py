@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from enctest.errors import EnctestError
+from enctest.session import worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
 from enctest.session.forking import reopen_captures
@@ -69,6 +70,8 @@ class Worker:
             ("enctest-loop", self._loop),
         ):
             config.pluginmanager.register(plugin, name)
+        if not config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
         self._take(self.job)
 
     def end(self, exit_code: int) -> None:
