@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import inspect
 import os
 import signal
 import sys
@@ -65,6 +66,11 @@ def outlive_parent() -> None:
     """Take `die_with_parent` back."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def know_modules() -> None:
+    """Let `inspect` learn the files of all modules now: it does so at the first failure, in each copy anew."""
+    inspect.getmodule(compile("", "<enctest>", "exec"))
 
 
 def end_child(code: int) -> NoReturn:

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from enctest.session.forking import know_modules
 from enctest.session.forkpoint import ForkPoint
 from enctest.session.job import HostFailed, HostReady
 from enctest.session.preload import preload, project_files
@@ -61,6 +62,7 @@ class Host:
         rewritten = tuple(getattr(_rewrite_hook(config), "_must_rewrite", ()))
         modules = [name for name in self.setup.modules if name not in self.setup.never]
         ahead = preload(modules, rewritten, self.setup.sets)
+        know_modules()
         gc.collect()
         gc.freeze()
         self._point.tell(

@@ -18,7 +18,7 @@ from enctest.errors import EnctestError
 from enctest.session import worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
-from enctest.session.forking import reopen_captures
+from enctest.session.forking import know_modules, reopen_captures
 from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
 from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
@@ -131,6 +131,7 @@ class Worker:
             self._emitter.unpark()
             return False
         state = random.getstate() if self._hazards.seeded else None
+        know_modules()
         gc.freeze()
         pid = fork() if go_on else -1
         if pid == 0:
