@@ -25,14 +25,15 @@ class Chain:
     Args:
         limit: How many there may be.
         memory: Megabytes of private memory that they may have together.
+        before: The chain that this one takes the place of: both know the same edits.
     """
 
-    def __init__(self, limit: int, memory: int) -> None:
+    def __init__(self, limit: int, memory: int, before: Chain | None = None) -> None:
         self._limit = limit
         self._memory = memory * 1024 * 1024
         self._points: list[Point] = []
         self._stale: list[Point] = []
-        self._edited: OrderedDict[str, None] = OrderedDict()
+        self._edited: OrderedDict[str, None] = OrderedDict() if before is None else before._edited  # noqa: SLF001 - one of us
         self._changes: list[tuple[int, frozenset[str], frozenset[str]]] = []
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -85,11 +86,6 @@ class Chain:
     def holds(self, stream: int) -> bool:
         """Tell whether a snapshot is alive that was made in this worker."""
         return any(one.info and one.info.stream == stream for one in [*self._points, *self._stale])
-
-    @property
-    def edits(self) -> tuple[str, ...]:
-        """Files that were edited recently, the newest last."""
-        return tuple(self._edited)
 
     def edited(self, paths: Iterable[str]) -> None:
         """Take files for recently edited (the newest last) of which nothing else is known."""

@@ -80,6 +80,7 @@ class Hosts:
         self._args = list(args)
         self._on_exit = on_exit
         self._records = records
+        self._leaving: list[tuple[Host, Chain]] = []
         self._streams = itertools.count(1)
 
     # --- hosts ---
@@ -113,9 +114,17 @@ class Hosts:
                 self._learn(self.ready)
             if self.host is old:
                 return
+            self._leaving.append((old, chain))
             await old.wait_until_idle()
-            await chain.clear()
-            await old.close()
+            await self._see_off()
+
+    async def _see_off(self) -> None:
+        """End hosts that others have taken the place of."""
+        while self._leaving:
+            host, chain = self._leaving[0]
+            await chain.clear()  # first: they hold the pipe whose end says that the host is gone
+            await host.close()
+            self._leaving = self._leaving[1:]
 
     def _modules(self) -> list[str]:
         return [name for name in self.modules if name not in self.never] if self._settings.preload else []
@@ -135,8 +144,7 @@ class Hosts:
             never=sorted(self.never),
             sets=sorted(self.sets),
         )
-        chain = Chain(self._settings.snapshots, self._settings.snapshot_memory)
-        chain.edited(before.edits)
+        chain = Chain(self._settings.snapshots, self._settings.snapshot_memory, before)
         host = Host(
             setup,
             python=self._python,
@@ -163,10 +171,10 @@ class Hosts:
 
     async def stop(self) -> None:
         """End the session host, its snapshots and its runs."""
-        host, self.host, self.ready = self.host, None, None
-        await self.chain.clear()  # first: they hold the pipe whose end says that the host is gone
-        if host is not None:
-            await host.close()
+        if self.host is not None:
+            self._leaving.append((self.host, self.chain))
+        self.host = self.ready = None
+        await self._see_off()
 
     # --- workers ---
 

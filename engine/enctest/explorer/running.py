@@ -121,6 +121,7 @@ class Running:
             if self._is_suspicious(event, entry):
                 self._suspects[event.test] = event
                 return
+            self._explorer.idle.doubt(event, entry, self._wish.how)
         self._take(process, event)
 
     def _is_suspicious(self, event: TestFinished, entry: Entry | None) -> bool:

@@ -18,6 +18,8 @@ from enctest.session.job import HostEvent, HostFailed, HostReady
 from enctest.session.points import Family, Point
 
 _TAIL = 64 * 1024
+_PATIENCE = 2.0
+"""Seconds that processes have to end."""
 _CODE = "import sys; from enctest.session.host import main; sys.exit(main(sys.argv[1]))"
 
 
@@ -101,17 +103,22 @@ class Host(Point):
             await asyncio.shield(process.status)
 
     async def close(self) -> None:
-        """End the host and every worker of it."""
+        """End the host, and everything that descends from it."""
         self._closing = True
+        for point in self._family.points - {self}:
+            await point.close()
         await super().close()
         self._theirs.close()
         if self._process is not None:
             try:
-                await asyncio.wait_for(self._process.wait(), 2)
+                await asyncio.wait_for(self._process.wait(), _PATIENCE)
             except TimeoutError:
                 self._process.kill()
                 await self._process.wait()
         if self._draining is not None:
+            await asyncio.wait(
+                [self._draining], timeout=_PATIENCE
+            )  # until the last one has let go of the pipe
             self._draining.cancel()
             await asyncio.gather(self._draining, return_exceptions=True)
         self._settle()

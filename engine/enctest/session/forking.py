@@ -69,7 +69,7 @@ def outlive_parent() -> None:
 
 
 def know_modules() -> None:
-    """Let `inspect` learn the files of all modules now: it does so at the first failure, in each copy anew."""
+    """Let `inspect` learn all modules' files now, as it does at a first failure: once for all copies."""
     inspect.getmodule(compile("", "<enctest>", "exec"))
 
 

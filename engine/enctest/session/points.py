@@ -96,6 +96,7 @@ class Family:
         on_gone: Callable[[Point], None] = lambda _: None,
     ) -> None:
         self.processes: dict[int, Process] = {}
+        self.points: set[Point] = set()
         self.on_snapshot = on_snapshot
         self.on_refused = on_refused
         self.on_gone = on_gone
@@ -117,6 +118,7 @@ class Point:
         self.since = 0
         self._family = family
         self._socket = sock
+        family.points.add(self)
         self._listening = asyncio.create_task(self._listen())
 
     @property
@@ -176,6 +178,7 @@ class Point:
         self._gone()
 
     def _gone(self) -> None:
+        self._family.points.discard(self)
         for stream, process in list(self._family.processes.items()):
             if process.point is self:
                 process.ended(-signal.SIGKILL)
