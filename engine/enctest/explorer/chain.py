@@ -56,6 +56,9 @@ class Chain:
                 self._points.remove(other)
                 self._retire(other)
         self._points.append(point)
+        self._points.sort(key=_depth)  # their sockets tell in no order
+        while len(self._points) > self._limit:
+            self._drop_oldest()
 
     def gone(self, point: Point) -> None:
         """A snapshot has ended."""
@@ -118,20 +121,22 @@ class Chain:
         return tuple(path for path in self._edited if path in given)[-max(1, self._limit - 2) :]
 
     def trim(self) -> None:
-        """Drop what is too much: first the copies before files that were edited longest ago."""
-        order = [COLLECTION, *self._edited]
+        """Drop what takes too much memory, the oldest first; the last one stays."""
         sizes = {id(point): _private(point) for point in self._points}
+        while len(self._points) > 1 and sum(sizes[id(point)] for point in self._points) > self._memory:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Drop the copy before the file that was edited longest ago; the collected one last of all."""
+        order = [COLLECTION, *self._edited]
 
         def age(point: Point) -> int:
             place = point.info.place if point.info else ""
             return len(order) if place == COLLECTED else order.index(place) if place in order else -1
 
-        for point in sorted(self._points, key=age)[:-1]:
-            total = sum(sizes[id(one)] for one in self._points)
-            if len(self._points) <= self._limit and total <= self._memory:
-                return
-            self._points.remove(point)
-            self._retire(point)
+        oldest = min(self._points, key=age)
+        self._points.remove(oldest)
+        self._retire(oldest)
 
     async def clear(self) -> None:
         """End all of them."""
@@ -156,10 +161,14 @@ class Chain:
 def covers(point: Point, job: Job) -> bool:
     """Tell whether a collected copy holds most of the files of a job: each worker collects the rest."""
     info = point.info
-    if info is None or info.place != COLLECTED or job.everything:
+    if info is None or info.place != COLLECTED:
         return False
     missing = set(job.files) - set(info.collected)
     return len(missing) * 10 <= len(job.files)
+
+
+def _depth(point: Point) -> int:
+    return point.info.depth if point.info else 0
 
 
 def _suits(point: Point, env: Mapping[str, str]) -> bool:

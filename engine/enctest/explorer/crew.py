@@ -62,7 +62,7 @@ class Crew:
             return
         held = self._hosts.collected(self._job)
         if held is None:
-            start = self._hosts.start_of(self._job.env)
+            start = self._hosts.below_collected(self._job.env)
             builder = self._hosts.build(start, self._job, hold="run")
             async for said in self._follow(builder):
                 yield said

@@ -213,9 +213,9 @@ class Hosts:
         """Build what the next run resumes from; may be cancelled at any moment."""
         point = self.start_of(job.env)
         if point.info is not None and point.info.place == COLLECTED:
-            if covers(point, msgspec.structs.replace(job, everything=False)):
+            if covers(point, job):
                 return
-            point = self._below_collected(job.env)
+            point = self.below_collected(job.env)
         builder = self.build(point, job, hold="stop")
         try:
             async for batch in builder.events():
@@ -229,7 +229,12 @@ class Hosts:
                 builder.kill()
             self.finish(builder.job.stream)
 
-    def _below_collected(self, env: Mapping[str, str]) -> Point:
+    def below_collected(self, env: Mapping[str, str]) -> Point:
+        """Return the deepest process that has not collected: one that has cannot collect anew.
+
+        Raises:
+            EnctestError: There is no session host.
+        """
         shallower = [point for point in self.chain.points if point.info and point.info.place != COLLECTED]
         suiting = Chain.suiting(shallower, env)
         if suiting is None and self.host is None:

@@ -87,8 +87,13 @@ class CollectionPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave out files and folders that hold nothing of the job."""
-        if self.job.everything or collection_path in self._wanted or collection_path in self._folders:
+        """Leave out what holds nothing of the job, unless other jobs are to go on from here."""
+        if (
+            self.job.everything
+            or self.job.hold
+            or collection_path in self._wanted
+            or collection_path in self._folders
+        ):
             return None
         return not any(folder in self._wanted for folder in collection_path.parents)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -136,10 +137,11 @@ class Emitter:
         self._queue.clear()
 
 
-def _wait_for_exit(tries: int = 200) -> None:
+def _wait_for_exit(patience: float = 0.5) -> None:
     """Wait for the thread that just ended to leave the kernel's list as well (some microseconds)."""
     tasks = Path("/proc/self/task")
-    for _ in range(tries):
+    deadline = time.monotonic() + patience  # of a loaded machine
+    while time.monotonic() < deadline:
         try:
             if len(os.listdir(tasks)) == 1:  # noqa: PTH208 - no generator, no Path per entry
                 return

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from enctest.session import forking
 from enctest.session.forking import OUTPUTS, nameless_file
-from enctest.session.job import HostCommand, HostEvent, Launch, WorkerExited, WorkerStarted
+from enctest.session.job import HostCommand, HostEvent, Launch, Release, WorkerExited, WorkerStarted
 from enctest.wire import Unpacker, pack
 
 _TAIL = 32 * 1024
@@ -149,6 +149,9 @@ class ForkPoint:
     def _obey(self, command: HostCommand) -> Orders | None:
         if isinstance(command, Launch):
             return self._launch(command)
+        if isinstance(command, Release):
+            self._workers.pop(command.pid, None)
+            return None
         for pid in [pid for pid, child in self._workers.items() if child.stream == command.stream]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, command.signal)

@@ -95,6 +95,12 @@ class Kill(Record, frozen=True, kw_only=True):
     signal: int
 
 
+class Release(Record, frozen=True, kw_only=True):
+    """Explorer to fork point: this child has become a fork point itself; it does not end with its parent."""
+
+    pid: int
+
+
 class HostReady(Record, frozen=True, kw_only=True):
     """Host to explorer: pytest is configured and the third-party modules are in.
 
@@ -131,6 +137,7 @@ class SnapshotReady(Record, frozen=True, kw_only=True):
 
     Attributes:
         stream: The worker it was made in.
+        depth: How many copies were suspended before it on its way.
         collecting: pytest has begun to collect: it knows which files there are.
         place: A file that it is about to import, `COLLECTION`, or `COLLECTED`.
         pid: Its process id.
@@ -143,6 +150,7 @@ class SnapshotReady(Record, frozen=True, kw_only=True):
     stream: int
     place: str
     pid: int
+    depth: int
     collecting: bool
     files: tuple[str, ...]
     absent: tuple[str, ...]
@@ -176,5 +184,5 @@ class WorkerExited(Record, frozen=True, kw_only=True):
     output: str = ""
 
 
-HostCommand = Launch | Kill
+HostCommand = Launch | Kill | Release
 HostEvent = HostReady | HostFailed | SnapshotReady | SnapshotRefused | WorkerStarted | WorkerExited

@@ -17,6 +17,7 @@ from enctest.session.job import (
     Job,
     Kill,
     Launch,
+    Release,
     SnapshotReady,
     SnapshotRefused,
     WorkerExited,
@@ -190,6 +191,8 @@ class Point:
         processes = self._family.processes
         if isinstance(event, SnapshotReady):
             self.info = event
+            if event.stream in processes:
+                processes[event.stream].point.send(Release(pid=event.pid))
             if event.place == COLLECTED and event.stream in processes:
                 process = processes.pop(event.stream)
                 process.status.set_result(0)

@@ -46,6 +46,7 @@ class Worker:
         self._collection = CollectionPlugin(self.job, self._emitter.emit, self)
         self._loop = LoopPlugin(self.job, self._emitter, self._report)
         self._config: pytest.Config | None = None
+        self._depth = 0
 
     def begin(self, config: pytest.Config, args: list[str]) -> None:
         """Arm everything; called where pytest is about to load the first conftests.
@@ -131,6 +132,7 @@ class Worker:
             self._emitter.unpark()
             return False
         state = random.getstate() if self._hazards.seeded else None
+        self._depth += 1
         know_modules()
         gc.freeze()
         pid = fork() if go_on else -1
@@ -162,6 +164,7 @@ class Worker:
                 stream=self.job.stream,
                 place=place,
                 pid=os.getpid(),
+                depth=self._depth,
                 collecting=self._collection.begun,
                 files=tuple(files),
                 absent=tuple(absent),

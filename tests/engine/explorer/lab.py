@@ -48,6 +48,7 @@ class Lab:
         self.sample = sample
         self.explorer = explorer
         self.log: list[Event] = []
+        self.tasks: list[asyncio.Task[None]] = []
         self._seen = 0
         self._reader = reader
         self._writer = writer
@@ -71,7 +72,15 @@ class Lab:
 
     async def until(self, what: str, predicate: Callable[[], Any]) -> Any:
         """Wait until something is true."""
-        return await until(lambda: f"{what}\n{self.log[self._seen :]}", predicate)
+
+        def happened() -> Any:
+            for task in self.tasks:
+                if task.done():
+                    task.result()
+                    raise AssertionError("the explorer has ended")
+            return predicate()
+
+        return await until(lambda: f"{what}\n{self.log[self._seen :]}", happened)
 
     async def idle(self, after: type[Event] = Event) -> None:
         """Wait until an event of this kind has come and all is quiet."""
@@ -146,6 +155,7 @@ def explore(
         await until(lambda: "the door opens", door.exists)
         lab = Lab(sample, explorer, *await asyncio.open_unix_connection(door, limit=2**20))
         listening = asyncio.create_task(lab.listen())
+        lab.tasks = [serving, listening]
         try:
             await lab.idle()
             await story(lab)

@@ -113,6 +113,36 @@ def test_a_new_file_is_no_surprise_to_a_copy_that_has_collected(
     assert imports.exists()
 
 
+def test_everything_can_run_again_from_a_collected_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imports: Path
+) -> None:
+    async def story(lab: Lab) -> None:
+        before = await lab.places()
+        taken(imports)
+        for _ in range(2):
+            assert len(await lab.ask(RunTests())) == 3
+        assert taken(imports) == []
+        assert await lab.places() == before
+
+    explore(tmp_path, monkeypatch, MODULES, story)
+
+
+def test_a_copy_that_was_made_for_a_few_files_knows_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imports: Path
+) -> None:
+    slow = "import time, middle\ndef test_slow(): time.sleep(0.5); assert middle.two() == 2\n"
+    files = MODULES | {"tests/more/test_slow.py": slow, "tests/more/test_too.py": slow}
+
+    async def story(lab: Lab) -> None:
+        await lab.places()
+        assert len(await lab.edit("middle.py", "base.one() + 1", "1 + base.one()")) == 3
+        assert await lab.edit("data.txt", "x", "y") == {"tests/test_b.py::test_data": "failed"}
+        assert len(lab.explorer.book.tests) == 5
+
+    explore(tmp_path, monkeypatch, files, story)
+    assert imports.exists()
+
+
 def test_no_copy_is_older_than_the_limit_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imports: Path
 ) -> None:
