@@ -143,3 +143,21 @@ def test_an_outdated_test_is_told_apart_in_every_place(play: PlayFixture, theme:
         await until(pilot, lambda: shows(app, "○ outdated: a change has reached it since it ran"))
 
     play(app, scene)
+
+
+def test_rows_that_take_long_are_computed_in_turn_with_events_and_never_left_stale(play: PlayFixture) -> None:
+    tests = [f"m/test_{at % 9}.py::test_{at}" for at in range(60)]
+    app = make_app(feed := FakeFeed(attached(*(state(test) for test in tests)), ev.Ready(t=NOW)))
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "✓ 60"))
+        tree = app.main.tests
+        await pilot.press("slash", *"is:failed", "enter")
+        await until(pilot, lambda: shows(app, "0 of 60") and shows(app, "no test matches"))
+        for test in tests[:20]:
+            tree.rows.cost = 0.05  # as with tens of thousands of tests
+            feed.tell(finished(test, "failed"))
+            await until(pilot, lambda node=app.model.tests.tests[test]: node.bad)  # type: ignore[misc]
+        await until(pilot, lambda: shows(app, "20 of 60") and tree.line_count == 20 + 10)
+
+    play(app, scene)

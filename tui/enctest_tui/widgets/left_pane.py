@@ -105,6 +105,7 @@ class LeftPane(Vertical):
         box.clear()
         return had
 
+    @on(LineView.Moved, "#tests")
     def _count(self) -> None:
         rows = self.tests.rows
         if rows.filter:
