@@ -257,7 +257,7 @@ class Model:
         return Changes.STATUS | (Changes.DETAILS if event.test == self.details.test else Changes.NONE)
 
     def _audited(self, event: ev.Audited) -> Changes:
-        self.status.audit = event
+        self.status.audit = event if event.sampled else None
         if not event.misses:
             return Changes.STATUS
         for miss in event.misses:

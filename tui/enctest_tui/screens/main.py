@@ -271,7 +271,7 @@ class MainScreen(Screen[None]):
         self._show_side(on_=False)
         self.left.turn(round_=True)
         if path:
-            self.left.users.look_for(path, line)
+            self.left.look_for(path, line)
         self._selected_another()
         self.show_keys()
 
