@@ -215,14 +215,26 @@ class Rows:
     # --- failures ------------------------------------------------------------------------------------
 
     def next_bad(self, step: int) -> Node | None:
-        """Return the failing test after (1) or before (-1) the cursor, going round at the ends."""
+        """Return the failing test after (1) or before (-1) the cursor, going round at the ends.
+
+        Under a filter, only among those that it leaves.
+        """
         start = self.selected
+        if self._match is not None:
+            return self._next_bad_left(step)
         chain = {start, *start.ancestors()} if start is not None else set()
         found: list[Node] = []
         place = _walk_bad(self.tree.root, chain, start, found)
         if not found:
             return start if start is not None and start.is_test and start.bad else None
         return found[place % len(found)] if step > 0 else found[place - 1]
+
+    def _next_bad_left(self, step: int) -> Node | None:
+        places = [place for place, node in enumerate(self.nodes) if node.is_test and node.bad]
+        if not places:
+            return None
+        beyond = [place for place in places[::step] if (place - self.cursor) * step > 0]
+        return self.nodes[(beyond or places[::step])[0]]
 
 
 def _walk_bad(group: Node, chain: set[Node], start: Node | None, found: list[Node]) -> int:

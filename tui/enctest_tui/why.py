@@ -91,7 +91,7 @@ def result(hunt: Hunted) -> str:
     told = one_line(hunt.message)
     if hunt.state == "stopped":
         return f"the hunt was stopped{': ' if told else ''}{told}"
-    return f"no polluter was found{': ' if told else ''}{told}"
+    return told or "no test was found after which it fails"
 
 
 def brief(hunt: Hunted) -> str:
