@@ -86,7 +86,7 @@ def hunted(state_: Any, **more: Any) -> ev.Hunted:
 def test_a_hunt_is_told_from_the_first_try_to_the_end() -> None:
     model = followed("failed")
     model.fold([hunted("hunting", tries=1, left=12)])
-    assert said(model)[0] == "hunting for what makes `test_a` fail: 1 try, 12 suspects left"
+    assert said(model)[0] == "hunting for the test it fails after: 1 try, 12 suspects left"
     model.fold([hunted("found", polluters=(B,), tries=5)])
     assert said(model)[0] == f"fails after `{B}`; passes alone"
     model.fold([finished(A)])
