@@ -141,6 +141,26 @@ def test_next_and_previous_failure_go_round(tree: TestTree) -> None:
     assert seen == ["[1]", "test_four", "[1]", "test_four", "[1]"]
 
 
+def test_a_filter_leaves_failures_to_go_to(tree: TestTree) -> None:
+    for test in ("a/test_x.py::test_one[1]", "a/test_x.py::test_two", "b/test_y.py::TestIt::test_four"):
+        finish(tree, test, "failed")
+    rows = rows_of(tree)
+    rows.set_filter("test_y")
+    failure = rows.next_bad(1)
+    assert failure is not None
+    assert failure.name == "test_four"
+    rows.set_filter("test_x")
+    seen = []
+    for step in (1, 1, 1, -1):
+        failure = rows.next_bad(step)
+        assert failure is not None
+        rows.reveal(failure)
+        seen.append(failure.name)
+    assert seen == ["[1]", "test_two", "[1]", "test_two"]
+    rows.set_filter("test_three")
+    assert rows.next_bad(1) is None
+
+
 def test_without_failures_there_is_no_next(tree: TestTree) -> None:
     assert rows_of(tree).next_bad(1) is None
 

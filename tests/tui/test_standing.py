@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from rich.segment import Segment
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 
 from enctest import events as ev
 from enctest_tui.model import Model
-from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL
+from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node
 from enctest_tui.outcomes import OUTCOMES
 from enctest_tui.rows import is_old
 from enctest_tui.widgets.signs import mark, shape
@@ -105,6 +106,14 @@ def test_a_file_collected_again_keeps_marks(model: Model) -> None:
     assert [mark(model.tests.tests[test])[0] for test in (A, B)] == ["?", "○"]
 
 
+def test_a_miss_that_is_not_read_outlives_the_explorer_and_a_new_name(model: Model) -> None:
+    miss = ev.Miss(test=A, before="passed", after="failed")
+    model.fold([ev.Audited(sampled=1, recall=0.5, rate=0.5, misses=(miss,)), attached(state(A), state(B))])
+    assert mark(model.tests.tests[A])[0] == "?"
+    model.fold([ev.TestRenamed(old=A, new="a.py::test_new")])
+    assert [*model.misses] == [model.misses["a.py::test_new"].test] == ["a.py::test_new"]
+
+
 @pytest.mark.parametrize(("text", "tests"), [("is:outdated", [A]), ("is:fresh", [B, C]), ("is:failed", [B])])
 def test_the_filter_knows_standings(model: Model, text: str, tests: list[str]) -> None:
     model.fold([affected(A)])
@@ -141,5 +150,27 @@ def test_an_outdated_test_is_told_apart_in_every_place(play: PlayFixture, theme:
         assert any("○ 2" in segment.text for segment in tests.draw(0, 60))
         await pilot.press("1")
         await until(pilot, lambda: shows(app, "○ outdated: a change has reached it since it ran"))
+
+    play(app, scene)
+
+
+def is_bad(test: Node) -> bool:
+    return test.bad
+
+
+def test_rows_that_take_long_are_computed_in_turn_with_events_and_never_left_stale(play: PlayFixture) -> None:
+    tests = [f"m/test_{at % 9}.py::test_{at}" for at in range(60)]
+    app = make_app(feed := FakeFeed(attached(*(state(test) for test in tests)), ev.Ready(t=NOW)))
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "✓ 60"))
+        tree = app.main.tests
+        await pilot.press("slash", *"is:failed", "enter")
+        await until(pilot, lambda: shows(app, "0 of 60") and shows(app, "no test matches"))
+        for test in tests[:20]:
+            tree.rows.cost = 0.05  # as with tens of thousands of tests
+            feed.tell(finished(test, "failed"))
+            await until(pilot, partial(is_bad, app.model.tests.tests[test]))
+        await until(pilot, lambda: shows(app, "20 of 60") and tree.line_count == 20 + 10)
 
     play(app, scene)

@@ -169,6 +169,8 @@ def test_a_span_leads_to_the_tests_that_run_its_function(play: PlayFixture) -> N
 
     async def scene(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: shows(app, "test_c"))
+        await pilot.press("u", "slash", *"tax", "enter", "u")
+        await until(pilot, lambda: app.main.tests.has_focus)
         app.main.tests.go_to_test(app.model.tests.tests[A])
         await until(pilot, lambda: app.model.details.known)
         feed.tell(ev.TestStarted(t=NOW, run=1, test=A), started(1, None, "price it", attributes=place))
@@ -177,6 +179,7 @@ def test_a_span_leads_to_the_tests_that_run_its_function(play: PlayFixture) -> N
         await pilot.press("enter", "u")
         await until(pilot, lambda: selected(app) == "Cart.total")
         assert ev.FindUsers(path="shop/cart.py", function="Cart.total") in feed.sent
+        assert not app.main.left.users_filter.text
         await until(pilot, lambda: shows(app, "test_b[red]"))
 
     play(app, scene)

@@ -8,6 +8,8 @@ import operator
 import time
 from collections.abc import Callable, Iterable
 
+import msgspec
+
 from enctest import events as ev
 from enctest.record import Event
 from enctest_tui.facts import Details, Run, Status
@@ -90,6 +92,8 @@ class Model:
         self.tests = TestTree()
         self.tests.structure = structure
         self.tests.load(event.tests, choices)
+        for miss in self.misses.values():
+            self.tests.miss(miss)
         self.status = Status(
             root=event.root,
             python=event.python,
@@ -183,6 +187,10 @@ class Model:
 
     def _test_renamed(self, event: ev.TestRenamed) -> Changes:
         self.tests.rename(event.old, event.new)
+        if event.old in self.hunts:
+            self.hunts[event.new] = self.hunts.pop(event.old)
+        if event.old in self.misses:
+            self.misses[event.new] = msgspec.structs.replace(self.misses.pop(event.old), test=event.new)
         if self.details.test == event.old:
             self.details.test = event.new
             return Changes.TESTS | Changes.DETAILS
@@ -258,7 +266,7 @@ class Model:
         return Changes.STATUS | (Changes.DETAILS if event.test == self.details.test else Changes.NONE)
 
     def _audited(self, event: ev.Audited) -> Changes:
-        self.status.audit = event
+        self.status.audit = event if event.sampled else None
         if not event.misses:
             return Changes.STATUS
         for miss in event.misses:

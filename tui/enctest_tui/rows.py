@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 
 from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node, ordered
@@ -58,6 +59,7 @@ class Rows:
         cursor: Index of the selected row; stays on its node when rows come and go.
         filter: What the user typed.
         matches: How many tests the filter leaves.
+        cost: Seconds that computing all rows took last time.
     """
 
     def __init__(self, tree: TestTree) -> None:
@@ -66,6 +68,7 @@ class Rows:
         self.cursor = 0
         self.filter = ""
         self.matches = 0
+        self.cost = 0.0
         self._match: Match | None = None
         self._built = -1
 
@@ -92,13 +95,19 @@ class Rows:
 
     def refresh(self) -> bool:
         """Bring the rows up to date with the tree; say whether anything was done."""
-        if self._built == self.tree.structure and "is:" not in self.filter:
+        if not self.is_stale:
             return False
         self.rebuild()
         return True
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether rows may have come or gone since they were computed."""
+        return self._built != self.tree.structure or "is:" in self.filter
+
     def rebuild(self) -> None:
         """Compute all rows; the cursor stays on its node, else on the nearest group that is left."""
+        began = time.perf_counter()
         anchor = self.selected
         self._built = self.tree.structure
         if self._match is None:
@@ -108,6 +117,7 @@ class Rows:
             self.matches = 0
             self.nodes = self._matching(self.tree.root, self._match)[1:]
         self._return_to(anchor)
+        self.cost = time.perf_counter() - began
 
     def _show(self, group: Node, into: list[Node]) -> None:
         for child in ordered(group):
@@ -205,14 +215,26 @@ class Rows:
     # --- failures ------------------------------------------------------------------------------------
 
     def next_bad(self, step: int) -> Node | None:
-        """Return the failing test after (1) or before (-1) the cursor, going round at the ends."""
+        """Return the failing test after (1) or before (-1) the cursor, going round at the ends.
+
+        Under a filter, only among those that it leaves.
+        """
         start = self.selected
+        if self._match is not None:
+            return self._next_bad_left(step)
         chain = {start, *start.ancestors()} if start is not None else set()
         found: list[Node] = []
         place = _walk_bad(self.tree.root, chain, start, found)
         if not found:
             return start if start is not None and start.is_test and start.bad else None
         return found[place % len(found)] if step > 0 else found[place - 1]
+
+    def _next_bad_left(self, step: int) -> Node | None:
+        places = [place for place, node in enumerate(self.nodes) if node.is_test and node.bad]
+        if not places:
+            return None
+        beyond = [place for place in places[::step] if (place - self.cursor) * step > 0]
+        return self.nodes[(beyond or places[::step])[0]]
 
 
 def _walk_bad(group: Node, chain: set[Node], start: Node | None, found: list[Node]) -> int:

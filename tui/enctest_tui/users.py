@@ -35,7 +35,7 @@ class UserTree:
             self.functions[answer.path] = tuple(sorted(answer.uses, key=lambda use: (use.line, use.name)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class UserRow:
     """One line: a file, all of it, a function of it, or a test; `count` tests need it.
 
@@ -85,6 +85,7 @@ class UserRows:
         self.cursor = 0
         self.filter = ""
         self._open: set[tuple[str, ...]] = set()
+        self._made: dict[tuple[str, str | None], tuple[tuple[str, ...], list[UserRow]]] = {}
 
     @property
     def selected(self) -> UserRow | None:
@@ -133,18 +134,26 @@ class UserRows:
     def _with_tests(self, row: UserRow) -> Iterator[UserRow]:
         yield row
         if self.is_open(row):
-            for test in self.tree.tests.get((row.path, row.function), ()):
-                yield UserRow("test", test, row.path, row.function)
+            yield from self._tests_of(row)
+
+    def _tests_of(self, row: UserRow) -> list[UserRow]:
+        """Return the rows of the tests below a row, made once for each answer."""
+        place = (row.path, row.function)
+        tests = self.tree.tests.get(place, ())
+        made = self._made.get(place)
+        if made is None or made[0] is not tests:
+            made = self._made[place] = (tests, [UserRow("test", test, *place) for test in tests])
+        return made[1]
 
     def _place(self, anchor: UserRow) -> int:
-        places = {row.key: place for place, row in enumerate(self.rows)}
-        above = (
-            anchor.key,
-            ("function", anchor.path, anchor.function or "", ""),
-            ("file", anchor.path, "", ""),
-        )
-        found = next((places[key] for key in above if key in places), self.cursor)
-        return max(0, min(found, len(self.rows) - 1))
+        if self.selected is not None and self.selected.key == anchor.key:
+            return self.cursor
+        function = UserRow("function", "", anchor.path, anchor.function)
+        for wanted in (anchor, function, UserRow("file", "", anchor.path)):
+            for place, row in enumerate(self.rows):
+                if row.path == wanted.path and row.kind == wanted.kind and row.key == wanted.key:
+                    return place
+        return max(0, min(self.cursor, len(self.rows) - 1))
 
     def fold(self, row: UserRow, open_: bool) -> bool:
         """Open or close a row; say whether that changed anything."""

@@ -79,7 +79,7 @@ def progress(hunt: Hunted) -> str:
     """Return how far a hunt is."""
     left = f", {plural(hunt.left, 'suspect')} left" if hunt.left else ""
     tries = f"{hunt.tries} {'try' if hunt.tries == 1 else 'tries'}"
-    return f"hunting for what makes `{short(hunt.test)}` fail: {tries}{left}"
+    return f"hunting for the test it fails after: {tries}{left}"
 
 
 def result(hunt: Hunted) -> str:
@@ -91,14 +91,14 @@ def result(hunt: Hunted) -> str:
     told = one_line(hunt.message)
     if hunt.state == "stopped":
         return f"the hunt was stopped{': ' if told else ''}{told}"
-    return f"no polluter was found{': ' if told else ''}{told}"
+    return told or "no test was found after which it fails"
 
 
 def brief(hunt: Hunted) -> str:
     """Return how far a hunt is or how it ended, with short names, for one line."""
-    if hunt.state == "hunting":
-        return progress(hunt).replace("`", "")
     name = short(hunt.test)
+    if hunt.state == "hunting":
+        return f"{name}: {progress(hunt)}"
     if hunt.state == "found":
         return f"{name} fails after {' and '.join(short(test) for test in hunt.polluters)}"
     return f"{name}: {result(hunt)}"

@@ -257,9 +257,10 @@ class MainScreen(Screen[None]):
             self.action_used_by()
         failure = self.tests.rows.next_bad(step)
         if failure is None:
-            self.notify("nothing fails", markup=False, timeout=2)
-        elif not self.tests.go_to_test(failure):
-            self.notify("the filter hides the next failing test", markup=False, timeout=3)
+            left = " of what the filter leaves" if self.tests.rows.filter else ""
+            self.notify(f"nothing{left} fails", markup=False, timeout=2)
+        else:
+            self.tests.go_to_test(failure)
 
     def action_used_by(self) -> None:
         """Turn the tests round, at the function the user looks at if there is one, and back."""
@@ -271,7 +272,7 @@ class MainScreen(Screen[None]):
         self._show_side(on_=False)
         self.left.turn(round_=True)
         if path:
-            self.left.users.look_for(path, line)
+            self.left.look_for(path, line)
         self._selected_another()
         self.show_keys()
 

@@ -94,7 +94,8 @@ def _state(node: Node) -> Content:
 
 
 def _place_line(node: Node, details: Details, width: int) -> Content:
-    where = clean(f"{details.path or node.path}:{details.line or node.line}")
+    path, line = (details.path, details.line) if details.test == node.id else ("", 0)
+    where = clean(f"{path or node.path}:{line or node.line}")
     return Content.styled(fit(where, width), QUIET)
 
 

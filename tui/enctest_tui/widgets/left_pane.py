@@ -79,6 +79,11 @@ class LeftPane(Vertical):
             self.users.refresh_users()
         self.list.focus()
 
+    def look_for(self, path: str, line: int) -> None:
+        """Go to the function that holds a line (from 1), in the tests turned round."""
+        self.users_filter.clear()
+        self.users.look_for(path, line)
+
     def refresh_tests(self, lost: str) -> None:
         """Show what events have changed in the tests; `lost` says why there is no explorer."""
         self.tests.why_empty = "" if lost else why_empty(self._model.status)
@@ -105,6 +110,7 @@ class LeftPane(Vertical):
         box.clear()
         return had
 
+    @on(LineView.Moved, "#tests")
     def _count(self) -> None:
         rows = self.tests.rows
         if rows.filter:

@@ -115,7 +115,7 @@ class ActivityLine(Bar):
         if status.phase in {"starting", "collecting"}:
             word = "collecting…" if status.phase == "collecting" else "starting…"
             return Content.assemble((_WAITING[self._turn % 4], "$text-primary"), (f" {word}", _QUIET))
-        return _result(run) if run is not None else Content("")
+        return _result(run) if run is not None and not status.is_hunting else Content("")
 
 
 def audit_line(audit: ev.Audited, *, short: bool = False) -> str:

@@ -10,6 +10,7 @@ from rich.style import Style
 from textual.binding import BindingType
 from textual.geometry import Region
 from textual.strip import Strip
+from textual.timer import Timer
 
 from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
@@ -23,6 +24,10 @@ from enctest_tui.widgets.signs import mark, shape
 
 _NUMBERS = 8
 """Cells of the right column: durations and counts."""
+_CHEAP = 0.01
+"""Seconds that computing the rows may take with every batch of events."""
+_SHARE = 8
+"""Rows that take longer are computed in at most one part of so many of the time."""
 _ROOM = 24
 """Cells a name keeps before a message may stand beside it."""
 
@@ -41,6 +46,7 @@ class TestTreeView(LineView):
         self.was_touched = False
         self.spin = 0
         self._painted: list[tuple[Node, int]] = []
+        self._later: Timer | None = None
 
     def empty(self) -> str:
         """Return what to say when there are no lines."""
@@ -61,10 +67,25 @@ class TestTreeView(LineView):
 
     def refresh_tree(self) -> None:
         """Show what has changed in the tree: all rows if some came or went, else only those that differ."""
+        if self.rows.is_stale and self.rows.cost > _CHEAP:
+            # Rows of tens of thousands of tests: not with every batch of events.
+            if self._later is None:
+                self._later = self.set_timer(_SHARE * self.rows.cost, self._compute_late)
+        else:
+            self._compute_rows()
+        self._repaint_changed()
+
+    def _compute_late(self) -> None:
+        self._later = None
+        self._compute_rows()
+        self.post_message(self.Moved(self))  # the cursor may be on another test now
+
+    def _compute_rows(self) -> None:
         before = self.rows.cursor
         if self.rows.refresh():
             self._rows_changed(before)
-            return
+
+    def _repaint_changed(self) -> None:
         if not self.line_count:
             self.refresh()
         top = self.scroll_offset.y
