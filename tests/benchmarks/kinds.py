@@ -5,7 +5,7 @@
 The project is tests/projects/kinds with tests/projects/kinds_more over it: pydantic, SQLAlchemy, Django,
 Jinja2, a managed PostgreSQL. It is recorded once by `enctest`. Per kind a copy of it, with what was recorded,
 gets one edit; `enctest affected` says what is selected, and a fresh pytest says which outcomes differ from
-before. A test that differs and is not selected is a miss; any miss makes the exit code 1, and so does a change
+before. A test that differs and is not selected is a miss; any miss makes the exit code 1, as does a change
 that selects more than it may. The peer is asked on copies of the same project that it has recorded itself.
 
 Nobody can change a row of a managed database outside of the tree for later runs: each run has a fresh copy,
@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,61 +184,63 @@ class Row:
 
 
 class Measure:
-    """Goes through kinds with one bench."""
+    """Goes through kinds with several benches; the first one's pytest says what is true.
 
-    def __init__(self, bench: Bench, before: Mapping[bool, Mapping[str, str]]) -> None:
-        self._bench = bench
-        self._before = before
-        self._after: dict[str, Mapping[str, str]] = {}
+    Args:
+        benches: They have recorded.
+        jobs: How many kinds are looked at at the same time.
+    """
 
-    def row(self, number: int, kind: Kind) -> Row:
-        """Make the change in a copy, ask the selector, run pytest."""
-        root = self._bench.copy(number)
-        kind.apply(root)
-        found = self._bench.select(root, kind)
-        after = self._bench.plain(root, kind, database=kind.database)
-        shutil.rmtree(root)
-        before = self._before[kind.database]
-        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
-        names = {test.rpartition("::")[2] for test in differing}
-        return Row(
-            kind,
-            len(found.tests & before.keys()),
-            frozenset(found.misses(differing, before, after)),
-            frozenset(set(kind.differs) - names),
+    def __init__(self, benches: list[Bench], jobs: int) -> None:
+        self._benches = benches
+        self._pool = ThreadPoolExecutor(jobs)
+        self._before: dict[bool, Mapping[str, str]] = {}
+        for database in (False, True):
+            root = benches[0].copy(int(database))
+            self._before[database] = benches[0].plain(root, database=database)
+        self.total = len(self._before[True])
+
+    def rows(self, kinds: Iterable[Kind]) -> Iterator[list[Row]]:
+        """Yield what each bench did, kind by kind."""
+        with self._pool:
+            futures = [self._pool.submit(self._row, number, kind) for number, kind in enumerate(kinds, 2)]
+            yield from (future.result() for future in futures)
+
+    def _row(self, number: int, kind: Kind) -> list[Row]:
+        roots = [bench.copy(number) for bench in self._benches]
+        for root in roots:
+            kind.apply(root)
+        found = [bench.select(root, kind) for bench, root in zip(self._benches, roots, strict=True)]
+        before, after = (
+            self._before[kind.database],
+            self._benches[0].plain(roots[0], kind, database=kind.database),
         )
+        for root in roots:
+            shutil.rmtree(root)
+        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
+        stray = frozenset(set(kind.differs) - {test.rpartition("::")[2] for test in differing})
+        return [
+            Row(kind, len(one.tests & before.keys()), frozenset(one.misses(differing, before, after)), stray)
+            for one in found
+        ]
 
 
 def run(benches: list[Bench], kinds: list[tuple[Kind, int | None]], jobs: int) -> int:
     """Print the table; 1 when enctest missed something or selected too much."""
-    failed = 0
     for bench in benches:
         bench.record()
-    before = {
-        database: benches[0].plain(benches[0].copy(int(database)), database=database)
-        for database in (False, True)
-    }
-    for database in before:
-        shutil.rmtree(benches[0].work / str(int(database)))
-    total = len(before[True])
-    print(f"{total} tests; selected by {', '.join(bench.work.name for bench in benches)}")
-    measures = [Measure(bench, before) for bench in benches]
-    with ThreadPoolExecutor(jobs) as pool:
-        jobs_of = [
-            [pool.submit(measure.row, number, kind) for measure in measures]
-            for number, (kind, _) in enumerate(kinds, 2)
-        ]
-        numbers = {name: number for number, name in OF_PEERS.items()}
-        caught = [0] * len(benches)
-        for (kind, most), futures in zip(kinds, jobs_of, strict=True):
-            rows = [future.result() for future in futures]
-            cells = [_cell(row, most) for row in rows]
-            caught = [count + (not row.misses) for count, row in zip(caught, rows, strict=True)]
-            print(f"{numbers.get(kind.name, ''):>2} {kind.name:<42}{'   '.join(cells)}", flush=True)
-            for wrong in (rows[0].misses, rows[0].stray):
-                for test in sorted(wrong):
-                    print(f"       {test}")
-            failed |= bool(rows[0].misses or rows[0].stray or (most is not None and rows[0].found > most))
+    measure = Measure(benches, jobs)
+    print(f"{measure.total} tests; selected by {', '.join(bench.work.name for bench in benches)}")
+    numbers = {name: number for number, name in OF_PEERS.items()}
+    caught = [0] * len(benches)
+    failed = 0
+    for (kind, most), rows in zip(kinds, measure.rows(kind for kind, _ in kinds), strict=True):
+        cells = "   ".join(_cell(row, most) for row in rows)
+        print(f"{numbers.get(kind.name, ''):>2} {kind.name:<42}{cells}", flush=True)
+        for test in sorted(rows[0].misses | rows[0].stray):
+            print(f"       {test}")
+        caught = [count + (not row.misses) for count, row in zip(caught, rows, strict=True)]
+        failed |= bool(rows[0].misses or rows[0].stray or (most is not None and rows[0].found > most))
     print(f"   {f'caught of {len(kinds)}':<42}{'   '.join(f'{count:>16}' for count in caught)}")
     return failed
 

@@ -14,7 +14,8 @@ from types import CodeType
 
 import msgspec
 
-from enctest.selection.memo import is_cached, is_lazy, keeper, keeps_state, module_variables
+from enctest.selection.keepers import keeper
+from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
 
 MARKER = b"\0enctest: the hits of this module\0"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from enctest.selection.memo import keeper
+from enctest.selection.keepers import keeper
 
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
