@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.benchmarks import outcomes
 from tests.benchmarks.kinds_more import ALL, OF_PEERS, PRECISE
@@ -92,15 +93,16 @@ class Bench:
         Raises:
             EnctestError: They do not pass.
         """
-        command = ["pytest", "--testmon"] if self.peer else ["enctest"]
-        with self._databases(self.base, wanted=bool(self.peer)) as variables:
-            result = outcomes.run(
-                self._prepared(self.base),
-                [str(self.bin / command[0]), *command[1:], *QUIET],
-                variables=variables | _CLEAN,
-            )
-        if result.exit_code:
-            raise EnctestError("the project's tests do not pass", result.output)
+        if self.peer:
+            with self._databases(self.base, wanted=True) as variables:
+                command = [str(self.bin / "pytest"), "--testmon", *QUIET]
+                result = outcomes.run(self._prepared(self.base), command, variables=variables | _CLEAN)
+            output, code = result.output, result.exit_code
+        else:
+            done = self._enctest(self.base, *QUIET)
+            output, code = done.stdout + done.stderr, done.returncode
+        if code:
+            raise EnctestError("the project's tests do not pass", output)
 
     def plain(self, root: Path, kind: Kind | None = None, *, database: bool = False) -> dict[str, str]:
         """Return the outcomes of a fresh pytest."""
@@ -112,14 +114,7 @@ class Bench:
         if self.peer:
             command = [str(self.bin / "pytest"), "--testmon", *QUIET]
             return Found(frozenset(self._outcomes(root, command, kind, database=kind.database)))
-        done = subprocess.run(
-            [str(self.bin / "enctest"), "affected"],
-            cwd=root,
-            env=outcomes.environment(self._prepared(root), root / "log") | _CLEAN | dict(kind.variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._enctest(root, "affected", variables=dict(kind.variables))
         if done.returncode:
             raise EnctestError(f"enctest affected failed on {kind.name}", done.stderr)
         lines = done.stdout.splitlines()
@@ -134,6 +129,21 @@ class Bench:
         more = dict(kind.variables) if kind else {}
         with self._databases(root, wanted=database) as variables:
             return outcomes.run(self._prepared(root), command, variables=variables | _CLEAN | more).outcomes
+
+    def _enctest(
+        self, root: Path, *arguments: str, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        env = outcomes.environment(self._prepared(root), root) | _CLEAN | dict(variables)
+        for name in ("OUTCOME_LOG", "PYTHONPATH"):  # those are for pytest's outcomes
+            del env[name]
+        return subprocess.run(
+            [str(self.bin / "enctest"), *arguments],
+            cwd=root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def copy(self, number: int) -> Path:
         """Return a copy of the project with what was recorded."""
