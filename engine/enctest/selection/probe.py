@@ -48,14 +48,14 @@ class Hits(bytearray):
         path: The module's file, relative to the root.
         layout: Its functions.
         entered, left: Called when a function that keeps values begins, with (hits, index, the object it keeps
-            them on or None), and when it ends, with (hits, index).
+            them on or None, whether others can run before it ends), and when it ends, with (hits, index).
     """
 
     first: int = 0
     numbers: range = range(0)
     path: str = ""
     layout: Layout = Layout()
-    entered: Callable[[Hits, int, object], None] | None = None
+    entered: Callable[[Hits, int, object, bool], None] | None = None
     left: Callable[[Hits, int], None] | None = None
 
     # Code objects are hashed and compared by their constants, byte arrays are not hashable.
@@ -72,7 +72,13 @@ class Hits(bytearray):
         """A function that keeps values (on `keeper`, if that is known) begins."""
         self[index] = 1
         if self.entered is not None:
-            self.entered(self, index, keeper)
+            self.entered(self, index, keeper, False)
+
+    def begin(self, index: int, keeper: object = None) -> None:
+        """The body of a coroutine or generator that keeps values begins."""
+        self[index] = 1
+        if self.entered is not None:
+            self.entered(self, index, keeper, True)
 
     def leave(self, index: int) -> None:
         """A function that keeps values ends."""
@@ -93,8 +99,9 @@ def instrument(tree: ast.Module) -> Layout:
             if is_deferred:
                 lazy.add(index)
         place = keeper(node)
-        bracket = not is_deferred and (has_cache or bool(place) or keeps_state(node, shared))
-        _insert(node, index, place if not keeps_state(node, shared) else "", bracket=bracket)
+        keeps = keeps_state(node, shared)
+        bracket = "begin" if is_deferred and not has_cache else "" if is_deferred else "enter"
+        _insert(node, index, "" if keeps else place, bracket if has_cache or place or keeps else "")
     return Layout(
         names=tuple(name for name, _ in found),
         lines=tuple(min([node.lineno, *(d.lineno for d in node.decorator_list)]) for _, node in found),
@@ -104,7 +111,7 @@ def instrument(tree: ast.Module) -> Layout:
     )
 
 
-def _insert(node: Function, index: int, keeper: str, *, bracket: bool) -> None:
+def _insert(node: Function, index: int, keeper: str, bracket: str) -> None:
     start = 1 if docstring(node) is not None else 0
     rest = node.body[start:]
     place = rest[0] if rest else node.body[0]
@@ -113,7 +120,7 @@ def _insert(node: Function, index: int, keeper: str, *, bracket: bool) -> None:
         node.body.insert(start, _placed(ast.Assign([target], ast.Constant(1)), place))
         return
     guarded = ast.Try(rest, [], [], [_placed(_call("leave", index), place)])
-    node.body[start:] = [_placed(_call("enter", index, keeper), place), ast.copy_location(guarded, place)]
+    node.body[start:] = [_placed(_call(bracket, index, keeper), place), ast.copy_location(guarded, place)]
 
 
 def _call(method: str, index: int, argument: str = "") -> ast.stmt:

@@ -176,3 +176,62 @@ def test_an_object_after_many_others_is_not_missed(lab: Lab) -> None:
     )
     lab.record()
     assert chosen(lab, "make") == {"test_a", "test_b"}
+
+
+def test_what_a_coroutine_keeps_is_needed_by_all(lab: Lab) -> None:
+    lab.write(
+        "coded.py",
+        """
+        import asyncio
+
+        _value = None
+
+        def make():
+            return 1
+
+        def make_other():
+            return 1
+
+        async def value():
+            global _value
+            if _value is None:
+                await asyncio.sleep(0)
+                _value = make()
+            return _value
+
+        class Box:
+            _value = None
+
+            async def value(self):
+                if self._value is None:
+                    await asyncio.sleep(0)
+                    self._value = make_other()
+                return self._value
+
+        BOX = Box()
+        """,
+    )
+    lab.write(
+        "test_a.py",
+        """
+        import asyncio
+        import coded
+
+        async def both():
+            return await asyncio.gather(coded.value(), coded.BOX.value())
+
+        def test_a():
+            assert asyncio.run(both()) == [1, 1]
+
+        def test_b():
+            assert asyncio.run(both()) == [1, 1]
+
+        def test_c():
+            coroutine = coded.value()
+            coroutine.close()
+        """,
+    )
+    lab.record()
+    assert {"test_a", "test_b"} <= chosen(lab, "make")
+    lab.take()
+    assert {"test_a", "test_b"} <= chosen(lab, "make_other")
