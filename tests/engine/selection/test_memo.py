@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from enctest.selection.keepers import keeper
+from enctest.selection.keepers import keeping
 
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
@@ -46,14 +46,14 @@ BY_NAME = """
 def found(body: str, head: str = "def f(self, key):") -> str:
     (function,) = ast.parse(f"{head}\n    {body.strip()}\n").body
     assert isinstance(function, ast.FunctionDef)
-    return keeper(function)
+    keeps = keeping(function)
+    return "" if keeps is None else keeps.argument
 
 
 @pytest.mark.parametrize(
     "body",
     [
         *(LAZY, MISSING, TRYING, BY_KEY, BY_NAME),
-        "return self._values.setdefault(key, make())",
         "self._value = self._value or make()\n    return self._value",
         "if 'x' not in vars(self):\n        setattr(self, 'x', make())",
         "object.__setattr__(self, 'x', make())",
@@ -79,6 +79,9 @@ def test_memos_on_other_arguments_are_found() -> None:
         "if self.place >= 3:\n        return\n    self.place = self.place + 1",
         "if other.value:\n        self.value = 1",
         "return self._value",
+        "if self.value is None:\n        self.value = key",
+        "if self.value is None:\n        self.value = 1",
+        "return self._values.setdefault(key, make())",  # made at every call
     ],
 )
 def test_what_only_stores_is_no_memo(body: str) -> None:
