@@ -5,7 +5,7 @@
 The project is tests/projects/kinds with tests/projects/kinds_more over it: pydantic, SQLAlchemy, Django,
 Jinja2, a managed PostgreSQL. It is recorded once by `enctest`. Per kind a copy of it, with what was recorded,
 gets one edit; `enctest affected` says what is selected, and a fresh pytest says which outcomes differ from
-before. A test that differs and is not selected is a miss; any miss makes the exit code 1, and so does a change
+before. A test that differs and is not selected is a miss; any miss makes the exit code 1, as does a change
 that selects more than it may. The peer is asked on copies of the same project that it has recorded itself.
 
 Nobody can change a row of a managed database outside of the tree for later runs: each run has a fresh copy,
@@ -21,10 +21,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.benchmarks import outcomes
 from tests.benchmarks.kinds_more import ALL, OF_PEERS, PRECISE
@@ -92,15 +93,16 @@ class Bench:
         Raises:
             EnctestError: They do not pass.
         """
-        command = ["pytest", "--testmon"] if self.peer else ["enctest"]
-        with self._databases(self.base, wanted=bool(self.peer)) as variables:
-            result = outcomes.run(
-                self._prepared(self.base),
-                [str(self.bin / command[0]), *command[1:], *QUIET],
-                variables=variables | _CLEAN,
-            )
-        if result.exit_code:
-            raise EnctestError("the project's tests do not pass", result.output)
+        if self.peer:
+            with self._databases(self.base, wanted=True) as variables:
+                command = [str(self.bin / "pytest"), "--testmon", *QUIET]
+                result = outcomes.run(self._prepared(self.base), command, variables=variables | _CLEAN)
+            output, code = result.output, result.exit_code
+        else:
+            done = self._enctest(self.base, *QUIET)
+            output, code = done.stdout + done.stderr, done.returncode
+        if code:
+            raise EnctestError("the project's tests do not pass", output)
 
     def plain(self, root: Path, kind: Kind | None = None, *, database: bool = False) -> dict[str, str]:
         """Return the outcomes of a fresh pytest."""
@@ -112,14 +114,7 @@ class Bench:
         if self.peer:
             command = [str(self.bin / "pytest"), "--testmon", *QUIET]
             return Found(frozenset(self._outcomes(root, command, kind, database=kind.database)))
-        done = subprocess.run(
-            [str(self.bin / "enctest"), "affected"],
-            cwd=root,
-            env=outcomes.environment(self._prepared(root), root / "log") | _CLEAN | dict(kind.variables),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = self._enctest(root, "affected", variables=dict(kind.variables))
         if done.returncode:
             raise EnctestError(f"enctest affected failed on {kind.name}", done.stderr)
         lines = done.stdout.splitlines()
@@ -134,6 +129,21 @@ class Bench:
         more = dict(kind.variables) if kind else {}
         with self._databases(root, wanted=database) as variables:
             return outcomes.run(self._prepared(root), command, variables=variables | _CLEAN | more).outcomes
+
+    def _enctest(
+        self, root: Path, *arguments: str, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        env = outcomes.environment(self._prepared(root), root) | _CLEAN | dict(variables)
+        for name in ("OUTCOME_LOG", "PYTHONPATH"):  # those are for pytest's outcomes
+            del env[name]
+        return subprocess.run(
+            [str(self.bin / "enctest"), *arguments],
+            cwd=root,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def copy(self, number: int) -> Path:
         """Return a copy of the project with what was recorded."""
@@ -184,61 +194,63 @@ class Row:
 
 
 class Measure:
-    """Goes through kinds with one bench."""
+    """Goes through kinds with several benches; the first one's pytest says what is true.
 
-    def __init__(self, bench: Bench, before: Mapping[bool, Mapping[str, str]]) -> None:
-        self._bench = bench
-        self._before = before
-        self._after: dict[str, Mapping[str, str]] = {}
+    Args:
+        benches: They have recorded.
+        jobs: How many kinds are looked at at the same time.
+    """
 
-    def row(self, number: int, kind: Kind) -> Row:
-        """Make the change in a copy, ask the selector, run pytest."""
-        root = self._bench.copy(number)
-        kind.apply(root)
-        found = self._bench.select(root, kind)
-        after = self._bench.plain(root, kind, database=kind.database)
-        shutil.rmtree(root)
-        before = self._before[kind.database]
-        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
-        names = {test.rpartition("::")[2] for test in differing}
-        return Row(
-            kind,
-            len(found.tests & before.keys()),
-            frozenset(found.misses(differing, before, after)),
-            frozenset(set(kind.differs) - names),
+    def __init__(self, benches: list[Bench], jobs: int) -> None:
+        self._benches = benches
+        self._pool = ThreadPoolExecutor(jobs)
+        self._before: dict[bool, Mapping[str, str]] = {}
+        for database in (False, True):
+            root = benches[0].copy(int(database))
+            self._before[database] = benches[0].plain(root, database=database)
+        self.total = len(self._before[True])
+
+    def rows(self, kinds: Iterable[Kind]) -> Iterator[list[Row]]:
+        """Yield what each bench did, kind by kind."""
+        with self._pool:
+            futures = [self._pool.submit(self._row, number, kind) for number, kind in enumerate(kinds, 2)]
+            yield from (future.result() for future in futures)
+
+    def _row(self, number: int, kind: Kind) -> list[Row]:
+        roots = [bench.copy(number) for bench in self._benches]
+        for root in roots:
+            kind.apply(root)
+        found = [bench.select(root, kind) for bench, root in zip(self._benches, roots, strict=True)]
+        before, after = (
+            self._before[kind.database],
+            self._benches[0].plain(roots[0], kind, database=kind.database),
         )
+        for root in roots:
+            shutil.rmtree(root)
+        differing = frozenset(test for test in {**before, **after} if before.get(test) != after.get(test))
+        stray = frozenset(set(kind.differs) - {test.rpartition("::")[2] for test in differing})
+        return [
+            Row(kind, len(one.tests & before.keys()), frozenset(one.misses(differing, before, after)), stray)
+            for one in found
+        ]
 
 
 def run(benches: list[Bench], kinds: list[tuple[Kind, int | None]], jobs: int) -> int:
     """Print the table; 1 when enctest missed something or selected too much."""
-    failed = 0
     for bench in benches:
         bench.record()
-    before = {
-        database: benches[0].plain(benches[0].copy(int(database)), database=database)
-        for database in (False, True)
-    }
-    for database in before:
-        shutil.rmtree(benches[0].work / str(int(database)))
-    total = len(before[True])
-    print(f"{total} tests; selected by {', '.join(bench.work.name for bench in benches)}")
-    measures = [Measure(bench, before) for bench in benches]
-    with ThreadPoolExecutor(jobs) as pool:
-        jobs_of = [
-            [pool.submit(measure.row, number, kind) for measure in measures]
-            for number, (kind, _) in enumerate(kinds, 2)
-        ]
-        numbers = {name: number for number, name in OF_PEERS.items()}
-        caught = [0] * len(benches)
-        for (kind, most), futures in zip(kinds, jobs_of, strict=True):
-            rows = [future.result() for future in futures]
-            cells = [_cell(row, most) for row in rows]
-            caught = [count + (not row.misses) for count, row in zip(caught, rows, strict=True)]
-            print(f"{numbers.get(kind.name, ''):>2} {kind.name:<42}{'   '.join(cells)}", flush=True)
-            for wrong in (rows[0].misses, rows[0].stray):
-                for test in sorted(wrong):
-                    print(f"       {test}")
-            failed |= bool(rows[0].misses or rows[0].stray or (most is not None and rows[0].found > most))
+    measure = Measure(benches, jobs)
+    print(f"{measure.total} tests; selected by {', '.join(bench.work.name for bench in benches)}")
+    numbers = {name: number for number, name in OF_PEERS.items()}
+    caught = [0] * len(benches)
+    failed = 0
+    for (kind, most), rows in zip(kinds, measure.rows(kind for kind, _ in kinds), strict=True):
+        cells = "   ".join(_cell(row, most) for row in rows)
+        print(f"{numbers.get(kind.name, ''):>2} {kind.name:<42}{cells}", flush=True)
+        for test in sorted(rows[0].misses | rows[0].stray):
+            print(f"       {test}")
+        caught = [count + (not row.misses) for count, row in zip(caught, rows, strict=True)]
+        failed |= bool(rows[0].misses or rows[0].stray or (most is not None and rows[0].found > most))
     print(f"   {f'caught of {len(kinds)}':<42}{'   '.join(f'{count:>16}' for count in caught)}")
     return failed
 

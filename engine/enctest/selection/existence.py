@@ -16,6 +16,8 @@ from enctest.selection.paths import looked_at
 
 _FUNCTIONS = ("stat", "lstat", "access")
 _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
+_RESOLVERS = frozenset({"_joinrealpath", "realpath", "samefile"})
+"""Functions of `os.path` that look at links, not whether something is there."""
 _METADATA = os.path.join("importlib", "metadata")
 
 
@@ -71,7 +73,8 @@ class ExistenceWatch:
             path = args[0] if args else options.get("path")
             if path.__class__ is not int and options.get("dir_fd") is None:
                 frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                guard(lambda: look(path, frame))
+                if frame.f_code.co_name not in _RESOLVERS:
+                    guard(lambda: look(path, frame))
             return real(*args, **options)
 
         watched.__module__, watched.__qualname__ = "os", name

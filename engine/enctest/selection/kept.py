@@ -52,6 +52,10 @@ class KeptValues:
     def end_test(self, test: Owner | None = None) -> None:
         """Credit what is kept on objects that live on, and what followed after many calls; count anew."""
         self._calls.clear()
+        for call in [call for call in self._open if call.deferred]:
+            self._open.remove(call)
+            if call.owner is not None:
+                self._credit(call.owner, call.hits.path, call.alive)
         while self._rest:
             owner, path = self._rest.pop()
             self._ledger.pop(owner)
@@ -68,14 +72,14 @@ class KeptValues:
         for number in self._wide.keys() & owner.blocks:
             self._module(self._wide[number]).take(owner)
 
-    def _entered(self, hits: Hits, index: int, keeper: object) -> None:
+    def _entered(self, hits: Hits, index: int, keeper: object, deferred: bool) -> None:
         key = hits.path, index
         self._calls[key] += 1
         owner: Owner | None = None
         alive = None if keeper is None else _reference(keeper)
         if self._calls[key] <= _ENOUGH:
             owner = Owner()
-            self._ledger.push(owner, beside=not in_main_thread())
+            self._ledger.push(owner, beside=deferred or not in_main_thread())
             owner.blocks.add(hits.first + index)
         elif alive is not None:
             if self._calls[key] <= _MOST:
@@ -84,7 +88,7 @@ class KeptValues:
             rest = Owner()
             self._ledger.push(rest, beside=True)
             self._rest.append((rest, hits.path))
-        self._open.append(_Call(threading.get_ident(), hits, index, owner, alive))
+        self._open.append(_Call(threading.get_ident(), hits, index, owner, alive, deferred))
 
     def _left(self, hits: Hits, index: int) -> None:
         thread = threading.get_ident()
@@ -114,6 +118,7 @@ class _Call(NamedTuple):
     function: int
     owner: Owner | None
     alive: Alive | None
+    deferred: bool
 
 
 def _reference(keeper: object) -> Alive:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from types import CodeType
+from typing import NamedTuple
 
 import msgspec
 
-from enctest.selection.memo import is_cached, is_lazy, keeper, keeps_state, module_variables
+from enctest.selection.keepers import keeping
+from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
 
 MARKER = b"\0enctest: the hits of this module\0"
@@ -47,14 +49,14 @@ class Hits(bytearray):
         path: The module's file, relative to the root.
         layout: Its functions.
         entered, left: Called when a function that keeps values begins, with (hits, index, the object it keeps
-            them on or None), and when it ends, with (hits, index).
+            them on or None, whether others can run before it ends), and when it ends, with (hits, index).
     """
 
     first: int = 0
     numbers: range = range(0)
     path: str = ""
     layout: Layout = Layout()
-    entered: Callable[[Hits, int, object], None] | None = None
+    entered: Callable[[Hits, int, object, bool], None] | None = None
     left: Callable[[Hits, int], None] | None = None
 
     # Code objects are hashed and compared by their constants, byte arrays are not hashable.
@@ -71,7 +73,13 @@ class Hits(bytearray):
         """A function that keeps values (on `keeper`, if that is known) begins."""
         self[index] = 1
         if self.entered is not None:
-            self.entered(self, index, keeper)
+            self.entered(self, index, keeper, False)
+
+    def begin(self, index: int, keeper: object = None) -> None:
+        """The body of a coroutine or generator that keeps values begins."""
+        self[index] = 1
+        if self.entered is not None:
+            self.entered(self, index, keeper, True)
 
     def leave(self, index: int) -> None:
         """A function that keeps values ends."""
@@ -91,9 +99,16 @@ def instrument(tree: ast.Module) -> Layout:
             cached.add(index)
             if is_deferred:
                 lazy.add(index)
-        place = keeper(node)
-        bracket = not is_deferred and (has_cache or bool(place) or keeps_state(node, shared))
-        _insert(node, index, place if not keeps_state(node, shared) else "", bracket=bracket)
+        where = None if keeps_state(node, shared) else keeping(node)
+        method = "enter" if not is_deferred else "" if has_cache else "begin"
+        if where is not None and where.places:
+            for block, start, end in where.places:
+                _bracket(block, start, end, _Probe(index, method, where.argument))
+            _insert(node, index, None)
+        elif method and (where is not None or has_cache or keeps_state(node, shared)):
+            _insert(node, index, _Probe(index, method, "" if where is None else where.argument))
+        else:
+            _insert(node, index, None)
     return Layout(
         names=tuple(name for name, _ in found),
         lines=tuple(min([node.lineno, *(d.lineno for d in node.decorator_list)]) for _, node in found),
@@ -103,16 +118,38 @@ def instrument(tree: ast.Module) -> Layout:
     )
 
 
-def _insert(node: Function, index: int, keeper: str, *, bracket: bool) -> None:
+class _Probe(NamedTuple):
+    """What brackets a part of a function that keeps values."""
+
+    function: int
+    method: str
+    argument: str
+
+
+def _insert(node: Function, index: int, probe: _Probe | None) -> None:
     start = 1 if docstring(node) is not None else 0
     rest = node.body[start:]
     place = rest[0] if rest else node.body[0]
-    if not bracket or not rest:
-        target = ast.Subscript(ast.Constant(MARKER), ast.Constant(index), ast.Store())
-        node.body.insert(start, _placed(ast.Assign([target], ast.Constant(1)), place))
+    if probe is not None and rest:
+        _bracket(node.body, start, len(node.body), probe)
         return
-    guarded = ast.Try(rest, [], [], [_placed(_call("leave", index), place)])
-    node.body[start:] = [_placed(_call("enter", index, keeper), place), ast.copy_location(guarded, place)]
+    target = ast.Subscript(ast.Constant(MARKER), ast.Constant(index), ast.Store())
+    node.body.insert(start, _placed(ast.Assign([target], ast.Constant(1)), place))
+
+
+def _bracket(block: list[ast.stmt], start: int, end: int, probe: _Probe) -> None:
+    rest = block[start:end]
+    guarded = ast.Try(rest, [], [], [_placed(_call("leave", probe.function), _last(rest))])
+    begin = _placed(_call(probe.method, probe.function, probe.argument), rest[0])
+    block[start:end] = [begin, ast.copy_location(guarded, rest[0])]
+
+
+def _last(statements: list[ast.stmt]) -> ast.stmt:
+    """Return the statement that mostly runs last: with its line, the end is no line of its own."""
+    last = statements[-1]
+    while isinstance(last, ast.If | ast.For | ast.While | ast.With | ast.Try):
+        last = last.body[-1]
+    return last
 
 
 def _call(method: str, index: int, argument: str = "") -> ast.stmt:

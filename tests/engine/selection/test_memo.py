@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from enctest.selection.memo import keeper
+from enctest.selection.keepers import keeping
 
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
@@ -46,14 +46,14 @@ BY_NAME = """
 def found(body: str, head: str = "def f(self, key):") -> str:
     (function,) = ast.parse(f"{head}\n    {body.strip()}\n").body
     assert isinstance(function, ast.FunctionDef)
-    return keeper(function)
+    keeps = keeping(function)
+    return "" if keeps is None else keeps.argument
 
 
 @pytest.mark.parametrize(
     "body",
     [
         *(LAZY, MISSING, TRYING, BY_KEY, BY_NAME),
-        "return self._values.setdefault(key, make())",
         "self._value = self._value or make()\n    return self._value",
         "if 'x' not in vars(self):\n        setattr(self, 'x', make())",
         "object.__setattr__(self, 'x', make())",
@@ -79,6 +79,9 @@ def test_memos_on_other_arguments_are_found() -> None:
         "if self.place >= 3:\n        return\n    self.place = self.place + 1",
         "if other.value:\n        self.value = 1",
         "return self._value",
+        "if self.value is None:\n        self.value = key",
+        "if self.value is None:\n        self.value = 1",
+        "return self._values.setdefault(key, make())",  # made at every call
     ],
 )
 def test_what_only_stores_is_no_memo(body: str) -> None:
@@ -176,3 +179,62 @@ def test_an_object_after_many_others_is_not_missed(lab: Lab) -> None:
     )
     lab.record()
     assert chosen(lab, "make") == {"test_a", "test_b"}
+
+
+def test_what_a_coroutine_keeps_is_needed_by_all(lab: Lab) -> None:
+    lab.write(
+        "coded.py",
+        """
+        import asyncio
+
+        _value = None
+
+        def make():
+            return 1
+
+        def make_other():
+            return 1
+
+        async def value():
+            global _value
+            if _value is None:
+                await asyncio.sleep(0)
+                _value = make()
+            return _value
+
+        class Box:
+            _value = None
+
+            async def value(self):
+                if self._value is None:
+                    await asyncio.sleep(0)
+                    self._value = make_other()
+                return self._value
+
+        BOX = Box()
+        """,
+    )
+    lab.write(
+        "test_a.py",
+        """
+        import asyncio
+        import coded
+
+        async def both():
+            return await asyncio.gather(coded.value(), coded.BOX.value())
+
+        def test_a():
+            assert asyncio.run(both()) == [1, 1]
+
+        def test_b():
+            assert asyncio.run(both()) == [1, 1]
+
+        def test_c():
+            coroutine = coded.value()
+            coroutine.close()
+        """,
+    )
+    lab.record()
+    assert {"test_a", "test_b"} <= chosen(lab, "make")
+    lab.take()
+    assert {"test_a", "test_b"} <= chosen(lab, "make_other")

@@ -54,6 +54,20 @@ class C:
     def other(self, i):
         return lambda: i
 
+class Lazy:
+    made = None
+
+    def value(self, fail=False):
+        if self.made is None:
+            if fail:
+                raise KeyError(fail)
+            made = dict(a=1)
+            self.made = made
+        return self.made
+
+def lazily(fail=0):
+    return Lazy().value(fail)
+
 def outer():
     count = 0
     def inner():
@@ -97,6 +111,8 @@ def test_every_kind_of_function_is_seen_when_its_body_runs() -> None:
     assert entered(hits) == {"cached"}
     assert [f() for f in space["C"]().method()] == [0, 1]
     assert entered(hits) == {"C.method", "C.other"}
+    assert space["lazily"]() == {"a": 1}
+    assert entered(hits) == {"lazily", "Lazy.value"}
     inner = space["outer"]()
     assert (inner(), inner()) == (1, 2)
     assert entered(hits) == {"outer", "outer.inner"}
@@ -135,7 +151,7 @@ def line_events(function: Any, *args: object) -> list[tuple[str, int]]:
     return events
 
 
-@pytest.mark.parametrize(("name", "args"), [("plain", (1,)), ("fails", ()), ("outer", ())])
+@pytest.mark.parametrize(("name", "args"), [("plain", (1,)), ("fails", ()), ("outer", ()), ("lazily", ())])
 def test_tracing_sees_the_same_lines(name: str, args: tuple[object, ...]) -> None:
     space, _ = load()
     plain: dict[str, Any] = {"__name__": "probed"}
@@ -143,7 +159,7 @@ def test_tracing_sees_the_same_lines(name: str, args: tuple[object, ...]) -> Non
     assert line_events(space[name], *args) == line_events(plain[name], *args)
 
 
-@pytest.mark.parametrize(("name", "args"), [("fails", ()), ("cached", (1,))])
+@pytest.mark.parametrize(("name", "args"), [("fails", ()), ("cached", (1,)), ("lazily", (1,))])
 def test_tracebacks_stay(name: str, args: tuple[object, ...]) -> None:
     texts = []
     plain: dict[str, Any] = {"__name__": "probed"}
