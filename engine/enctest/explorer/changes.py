@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,11 @@ class Changes:
         self._explorer = explorer
         self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
+        self._times: list[tuple[float, int]] = []
+
+    def last_before(self, t: float) -> int:
+        """Return the number of the last change that was known before `t` (seconds since the epoch)."""
+        return max((number for known_at, number in self._times if known_at < t), default=0)
 
     def resume(self) -> None:
         """Take what changed while watching was paused."""
@@ -83,6 +89,7 @@ class Changes:
         """Outdate what an effect reaches, remember that, and put it on the agenda."""
         explorer = self._explorer
         explorer.change += 1
+        self._times.append((time.time(), explorer.change))
         explorer.needs_host |= effect.restarts_host(explorer.launcher.ready, explorer.project.root)
         migrated = self._migrated(effect.paths)
         everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}

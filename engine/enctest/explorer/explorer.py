@@ -34,13 +34,17 @@ from enctest.explorer.changes import Changes
 from enctest.explorer.desk import Desk
 from enctest.explorer.earlier import Earlier
 from enctest.explorer.front_ends import FrontEnds
-from enctest.explorer.journal import Journal
+from enctest.explorer.handed_in import HandedIn
+from enctest.explorer.journal import Journal, name_of
 from enctest.explorer.launcher import Launcher
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.record import Event
+from enctest.store.owner import Ownership
 
+_UNTIL_PLAIN_RUNS_END = 1.0
+"""Seconds to wait for the history while somebody else writes it."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -52,19 +56,23 @@ class Explorer:
         project: The project under test.
         args: The user's pytest arguments.
         python: The project's interpreter.
+        door: The socket to listen on.
     """
 
-    def __init__(self, project: Project, *, args: Sequence[str], python: str) -> None:
+    def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
         self.args = tuple(args)
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
         self.changes = Changes(self)
+        self.handed_in = HandedIn(self)
+        self._door = door
         self.desk = Desk(self)
         self.front_ends = FrontEnds(self._greet, self.desk.obey)
         self.settings, self._settings_error = _settings(project)
-        self.journal = Journal(project, self.args, self._publish_soon, in_any_case=True)
+        self._ownership, name = _own(project, self.args, door)
+        self.journal = Journal(project, self.args, self._publish_soon, name=name, in_any_case=True)
         self.selector = Selector(project, self.journal.history, python)
         self.earlier = Earlier(self.book, self.selector, self.journal, lambda: self.running is not None)
         self._phase = Phase(phase="starting")
@@ -84,11 +92,11 @@ class Explorer:
 
     # --- life ---
 
-    async def serve(self, door: Path) -> None:
+    async def serve(self) -> None:
         """Serve front ends until the last one has left."""
         self._loop = asyncio.get_running_loop()
         self._restore()
-        await self.front_ends.listen(door)
+        await self.front_ends.listen(self._door)
         await asyncio.to_thread(self._load)  # while front ends show what the book has
         tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
@@ -104,8 +112,10 @@ class Explorer:
             await self._stop_warming()
             await self.front_ends.close()
             await self.launcher.close()
+            await self.handed_in.close()
             self.earlier.stop()
             self.journal.close(self.selector)
+            self._ownership.release()
 
     async def _wait_for_last(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -235,6 +245,11 @@ class Explorer:
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
 
+    def new_run(self) -> int:
+        """Return a number for a run."""
+        self._runs += 1
+        return self._runs
+
     async def _make_ready(self) -> bool:
         """Start what runs need; False, said to the user, when that fails."""
         try:
@@ -264,7 +279,7 @@ class Explorer:
             await asyncio.gather(self._warming, return_exceptions=True)
 
     async def _run(self) -> None:
-        self._runs += 1
+        run = self.new_run()
         try:
             lease = await self.launcher.lease()
         except EnctestError as error:
@@ -272,7 +287,7 @@ class Explorer:
             self.agenda.clear()
             self.tell(error)
             return
-        job = self.agenda.next(self.book, self._runs, self.project, self.settings, lease)
+        job = self.agenda.next(self.book, run, self.project, self.settings, lease)
         self.running = Running(self, job, self.change)
         self._set_phase("collecting", job.run)
         try:
@@ -339,6 +354,20 @@ async def _unless_slow(warming: asyncio.Task[None]) -> None:
     """Let a host that is being warmed finish if it is nearly there; else the old one serves this run."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.shield(warming), 0.1)
+
+
+def _own(project: Project, args: Sequence[str], door: Path) -> tuple[Ownership, str]:
+    """Become the owner of the history of these arguments, or of one for this explorer alone."""
+    name = name_of(args)
+    ownership = Ownership(project.state, name)
+    if ownership.acquire(str(door), _UNTIL_PLAIN_RUNS_END):
+        return ownership, name
+    name = (
+        f"{name}-{door.stem}"  # another explorer has it: one of another interpreter, or from another folder
+    )
+    ownership = Ownership(project.state, name)
+    ownership.acquire(str(door))
+    return ownership, name
 
 
 def _settings(project: Project) -> tuple[Settings, EnctestError | None]:

@@ -29,6 +29,7 @@ class Journal:
         project: Whose history.
         args: pytest arguments; another set of arguments has another history, since it sees other tests.
         publish: Takes an `Error` when writing fails.
+        name: Of another history than the one of these arguments.
         in_any_case: Without a file, keep everything in memory.
     """
 
@@ -38,9 +39,10 @@ class Journal:
         args: Sequence[str],
         publish: Callable[[Event], None],
         *,
+        name: str = "",
         in_any_case: bool = False,
     ) -> None:
-        self.history = History(project.state, name_of(args), in_any_case=in_any_case)
+        self.history = History(project.state, name or name_of(args), in_any_case=in_any_case)
         self.modules: list[str] = self.history.meta("modules", list[str]) or []
         self.last_run: int = self.history.meta("run", int) or 0
         self._publish = publish
