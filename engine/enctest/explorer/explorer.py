@@ -147,8 +147,11 @@ class Explorer:
         self.launcher.modules = self.journal.modules
 
     def _load(self) -> None:
+        greeted_with = self.journal.history.notice
         self.selector.load()
         self.earlier.load()
+        if self.journal.history.notice != greeted_with:
+            self._publish_soon(Notice(message=self.journal.history.notice))
 
     def _greet(self) -> list[Event]:
         running = self.running
@@ -166,7 +169,9 @@ class Explorer:
         standing = list(self._standing)
         if self._settings_error is not None:
             standing.append(Error(message=self._settings_error.title, hint=self._settings_error.hint))
-        return [attached, *standing, *([Ready()] if self._phase.phase == "idle" else [])]
+        notice = self.journal.history.notice
+        notices = [Notice(message=notice)] if notice else []
+        return [attached, *notices, *standing, *([Ready()] if self._phase.phase == "idle" else [])]
 
     # --- changes ---
 
@@ -231,8 +236,6 @@ class Explorer:
         """Compare the project with what the history knows."""
         effect = self.selector.scan()
         history = self.journal.history
-        if history.notice:
-            self.publish(Notice(message=history.notice))
         if history.begun_anew:
             self.book.outdate(list(self.book.tests), self.change)
             self.journal.outdated(self.book.in_order(), self.selector)
