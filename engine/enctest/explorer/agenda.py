@@ -53,6 +53,7 @@ class Agenda:
 
     def everything(self, reason: str) -> None:
         """Ask for the whole suite."""
+        self._known.clear()
         self._urgent.merge(Wish(everything=True, reason=reason))
 
     def postpone(self, tests: Iterable[str], reason: str) -> None:
@@ -77,6 +78,7 @@ class Agenda:
     def clear(self) -> None:
         """Forget all wishes."""
         self._urgent, self._later = Wish(), Wish()
+        self._known.clear()
 
     def next(self, book: Book, run: int, project: Project, settings: Settings, lease: Lease | None) -> Job:
         """Take the next wish and make it a job."""

@@ -31,6 +31,7 @@ from enctest.events import (
 from enctest.explorer.agenda import Agenda
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
+from enctest.explorer.client import watched
 from enctest.explorer.desk import Desk
 from enctest.explorer.earlier import Earlier
 from enctest.explorer.front_ends import FrontEnds
@@ -54,14 +55,15 @@ class Explorer:
 
     Args:
         project: The project under test.
-        args: The user's pytest arguments.
+        args: The user's pytest arguments; with `--lf`, what failed last runs at the start.
         python: The project's interpreter.
         door: The socket to listen on.
     """
 
     def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
-        self.args = tuple(args)
+        self.args = watched(args)
+        self._begins_with_failed = self.args != tuple(args)
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
@@ -247,6 +249,8 @@ class Explorer:
             self.changes.take(effect, "changed while away")
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
+        if self._begins_with_failed:
+            self.agenda.add(self.book.failed() - self.book.broken, self.book.broken, "failed last time")
 
     def new_run(self) -> int:
         """Return a number for a run."""
