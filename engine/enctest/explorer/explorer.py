@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 import traceback
 from collections import deque
@@ -46,6 +47,10 @@ from enctest.store.owner import Ownership
 
 _UNTIL_PLAIN_RUNS_END = 1.0
 """Seconds to wait for the history while somebody else writes it."""
+_FIRST_GREETING = 1.0
+"""Seconds to wait for the first front end before the index is loaded all the same."""
+_QUICK_SWITCH = 0.0005
+"""Seconds after which a thread lets the loop go on while the index is loaded."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -99,7 +104,9 @@ class Explorer:
         self._loop = asyncio.get_running_loop()
         self._restore()
         await self.front_ends.listen(self._door)
-        await asyncio.to_thread(self._load)  # while front ends show what the book has
+        with contextlib.suppress(TimeoutError):  # the first screen comes first
+            await asyncio.wait_for(self.front_ends.greeted.wait(), _FIRST_GREETING)
+        await asyncio.to_thread(self._load)
         tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
@@ -150,8 +157,13 @@ class Explorer:
 
     def _load(self) -> None:
         greeted_with = self.journal.history.notice
-        self.selector.load()
-        self.earlier.load()
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_QUICK_SWITCH)
+        try:
+            self.selector.load()
+            self.earlier.load()
+        finally:
+            sys.setswitchinterval(before)
         if self.journal.history.notice != greeted_with:
             self._publish_soon(Notice(message=self.journal.history.notice))
 
