@@ -96,7 +96,7 @@ class Changes:
         reasons = everything | effect.tests
         if migrated:
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
-        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)])
+        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)], effect)
         self._forget_files(effect.paths)
         outdated = explorer.book.outdate(reasons, explorer.change)
         known = explorer.earlier.recall(outdated, effect)

@@ -21,6 +21,11 @@ _AT_LEAST = 20_000
 _SLICE, _PAUSE = 0.004, 0.02
 """Seconds of work at a time on the keys of new results, and between two such slices."""
 
+_UNNOTICED = 10.0
+"""Seconds after which any change has been noticed."""
+_TICK = 0.02
+"""Seconds by which the clock of files may be behind."""
+
 KNOWN = "all it needs is as it was before: its result of then counts again"
 """Why a test is fresh although a change has reached it."""
 
@@ -56,6 +61,8 @@ class Earlier:
         self._by_test: dict[str, list[int]] = {}
         self._next = 1
         self._pending: dict[str, None] = {}
+        self._looked_at: dict[str, bool] = {}
+        self._ended: list[tuple[float, Iterable[str]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def load(self) -> None:
@@ -68,7 +75,12 @@ class Earlier:
 
     def ran(self, tests: Iterable[str]) -> None:
         """These have new results: their keys are due."""
-        self._pending |= dict.fromkeys(tests)
+        due = dict.fromkeys(tests)
+        self._pending |= due
+        self._looked_at.clear()
+        now = time.time()
+        self._ended = [(at, names) for at, names in self._ended if at > now - _UNNOTICED]
+        self._ended.append((now, due))
 
     def start(self) -> None:
         """Make the keys that are due, a little at a time, on the running loop."""
@@ -89,7 +101,8 @@ class Earlier:
     def make_keys(self, seconds: float) -> None:
         """Make keys that are due for about so long.
 
-        A fresh result is true of the files as they are, whatever has changed since it was made.
+        A fresh result is true of the files as they are remembered, whatever has changed since it was made;
+        but not if its run has seen a change that is still to be noticed: then it gets no key.
         """
         until = time.monotonic() + seconds
         done = []
@@ -97,15 +110,26 @@ class Earlier:
             test, _ = self._pending.popitem()
             entry = self._book.tests.get(test)
             row = self._selector.needs(test)
-            if entry is not None and row is not None and _is_good(entry):
+            if entry is None or row is None or not _is_good(entry):
+                continue
+            if self._selector.is_as_seen(row, self._looked_at):
                 entry.key = self._selector.state_key(row)
                 done.append(entry)
         self._journal.changed(done)
 
     # --- changes ---
 
-    def leave(self, tests: Iterable[str]) -> None:
-        """Keep the results of those of these tests that are fresh and about to be no more."""
+    def leave(self, tests: Iterable[str], effect: Effect) -> None:
+        """Keep the results of those of these tests that are fresh and about to be no more.
+
+        Runs that ended after a file came or went may have seen it, or missed it: their results have no key.
+        """
+        for at, doubtful in self._ended:
+            if at >= effect.moved_at - _TICK:
+                for test in doubtful:
+                    self._pending.pop(test, None)
+                    if test in self._book.tests:
+                        self._book.tests[test].key = b""
         for test in tests:
             entry = self._book.tests.get(test)
             row = self._selector.needs(test)

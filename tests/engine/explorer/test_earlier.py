@@ -44,7 +44,7 @@ class Parts:
         self.path.write_text(f"def test_a():\n    assert {number} >= 0\n")
         effect = self.selector.changed([self.path])
         self.change += 1
-        self.earlier.leave(effect.tests)
+        self.earlier.leave(effect.tests, effect)
         outdated = self.book.outdate(effect.tests, self.change)
         found = self.earlier.recall(outdated, effect)
         self.journal.outdated([self.book.tests[test] for test in outdated], self.selector)
@@ -140,3 +140,24 @@ def test_they_outlive_a_restart_with_their_results(tmp_path: Path) -> None:
     assert (result.message, result.run) == ("one", 1)
     assert third.save(2) == ["two of run 2"]
     third.close()
+
+
+def test_a_run_that_saw_a_change_before_it_was_noticed_leaves_nothing(parts: Parts) -> None:
+    parts.save(1)
+    parts.path.write_text("def test_a():\n    assert 22 >= 0\n")
+    parts.runs("of the second state, taken for the first's")
+    parts.save(3)
+    parts.runs("three")
+    assert parts.save(1) == []
+
+
+def test_a_run_that_may_have_seen_a_new_file_leaves_nothing(parts: Parts) -> None:
+    parts.save(1)
+    new = parts.path.with_name("conftest.py")
+    new.write_text("")
+    parts.runs("with a conftest, taken for one without")
+    parts.earlier.make_keys(1)
+    assert parts.book.tests[TEST].key
+    effect = parts.selector.changed([new])
+    parts.earlier.leave(effect.tests, effect)
+    assert not parts.book.tests[TEST].key
