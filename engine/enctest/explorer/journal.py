@@ -50,6 +50,7 @@ class Journal:
         self._is_failing = False
         self._recent: OrderedDict[str, TestFinished] = OrderedDict()
         self._traces: OrderedDict[str, tuple[int, tuple[Span, ...]]] = OrderedDict()
+        self._left: OrderedDict[int, tuple[TestFinished, tuple[int, tuple[Span, ...]] | None]] = OrderedDict()
         self._recalled: dict[str, tuple[int, int]] = {}
         self._changed: dict[str, Entry] = {}
         self._batch = Batch()
@@ -90,7 +91,12 @@ class Journal:
 
     def left(self, number: int, result: StoredTest, data: bytes) -> None:
         """Keep a test's last result beside, under a number of its own."""
-        self._batch.left.append(Left(number=number, test=result.info.test, run=result.run, data=data))
+        test = result.info.test
+        self._batch.left.append(Left(number=number, test=test, run=result.run, data=data))
+        if test in self._recent:
+            self._left[number] = self._recent[test], self._traces.get(test)
+            if len(self._left) > _RECENT:
+                self._left.popitem(last=False)
 
     def recalled(self, number: int, entry: Entry) -> None:
         """A result that was kept beside is a test's last one again."""
@@ -101,6 +107,10 @@ class Journal:
             known.pop(test, None)
         self._batch.recalled[test] = number
         self._recalled[test] = number, entry.run
+        if number in self._left:
+            self._recent[test], trace = self._left.pop(number)
+            if trace is not None:
+                self._traces[test] = trace
 
     def dropped(self, number: int) -> None:
         """A result that was kept beside is not needed any more."""
@@ -138,7 +148,7 @@ class Journal:
 
     def result(self, test: str) -> TestFinished | None:
         """Return a test's last result."""
-        if test in self._recalled:  # it may not be in its place yet
+        if test in self._recalled and test not in self._recent:  # it may not be in its place yet
             number, run = self._recalled[test]
             found = (self.history.result(test), self.history.left_result(number))
             return next((result for result in found if result is not None and result.run == run), None)
@@ -146,7 +156,7 @@ class Journal:
 
     def trace(self, test: str) -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of a test's last trace."""
-        if test in self._recalled:
+        if test in self._recalled and test not in self._traces:
             number, run = self._recalled[test]
             found = (self.history.trace(test), self.history.left_trace(number))
             return next((trace for trace in found if trace[0] == run), (0, ()))
