@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,15 @@ from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, FormerRow, TestRow
-from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, moved_at, scan
+from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, scan
 from enctest.selection.state import StateKeys, Unknown
 from enctest.selection.users import find_users
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
 T = TypeVar("T")
+_MANY = 50
+"""Tests from which on it is faster to look at all files than at theirs."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -37,8 +38,7 @@ class Effect:
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
         returns: Something is again as it was before, so that earlier results may be true again.
-        moved_at: When the first of the files that are new or gone came or went (seconds since the epoch);
-            infinite when there are none.
+        appeared: There are new files, or data files are gone.
         saved_at: When the newest of them was written (seconds since the epoch).
     """
 
@@ -47,7 +47,7 @@ class Effect:
     new_in: frozenset[str] = frozenset()
     everything: str = ""
     returns: bool = False
-    moved_at: float = math.inf
+    appeared: bool = False
     saved_at: float = 0.0
 
     def restarts_host(self, ready: HostReady | None, root: Path) -> bool:
@@ -176,18 +176,21 @@ class Selector:
         """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
         return self._keys.of(row)
 
-    def is_as_seen(self, row: TestRow, looked_at: dict[str, bool]) -> bool:
-        """Tell whether the files in `row` look on the disk as they are remembered.
+    def unnoticed(self, rows: Sequence[TestRow]) -> frozenset[str]:
+        """Return the files of these rows (of many rows: all files) that look other than remembered."""
+        paths = set(self._stamps) if len(rows) > _MANY else set().union(*map(self.files_of, rows))
+        return frozenset(
+            path
+            for path in paths
+            if not path.endswith("/") and not is_as_stamped(self._root, path, self._stamps.get(path))
+        )
 
-        A run may have seen a change that has not been noticed here yet. `looked_at` keeps the answers.
-        """
+    def files_of(self, row: TestRow) -> set[str]:
+        """Return the files in the key of a row, data files included; none when it has no key."""
         try:
-            files = self._keys.files_of(row)
+            return self._keys.files_of(row)
         except Unknown:
-            return False
-        for path in files - looked_at.keys():
-            looked_at[path] = path.endswith("/") or is_as_stamped(self._root, path, self._stamps.get(path))
-        return all(looked_at[path] for path in files)
+            return set()
 
     def known_again(self, row: TestRow) -> None:
         """A test needs what it needed before."""
@@ -276,7 +279,10 @@ class Selector:
             return Effect()
         affection = self._index.affected(changes)
         returns = self._index.returns(changes)
-        moved = [path for path, new in changes.items() if new is None or not self._index.knows(path)]
+        appeared = any(
+            not path.endswith(".py") if new is None else not self._index.knows(path)
+            for path, new in changes.items()
+        )
         saved_at = 0.0
         for path, fingerprint in changes.items():
             self._index.remember(path, fingerprint)
@@ -288,7 +294,7 @@ class Selector:
             new_in=affection.new_in,
             everything=affection.everything,
             returns=returns,
-            moved_at=min((moved_at(self._root, path) for path in moved), default=math.inf),
+            appeared=appeared,
             saved_at=saved_at or time.time(),
         )
 

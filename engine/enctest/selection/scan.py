@@ -120,17 +120,6 @@ def is_as_stamped(root: Path, path: str, stamp: FileStamp | None) -> bool:
     return stamp is not None and _looks(status) == (stamp.mtime_ns, stamp.ctime_ns, stamp.size, stamp.inode)
 
 
-def moved_at(root: Path, path: str) -> float:
-    """Return when a file came or went, in seconds since the epoch; 0 when that is not to be seen."""
-    full = os.path.join(root, path)
-    for name in (full, os.path.dirname(full)):
-        try:
-            return os.stat(name).st_ctime
-        except OSError:
-            continue
-    return 0.0
-
-
 def environment_key(site_packages: Iterable[Path], python: str = "") -> str:
     """Return a key that changes when the interpreter or the set of installed distributions does.
 
