@@ -75,7 +75,7 @@ class Earlier:
     def ran(self, tests: Iterable[str]) -> None:
         """These have new results, of a run that has just ended: their keys are due.
 
-        The run may have seen changes that have not been noticed here yet: where a file looks different by now,
+        The run may have seen changes that have not been noticed here yet: where a file looks different,
         the results of those who need it get no key.
         """
         names = list(tests)
