@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,9 +16,13 @@ import msgspec
 from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
-from enctest.explorer.offline import Offline
 from enctest.paths import Project
 from enctest.session.spool import VARIABLE, Spool, read
+from enctest.store.history import History
+from enctest.store.owner import Ownership
+
+_LOOK, _PATIENCE = 0.2, 10.0
+"""Seconds between two tries to remember a run while somebody else writes the history, and for all of them."""
 from enctest.session.xdist_options import take_workers
 
 
@@ -41,21 +46,20 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
     try:
-        with contextlib.closing(Offline(project, [])) as offline:
-            spool = Spool(
-                folder=str(folder),
-                owner=os.getpid(),
-                root=str(project.root),
-                state=str(project.state),
-                spans=settings.spans,
-                run=offline.journal.last_run + 1,
-                workers=workers,
-                alone="the managed databases are one process's" if settings.databases else "",
-            )
-            durations = {
-                test: entry.duration_ms for test, entry in offline.book.tests.items() if entry.outcome
-            }
-            spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
+        with contextlib.closing(History(project.state)) as history:
+            last = history.meta("run", int) or 0
+            durations = {one.info.test: one.duration_ms for one in history.tests() if one.outcome}
+        spool = Spool(
+            folder=str(folder),
+            owner=os.getpid(),
+            root=str(project.root),
+            state=str(project.state),
+            spans=settings.spans,
+            run=last + 1,
+            workers=workers,
+            alone="the managed databases are one process's" if settings.databases else "",
+        )
+        spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
         sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
         autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -69,12 +73,29 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
 
 
 def _remember(project: Project, folder: Path) -> None:
-    """Fold what the run wrote into the history; a failure is said and changes no outcome."""
+    """Fold what the run wrote into the history; a failure is said and changes no outcome.
+
+    An open explorer is the one to do it: it would know nothing of what is written behind its back.
+    """
+    from enctest.explorer.handed_in import hand_in
+    from enctest.explorer.journal import name_of
+    from enctest.explorer.offline import Offline
+
+    ownership = Ownership(project.state, name_of([]))
+    deadline = time.monotonic() + _PATIENCE
     try:
+        while not ownership.acquire(patience=_LOOK):
+            if (door := ownership.door()) and hand_in(folder, door):
+                return
+            if time.monotonic() > deadline:
+                print("enctest: this run is not remembered: an explorer has the history", file=sys.stderr)
+                return
         with contextlib.closing(Offline(project, [])) as offline:
             offline.fold(read(folder))
     except EnctestError as error:
         print(f"enctest: this run is not remembered: {error.title}", file=sys.stderr)
+    finally:
+        ownership.release()
 
 
 @contextlib.contextmanager

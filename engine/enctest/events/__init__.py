@@ -22,6 +22,7 @@ from enctest.events.commands import (
     RunTests,
     Stop,
     Subscribe,
+    TakeRun,
 )
 from enctest.events.kinds import (
     BAD_OUTCOMES,
@@ -156,6 +157,7 @@ __all__ = [
     "SpanStatus",
     "Stop",
     "Subscribe",
+    "TakeRun",
     "TestFinished",
     "TestInfo",
     "TestRenamed",

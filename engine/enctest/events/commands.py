@@ -59,4 +59,10 @@ class FindUsers(Record, frozen=True, kw_only=True):
     function: str | None = None
 
 
-Command = Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers
+class TakeRun(Record, frozen=True, kw_only=True):
+    """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
+
+    folder: str
+
+
+Command = Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | TakeRun

@@ -24,7 +24,7 @@ def main() -> int:
     if not _acquire(lock):
         return 0
     project = Project.find(Path(launch.start))
-    asyncio.run(Explorer(project, args=launch.args, python=launch.python).serve(door))
+    asyncio.run(Explorer(project, args=launch.args, python=launch.python, door=door).serve())
     return 0
 
 

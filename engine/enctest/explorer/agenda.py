@@ -51,6 +51,7 @@ class Agenda:
 
     def everything(self, reason: str, how: How = "warm") -> None:
         """Ask for the whole suite."""
+        self._known.clear()
         self._urgent.merge(Wish(everything=True, reason=reason, how=how))
 
     def postpone(self, tests: Iterable[str], reason: str) -> None:
@@ -72,6 +73,7 @@ class Agenda:
     def clear(self) -> None:
         """Forget all wishes."""
         self._urgent, self._later = Wish(), Wish()
+        self._known.clear()
 
     def next(self) -> Wish:
         """Take the next wish."""

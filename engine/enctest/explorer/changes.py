@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ class Changes:
         self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
         self._taken: list[tuple[int, tuple[str, ...]]] = []
+        self._times: list[tuple[float, int]] = []
+
+    def last_before(self, t: float) -> int:
+        """Return the number of the last change that was known before `t` (seconds since the epoch)."""
+        return max((number for known_at, number in self._times if known_at < t), default=0)
 
     def resume(self) -> None:
         """Take what changed while watching was paused."""
@@ -91,12 +97,13 @@ class Changes:
         self._taken.append((explorer.change, effect.paths))
         explorer.hosts.changed(explorer.change, effect.paths, effect.moved)
         explorer.needs_host |= effect.restarts_host(explorer.hosts.ready, explorer.project.root)
+        self._times.append((time.time(), explorer.change))
         migrated = self._migrated(effect.paths)
         everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}
         reasons = everything | effect.tests
         if migrated:
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
-        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)])
+        explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)], effect)
         self._forget_files(effect.paths)
         outdated = explorer.book.outdate(reasons, explorer.change)
         known = explorer.earlier.recall(outdated, effect)

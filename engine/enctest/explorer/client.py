@@ -26,6 +26,8 @@ from enctest.wire import Unpacker, pack
 _PATIENCE = 15.0
 """Seconds an explorer may take to open its door."""
 
+_LAST_FAILED = frozenset({"--lf", "--last-failed"})
+
 _started: list[subprocess.Popen[bytes]] = []
 """Kept, since a dropped handle of a running process is a ResourceWarning."""
 
@@ -79,6 +81,15 @@ class Handle:
         return self.door.with_suffix(".log")
 
 
+def watched(args: Sequence[str]) -> tuple[str, ...]:
+    """Return pytest arguments without `--lf`, which says where to begin.
+
+    pytest would choose anew for every run, by its own record of what failed: a test that has just passed
+    would be gone from the session, and the next save that breaks it would go unseen.
+    """
+    return tuple(arg for arg in args if arg not in _LAST_FAILED)
+
+
 def spawn(project: Project, args: Sequence[str] = (), python: str = "") -> Handle:
     """Start the explorer of a project unless one is running; returns at once.
 
@@ -88,7 +99,9 @@ def spawn(project: Project, args: Sequence[str] = (), python: str = "") -> Handl
     from enctest.session.control import find_python
 
     interpreter = find_python(project.root, python)
-    key = hashlib.sha256("\0".join([interpreter, str(project.invocation), *args]).encode()).hexdigest()[:8]
+    key = hashlib.sha256(
+        "\0".join([interpreter, str(project.invocation), *watched(args)]).encode()
+    ).hexdigest()[:8]
     door = project.runtime / f"{key}.sock"
     launch = Launch(start=str(project.invocation), args=list(args), python=interpreter, door=str(door))
     handle = Handle(project=project, door=door, launch=launch)

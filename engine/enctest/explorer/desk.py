@@ -21,6 +21,7 @@ from enctest.events import (
     RunFailed,
     RunTests,
     Stop,
+    TakeRun,
 )
 from enctest.explorer.front_ends import FrontEnd
 
@@ -50,6 +51,8 @@ class Desk:
                 front_end.send([self._details(command.test)])
         elif isinstance(command, FindUsers):
             front_end.send([self._explorer.selector.users(command.path, command.function)])
+        elif isinstance(command, TakeRun):
+            self._explorer.handed_in.take(Path(command.folder))
         elif isinstance(command, RunTests):
             self._run_asked(command)
         elif isinstance(command, RunFailed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -20,6 +21,9 @@ _AT_LEAST = 20_000
 """Earlier results that are kept of one test, and of a small project; a large one keeps one per test."""
 _SLICE, _PAUSE = 0.004, 0.02
 """Seconds of work at a time on the keys of new results, and between two such slices."""
+
+_UNNOTICED = 0.5
+"""Seconds in which a change is noticed."""
 
 KNOWN = "all it needs is as it was before: its result of then counts again"
 """Why a test is fresh although a change has reached it."""
@@ -55,20 +59,32 @@ class Earlier:
         self._pasts: dict[int, Past | bytes] = {}  # stored ones are decoded when they are asked for
         self._by_test: dict[str, list[int]] = {}
         self._next = 1
-        self._pending: dict[str, None] = {}
+        self._pending: dict[str, frozenset[str]] = {}
+        self._ended: list[tuple[float, list[str]]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def load(self) -> None:
         """Take up what is stored; may be called on a thread."""
         for number, test, data in self._journal.history.pasts():
             self._keep(number, test, data)
-        self.ran(test for test, entry in self._book.tests.items() if not entry.key)
+        due = [test for test, entry in self._book.tests.items() if not entry.key]
+        self._pending |= dict.fromkeys(due, frozenset())  # made after the first look at all files
 
     # --- keys of results ---
 
     def ran(self, tests: Iterable[str]) -> None:
-        """These have new results: their keys are due."""
-        self._pending |= dict.fromkeys(tests)
+        """These have new results, of a run that has just ended: their keys are due.
+
+        The run may have seen changes that have not been noticed here yet: where a file looks different,
+        the results of those who need it get no key.
+        """
+        names = list(tests)
+        rows = [row for test in names if (row := self._selector.needs(test)) is not None]
+        unnoticed = self._selector.unnoticed(rows)
+        self._pending |= dict.fromkeys(names, unnoticed)
+        now = time.monotonic()
+        self._ended = [(at, those) for at, those in self._ended if at > now - _UNNOTICED]
+        self._ended.append((now, names))
 
     def start(self) -> None:
         """Make the keys that are due, a little at a time, on the running loop."""
@@ -89,23 +105,35 @@ class Earlier:
     def make_keys(self, seconds: float) -> None:
         """Make keys that are due for about so long.
 
-        A fresh result is true of the files as they are, whatever has changed since it was made.
+        A fresh result is true of the files as they are remembered, whatever has changed since it was made.
         """
         until = time.monotonic() + seconds
         done = []
         while self._pending and time.monotonic() < until:
-            test, _ = self._pending.popitem()
+            test, unnoticed = self._pending.popitem()
             entry = self._book.tests.get(test)
             row = self._selector.needs(test)
-            if entry is not None and row is not None and _is_good(entry):
+            if entry is None or row is None or not _is_good(entry):
+                continue
+            if not unnoticed or unnoticed.isdisjoint(self._selector.files_of(row)):
                 entry.key = self._selector.state_key(row)
                 done.append(entry)
         self._journal.changed(done)
 
     # --- changes ---
 
-    def leave(self, tests: Iterable[str]) -> None:
-        """Keep the results of those of these tests that are fresh and about to be no more."""
+    def leave(self, tests: Iterable[str], effect: Effect) -> None:
+        """Keep the results of those of these tests that are fresh and about to be no more.
+
+        Whether a run that has just ended saw a new file, nobody can tell: its results are not kept then.
+        """
+        since = time.monotonic() - _UNNOTICED if effect.appeared else math.inf
+        for at, doubtful in self._ended:
+            if at >= since:
+                for test in doubtful:
+                    self._pending.pop(test, None)
+                    if test in self._book.tests:
+                        self._book.tests[test].key = b""
         for test in tests:
             entry = self._book.tests.get(test)
             row = self._selector.needs(test)

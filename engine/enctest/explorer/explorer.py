@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
 import traceback
 from collections import deque
@@ -32,12 +33,14 @@ from enctest.explorer.agenda import Agenda, Wish
 from enctest.explorer.audit import Audit
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
+from enctest.explorer.client import watched
 from enctest.explorer.desk import Desk
 from enctest.explorer.earlier import Earlier
 from enctest.explorer.front_ends import FrontEnds
+from enctest.explorer.handed_in import HandedIn
 from enctest.explorer.hosts import Hosts
 from enctest.explorer.idle import Idle
-from enctest.explorer.journal import Journal
+from enctest.explorer.journal import Journal, name_of
 from enctest.explorer.leases import FIRST, Leases
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
@@ -48,6 +51,14 @@ from enctest.session.job import Job
 
 _RECENT = 4
 """Files that are taken for likely to be edited next, at the first start: those written last."""
+from enctest.store.owner import Ownership
+
+_UNTIL_PLAIN_RUNS_END = 1.0
+"""Seconds to wait for the history while somebody else writes it."""
+_FIRST_GREETING = 1.0
+"""Seconds to wait for the first front end before the index is loaded all the same."""
+_QUICK_SWITCH = 0.0005
+"""Seconds after which a thread lets the loop go on while the index is loaded."""
 _FIRST_VISIT = 20.0
 """Seconds to wait for the first front end."""
 
@@ -57,21 +68,26 @@ class Explorer:
 
     Args:
         project: The project under test.
-        args: The user's pytest arguments.
+        args: The user's pytest arguments; with `--lf`, what failed last runs at the start.
         python: The project's interpreter.
+        door: The socket to listen on.
     """
 
-    def __init__(self, project: Project, *, args: Sequence[str], python: str) -> None:
+    def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
-        self.args = tuple(args)
+        self.args = watched(args)
+        self._begins_with_failed = self.args != tuple(args)
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
         self.changes = Changes(self)
+        self.handed_in = HandedIn(self)
+        self._door = door
         self.desk = Desk(self)
         self.front_ends = FrontEnds(self._greet, self.desk.obey)
         self.settings, self._settings_error = _settings(project)
-        self.journal = Journal(project, self.args, self._publish_soon, in_any_case=True)
+        self._ownership, name = _own(project, self.args, door)
+        self.journal = Journal(project, self.args, self._publish_soon, name=name, in_any_case=True)
         self.selector = Selector(project, self.journal.history, python)
         self.earlier = Earlier(self.book, self.selector, self.journal, lambda: self.running is not None)
         self._phase = Phase(phase="starting")
@@ -95,12 +111,14 @@ class Explorer:
 
     # --- life ---
 
-    async def serve(self, door: Path) -> None:
+    async def serve(self) -> None:
         """Serve front ends until the last one has left."""
         self._loop = asyncio.get_running_loop()
         self._restore()
-        await self.front_ends.listen(door)
-        await asyncio.to_thread(self._load)  # while front ends show what the book has
+        await self.front_ends.listen(self._door)
+        with contextlib.suppress(TimeoutError):  # the first screen comes first
+            await asyncio.wait_for(self.front_ends.greeted.wait(), _FIRST_GREETING)
+        await asyncio.to_thread(self._load)
         tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
@@ -116,8 +134,10 @@ class Explorer:
             await self.front_ends.close()
             await self.hosts.stop()
             await self.leases.close()
+            await self.handed_in.close()
             self.earlier.stop()
             self.journal.close(self.selector)
+            self._ownership.release()
 
     async def _wait_for_last(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -151,8 +171,16 @@ class Explorer:
         self.hosts.modules, self.hosts.sets = self.journal.modules, set(self.journal.sets)
 
     def _load(self) -> None:
-        self.selector.load()
-        self.earlier.load()
+        greeted_with = self.journal.history.notice
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_QUICK_SWITCH)
+        try:
+            self.selector.load()
+            self.earlier.load()
+        finally:
+            sys.setswitchinterval(before)
+        if self.journal.history.notice != greeted_with:
+            self._publish_soon(Notice(message=self.journal.history.notice))
 
     def _greet(self) -> list[Event]:
         running = self.running
@@ -170,7 +198,9 @@ class Explorer:
         standing = list(self._standing)
         if self._settings_error is not None:
             standing.append(Error(message=self._settings_error.title, hint=self._settings_error.hint))
-        return [attached, *standing, *([Ready()] if self._phase.phase == "idle" else [])]
+        notice = self.journal.history.notice
+        notices = [Notice(message=notice)] if notice else []
+        return [attached, *notices, *standing, *([Ready()] if self._phase.phase == "idle" else [])]
 
     # --- changes ---
 
@@ -242,8 +272,6 @@ class Explorer:
         """Compare the project with what the history knows."""
         effect = self.selector.scan()
         history = self.journal.history
-        if history.notice:
-            self.publish(Notice(message=history.notice))
         if history.begun_anew:
             self.book.outdate(list(self.book.tests), self.change)
             self.journal.outdated(self.book.in_order(), self.selector)
@@ -255,6 +283,13 @@ class Explorer:
             self.changes.take(effect, "changed while away")
         elif waiting := self.book.outdated():
             self.agenda.add(waiting, set(), "left from last time")
+        if self._begins_with_failed:
+            self.agenda.add(self.book.failed() - self.book.broken, self.book.broken, "failed last time")
+
+    def new_run(self) -> int:
+        """Begin a run; return its number."""
+        self._runs += 1
+        return self._runs
 
     async def _make_ready(self) -> bool:
         """Start what runs need; False, said to the user, when that fails."""
@@ -280,7 +315,7 @@ class Explorer:
             self.agenda.everything("other test files than assumed")
 
     async def _run(self) -> None:
-        self._runs += 1
+        self.new_run()
         leases = self.leases
         try:
             lease = await leases.lease(FIRST)
@@ -376,6 +411,20 @@ class Explorer:
         """Say what a user can put right."""
         self._standing.append(Error(message=error.title, hint=error.hint))
         self.publish(self._standing[-1])
+
+
+def _own(project: Project, args: Sequence[str], door: Path) -> tuple[Ownership, str]:
+    """Become the owner of the history of these arguments, or of one for this explorer alone."""
+    name = name_of(args)
+    ownership = Ownership(project.state, name)
+    if ownership.acquire(str(door), _UNTIL_PLAIN_RUNS_END):
+        return ownership, name
+    name = (
+        f"{name}-{door.stem}"  # another explorer has it: one of another interpreter, or from another folder
+    )
+    ownership = Ownership(project.state, name)
+    ownership.acquire(str(door))
+    return ownership, name
 
 
 def _settings(project: Project) -> tuple[Settings, EnctestError | None]:

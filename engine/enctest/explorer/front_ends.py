@@ -60,6 +60,7 @@ class FrontEnds:
         self._door: Path | None = None
         self._scheduled = False
         self.visited = asyncio.Event()
+        self.greeted = asyncio.Event()
         self.empty = asyncio.Event()
         self.empty.set()
 
@@ -124,6 +125,7 @@ class FrontEnds:
             front_end.all_spans = command.spans
             front_end.subscribed = True
             front_end.send(self._greet())
+            self.greeted.set()
             return
         if isinstance(command, Follow):
             self._publish()

@@ -32,6 +32,7 @@ class Journal:
         project: Whose history.
         args: pytest arguments; another set of arguments has another history, since it sees other tests.
         publish: Takes an `Error` when writing fails.
+        name: Of another history than the one of these arguments.
         in_any_case: Without a file, keep everything in memory.
     """
 
@@ -41,9 +42,10 @@ class Journal:
         args: Sequence[str],
         publish: Callable[[Event], None],
         *,
+        name: str = "",
         in_any_case: bool = False,
     ) -> None:
-        self.history = History(project.state, name_of(args), in_any_case=in_any_case)
+        self.history = History(project.state, name or name_of(args), in_any_case=in_any_case)
         self.modules: list[str] = self.history.meta("modules", list[str]) or []
         self.sets: list[str] = self.history.meta("sets", list[str]) or []
         self.last_run: int = self.history.meta("run", int) or 0
@@ -53,6 +55,7 @@ class Journal:
         self._is_failing = False
         self._recent: OrderedDict[str, TestFinished] = OrderedDict()
         self._traces: OrderedDict[str, tuple[int, tuple[Span, ...]]] = OrderedDict()
+        self._left: OrderedDict[int, tuple[TestFinished, tuple[int, tuple[Span, ...]] | None]] = OrderedDict()
         self._recalled: dict[str, tuple[int, int]] = {}
         self._changed: dict[str, Entry] = {}
         self._batch = Batch()
@@ -93,7 +96,12 @@ class Journal:
 
     def left(self, number: int, result: StoredTest, data: bytes) -> None:
         """Keep a test's last result beside, under a number of its own."""
-        self._batch.left.append(Left(number=number, test=result.info.test, run=result.run, data=data))
+        test = result.info.test
+        self._batch.left.append(Left(number=number, test=test, run=result.run, data=data))
+        if test in self._recent:
+            self._left[number] = self._recent[test], self._traces.get(test)
+            if len(self._left) > _RECENT:
+                self._left.popitem(last=False)
 
     def recalled(self, number: int, entry: Entry) -> None:
         """A result that was kept beside is a test's last one again."""
@@ -104,6 +112,10 @@ class Journal:
             known.pop(test, None)
         self._batch.recalled[test] = number
         self._recalled[test] = number, entry.run
+        if number in self._left:
+            self._recent[test], trace = self._left.pop(number)
+            if trace is not None:
+                self._traces[test] = trace
 
     def dropped(self, number: int) -> None:
         """A result that was kept beside is not needed any more."""
@@ -147,7 +159,7 @@ class Journal:
 
     def result(self, test: str) -> TestFinished | None:
         """Return a test's last result."""
-        if test in self._recalled:  # it may not be in its place yet
+        if test in self._recalled and test not in self._recent:  # it may not be in its place yet
             number, run = self._recalled[test]
             found = (self.history.result(test), self.history.left_result(number))
             return next((result for result in found if result is not None and result.run == run), None)
@@ -155,7 +167,7 @@ class Journal:
 
     def trace(self, test: str) -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of a test's last trace."""
-        if test in self._recalled:
+        if test in self._recalled and test not in self._traces:
             number, run = self._recalled[test]
             found = (self.history.trace(test), self.history.left_trace(number))
             return next((trace for trace in found if trace[0] == run), (0, ()))

@@ -17,14 +17,16 @@ from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, FormerRow, TestRow
-from enctest.selection.scan import FileStamp, environment_key, look, scan
-from enctest.selection.state import StateKeys
+from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, scan
+from enctest.selection.state import StateKeys, Unknown
 from enctest.selection.users import find_users
 from enctest.selection.variables import Environment, changed_names, environment_of
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
 T = TypeVar("T")
+_MANY = 50
+"""Tests from which on it is faster to look at all files than at theirs."""
 _encode = msgspec.msgpack.Encoder().encode
 _VARIABLES = dict(os.environ)
 """The user's environment, before a run in this process can have changed it."""
@@ -40,6 +42,7 @@ class Effect:
         new_in: Files that may hold new tests.
         everything: Why all tests are affected, known or not; empty when that is not so.
         returns: Something is again as it was before, so that earlier results may be true again.
+        appeared: There are new files, or data files are gone.
         saved_at: When the newest of them was written (seconds since the epoch).
         moved: Those of `paths` that were not there before, or are not there now.
     """
@@ -49,6 +52,7 @@ class Effect:
     new_in: frozenset[str] = frozenset()
     everything: str = ""
     returns: bool = False
+    appeared: bool = False
     saved_at: float = 0.0
     moved: frozenset[str] = frozenset()
 
@@ -194,6 +198,22 @@ class Selector:
         """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
         return self._keys.of(row)
 
+    def unnoticed(self, rows: Sequence[TestRow]) -> frozenset[str]:
+        """Return the files of these rows (of many rows: all files) that look other than remembered."""
+        paths = set(self._stamps) if len(rows) > _MANY else set().union(*map(self.files_of, rows))
+        return frozenset(
+            path
+            for path in paths
+            if not path.endswith("/") and not is_as_stamped(self._root, path, self._stamps.get(path))
+        )
+
+    def files_of(self, row: TestRow) -> set[str]:
+        """Return the files in the key of a row, data files included; none when it has no key."""
+        try:
+            return self._keys.files_of(row)
+        except Unknown:
+            return set()
+
     def known_again(self, row: TestRow) -> None:
         """A test needs what it needed before."""
         self._index.put(row)
@@ -296,6 +316,10 @@ class Selector:
         affection = self._index.affected(changes, variables)
         told = [f"${name}" for name in variables] if affection.tests else []
         returns = self._index.returns(changes)
+        appeared = any(
+            not path.endswith(".py") if new is None else not self._index.knows(path)
+            for path, new in changes.items()
+        )
         saved_at = 0.0
         known = self._index.files
         moved = {p for p, new in changes.items() if new is None or p not in known or not known[p].fingerprint}
@@ -309,6 +333,7 @@ class Selector:
             new_in=affection.new_in,
             everything=affection.everything,
             returns=returns,
+            appeared=appeared,
             saved_at=saved_at or time.time(),
             moved=frozenset(moved),
         )

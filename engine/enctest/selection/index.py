@@ -242,6 +242,11 @@ class DependencyIndex:
             mask |= 1 << self.files[importer].number
         return mask
 
+    def knows(self, path: str) -> bool:
+        """Tell whether there is such a file, as far as is remembered."""
+        file = self.files.get(path)
+        return file is not None and file.fingerprint is not None
+
     def path_of(self, number: int) -> str:
         """Return the path of the file with this number."""
         return self._paths[number]

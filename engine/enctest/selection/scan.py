@@ -111,6 +111,15 @@ def project_files(root: Path) -> Iterator[str]:
                 yield prefix + name
 
 
+def is_as_stamped(root: Path, path: str, stamp: FileStamp | None) -> bool:
+    """Tell whether a file looks from outside as it did when it was read; None: when it was not there."""
+    try:
+        status = os.stat(os.path.join(root, path))
+    except OSError:
+        return stamp is None
+    return stamp is not None and _looks(status) == (stamp.mtime_ns, stamp.ctime_ns, stamp.size, stamp.inode)
+
+
 def environment_key(site_packages: Iterable[Path], python: str = "") -> str:
     """Return a key that changes when the interpreter or the set of installed distributions does.
 
@@ -132,10 +141,13 @@ def environment_key(site_packages: Iterable[Path], python: str = "") -> str:
 def _is_unchanged(known: FileStamp, status: os.stat_result) -> bool:
     return (
         known.format == FORMAT
-        and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns)
-        and (known.size, known.inode) == (status.st_size, status.st_ino)
+        and (known.mtime_ns, known.ctime_ns, known.size, known.inode) == _looks(status)
         and known.read_ns - max(known.mtime_ns, known.ctime_ns) > _SETTLED_NS
     )
+
+
+def _looks(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
 def _of_large(path: str, status: os.stat_result, python_files: Sequence[str]) -> Fingerprint:

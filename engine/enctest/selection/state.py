@@ -72,6 +72,17 @@ class StateKeys:
             parts += [name for name in _blocks(file) if name.rpartition(".")[2].partition("#")[0] == own]
         return hashlib.blake2b("\0".join(parts).encode() + row.blocks, digest_size=_SIZE).digest()
 
+    def files_of(self, row: TestRow) -> set[str]:
+        """Return the files whose content is in the key of a row, data files included.
+
+        Raises:
+            Unknown: There is no key.
+        """
+        reached = self._reach(self._seeds(row))
+        for path in list(reached):
+            reached |= self._index.files[path].files
+        return {path for path in reached | set(row.files) if not path.startswith(("$", "?"))}
+
     def _keep_up(self) -> None:
         world = self._world()
         as_of = self._index.layout, self._index.generation, world
@@ -102,12 +113,9 @@ class StateKeys:
         return found
 
     def _make_ground(self, row: TestRow) -> _Ground:
-        configuring = list(_configuring(row.roots[0]))
-        seeds = {*row.roots, *(path for path in configuring if self._layout.exists(path))}
-        seeds.update(self._index.path_of(number) for number in array("I", row.needs))
-        reached = sorted(self._reach(seeds))
+        reached = sorted(self._reach(self._seeds(row)))
         parts = [f"{path} {self._file(path)}" for path in reached]
-        parts += [path for path in configuring if path in seeds]
+        parts += [path for path in _configuring(row.roots[0]) if self._layout.exists(path)]
         parts += [f"{path} {self._data(path)}" for path in row.files]
         parts += [f"{name} {self._layout.providers(name)}" for name in row.absent]
         if row.opaque:
@@ -115,6 +123,10 @@ class StateKeys:
         files = [self._index.files[path] for path in reached]
         tests = tuple(file for file in files if file.fingerprint is not None and file.fingerprint.tests)
         return _digest(self._common, *parts), tests
+
+    def _seeds(self, row: TestRow) -> set[str]:
+        seeds = {*row.roots, *filter(self._layout.exists, _configuring(row.roots[0]))}
+        return seeds | {self._index.path_of(number) for number in array("I", row.needs)}
 
     def _reach(self, seeds: Iterable[str]) -> set[str]:
         """Return the files that are imported, directly or not, by these, themselves included."""

@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from enctest.events import Span, TestFinished
 from enctest.store.rows import Batch, StoredTest
 from enctest.store.schema import DamagedError, bring_up_to_date, opened, seal
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Sized)
 _encode = msgspec.msgpack.encode
 _DAMAGE = (sqlite3.DatabaseError, msgspec.MsgspecError, zlib.error)
 _LARGEST_LEFT = 256 * 1024
@@ -74,7 +74,9 @@ class History:
                 f"{self.path} cannot be opened: {error}", "Check the folder's permissions and free space."
             ) from error
         try:
-            db.executescript("pragma journal_mode = wal; pragma synchronous = normal;")
+            db.executescript(
+                "pragma journal_mode = wal; pragma synchronous = normal; pragma recursive_triggers = on;"
+            )
             bring_up_to_date(db)
         except sqlite3.OperationalError as error:  # no space, no permission, locked: the file is not to blame
             db.close()
@@ -97,16 +99,30 @@ class History:
         self.begun_anew = True
         return self._open()
 
-    def _load(self, read: Callable[[], T], empty: T) -> T:
-        """Read what is taken up at a start; damage that shows only now moves the file aside, too."""
+    def _load(self, read: Callable[[], T], empty: T, name: str) -> T:
+        """Read what is taken up at a start; damage that shows only now moves the file aside, too.
+
+        `name` is that of the rows in the table of totals.
+        """
         try:
-            return read()
+            return self._whole(read, name)
         except _DAMAGE as error:
             if self.begun_anew:
                 raise EnctestError(f"{self.path} cannot be read: {error}") from error
             self._db.close()
             self._db = self._begin_anew(error)
             return empty
+
+    def _whole(self, read: Callable[[], T], name: str) -> T:
+        self._db.execute("begin")  # one view of rows and total, whoever writes meanwhile
+        try:
+            found = read()
+            total = self._db.execute("select rows from total where name = ?", (name,)).fetchone()
+        finally:
+            self._db.execute("rollback")
+        if len(found) != (total[0] if total else 0):
+            raise DamagedError(f"rows of {name} are missing")
+        return found
 
     def close(self) -> None:
         """Close the file."""
@@ -116,18 +132,24 @@ class History:
 
     def meta(self, key: str, kind: type[Any]) -> Any:
         """Return the value stored under `key`, or None."""
-
-        def read() -> Any:
-            row = self._db.execute("select value from meta where key = ?", (key,)).fetchone()
-            return msgspec.msgpack.decode(opened(key, row[0]), type=kind) if row else None
-
-        return self._load(read, None)
+        query = "select key, value from meta"
+        found: dict[str, Any] = self._load(
+            lambda: {
+                name: msgspec.msgpack.decode(opened(name, data), type=kind if name == key else Any)
+                for name, data in self._db.execute(query)
+            },
+            {},
+            "meta",
+        )
+        return found.get(key)
 
     def tests(self) -> list[StoredTest]:
         """Return every known test in the suite's order."""
         decode = msgspec.msgpack.Decoder(StoredTest).decode
         query = "select id, data from test order by position"
-        return self._load(lambda: [decode(opened(id_, data)) for id_, data in self._db.execute(query)], [])
+        return self._load(
+            lambda: [decode(opened(id_, data)) for id_, data in self._db.execute(query)], [], "tests"
+        )
 
     def result(self, test: str) -> TestFinished | None:
         """Return a test's last result."""
@@ -162,14 +184,16 @@ class History:
         """Return all stored dependency data of a kind by key."""
         query = "select key, data from dependency where kind = ?"
         return self._load(
-            lambda: {key: opened(key, data) for key, data in self._db.execute(query, (kind,))}, {}
+            lambda: {key: opened(key, data) for key, data in self._db.execute(query, (kind,))}, {}, kind
         )
 
     def pasts(self) -> list[tuple[int, str, bytes]]:
         """Return (number, test, data) of all results that are kept beside, oldest first."""
         query = "select id, test, data from past order by id"
         return self._load(
-            lambda: [(number, test, opened(test, data)) for number, test, data in self._db.execute(query)], []
+            lambda: [(number, test, opened(test, data)) for number, test, data in self._db.execute(query)],
+            [],
+            "past",
         )
 
     # --- writing ---

@@ -111,12 +111,32 @@ def _second(db: sqlite3.Connection) -> None:
         sealed = seal(name, msgspec.msgpack.encode(test))
         db.execute("insert into test values (?, ?, ?)", (name, position, sealed))
     db.execute("drop table old_test")
+    _count(db)
     db.execute(
         """create table past (
             id integer primary key, test text not null, data blob not null,
             result blob, trace_run integer, trace blob
         )"""
     )
+    _count_rows(db, "past", "'past'")
+
+
+def _count(db: sqlite3.Connection) -> None:
+    """Keep the numbers of rows: a damaged page can lose some of them without another trace."""
+    db.execute("create table total (name text primary key, rows integer not null) without rowid")
+    db.execute("insert into total select kind, count(*) from dependency group by kind")
+    db.execute(
+        "insert into total select 'tests', count(*) from test union all select 'meta', count(*) from meta"
+    )
+    for table, name in (("dependency", "{row}.kind"), ("test", "'tests'"), ("meta", "'meta'")):
+        _count_rows(db, table, name)
+
+
+def _count_rows(db: sqlite3.Connection, table: str, name: str) -> None:
+    for event, row, step in (("insert", "new", 1), ("delete", "old", -1)):
+        trigger = f"create trigger {table}_{event} after {event} on {table}"
+        change = f"insert into total values ({name.format(row=row)}, {step})"  # noqa: S608 - constants of ours
+        db.execute(f"{trigger} begin {change} on conflict (name) do update set rows = rows + {step}; end")
 
 
 _STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (_first, _second)

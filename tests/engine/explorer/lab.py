@@ -149,9 +149,9 @@ def explore(
 
     async def play() -> None:
         project = Project.find()
-        explorer = Explorer(project, args=args, python=sys.executable)
         door = project.runtime / "door"
-        serving = asyncio.create_task(explorer.serve(door))
+        explorer = Explorer(project, args=args, python=sys.executable, door=door)
+        serving = asyncio.create_task(explorer.serve())
         await until(lambda: "the door opens", door.exists)
         lab = Lab(sample, explorer, *await asyncio.open_unix_connection(door, limit=2**20))
         listening = asyncio.create_task(lab.listen())
