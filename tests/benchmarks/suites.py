@@ -127,6 +127,17 @@ def prepare(suite: Suite, cache: Path) -> Prepared:
     return prepared
 
 
+def install(prepared: Prepared, name: str) -> None:
+    """Install one more package where a suite is, unless it is there.
+
+    Raises:
+        EnctestError: It cannot be installed.
+    """
+    shown = [str(prepared.python), "-m", "pip", "-q", "--disable-pip-version-check", "show", name]
+    if subprocess.run(shown, capture_output=True, check=False).returncode:
+        _pip(prepared.python, "install", name)
+
+
 def _download(suite: Suite, home: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=home) as folder:
         wanted = f"{suite.name}=={suite.version}"
