@@ -3,8 +3,8 @@
     python -m tests.benchmarks.whole_run [--cache FOLDER] [--rounds N] [--workers N] [NAME ...]
 
 runs each suite of `suites.py` by each command in turn, with recording and tracing on in enctest's, and prints
-median seconds, and the medians of each round's ratios. The first round, which fills caches, does not count. Exits with
-1 where the parallel run was slower than plain pytest or pytest-xdist, or the exit codes differ.
+median seconds, and the medians of each round's ratios. The first round, which fills caches, does not count.
+Exits with 1 where the parallel run was slower than plain pytest or pytest-xdist, or the exit codes differ.
 """
 
 from __future__ import annotations
