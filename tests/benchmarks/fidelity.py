@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.fidelity [--cache FOLDER] [--watch | --workers N] [NAME ...]
 
-runs plain pytest and `enctest` (or `enctest watch`, or `enctest -n N`) on each suite of `suites.py`, prints the
-node ids whose outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges differently in two
-runs are listed but do not count.
+runs plain pytest and `enctest` (or `enctest watch`, or `enctest -n N`) on each suite of `suites.py`, prints
+the node ids whose outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges
+differently in two runs are listed but do not count.
 """
 
 from __future__ import annotations
