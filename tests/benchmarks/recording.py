@@ -4,9 +4,9 @@
 
 runs suites of `suites.py`, or with `--root FOLDER` any project, by PYTHON (which needs what the project
 needs, pytest and msgspec; default: the suite's own). Three ways: plain; recorded; and recorded, traced and
-reported, with all that a plain `enctest` run adds. The children import the same modules first and time only the
-session, in processor time, so that a busy machine counts less. The first round, which fills caches, does not
-count. Exits with 1 where the median ratio is over the limit.
+reported, with all that a plain `enctest` run adds. The children import the same modules first and time only
+the session, in processor time, so that a busy machine counts less. The first round, which fills caches, does
+not count. Exits with 1 where the median ratio is over the limit.
 """
 
 from __future__ import annotations
