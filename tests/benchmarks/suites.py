@@ -100,7 +100,12 @@ SUITES = {
         Suite("attrs", "25.3.0", requirements=("cloudpickle", "hypothesis", "pytest==8.4.2")),
         Suite("packaging", "25.0", requirements=("pretend", "pytest==8.4.2")),
         Suite("more-itertools", "10.7.0", requirements=("pytest==8.4.2",)),
-        Suite("marshmallow", "4.0.0", requirements=("pytest==8.4.2", "simplejson")),
+        Suite(
+            "marshmallow",
+            "4.0.0",
+            requirements=("pytest==8.4.2", "simplejson"),
+            arguments=("-k", "not test_invalid_datetime_deserialization"),  # the time is in their ids
+        ),
     )
 }
 

@@ -62,7 +62,7 @@ class Hits(bytearray):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __reduce__(self) -> tuple[type[Hits], tuple[int]]:
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Hits], tuple[int]]:
         """Record nothing in another process (functions are sent to others by value, at times)."""
         return Hits, (len(self),)
 
