@@ -254,8 +254,8 @@ def test_an_interrupt_tears_down_and_leaves_no_process(sample: MakeSample) -> No
             """
         }
     )
-    code = (
-        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
+    code = (  # a shell may have it ignored
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import enctest.cli; sys.exit(enctest.cli.main())"
     )
     process = subprocess.Popen(
