@@ -79,7 +79,7 @@ SUITES = {
                 "trustme",
                 "uvicorn==0.32.1",
             ),
-            # Its server needs port 8000: a second run at the same time waits for ever.
+            # Its server needs port 8000: a second run or worker at the same time waits for ever.
             # What is deselected passes or fails by when the garbage collector runs.
             arguments=("-m", "not network", "--deselect", "tests/test_timeouts.py::test_write_timeout[trio]"),
         ),
@@ -96,6 +96,10 @@ SUITES = {
                 "pytest-timeout",
                 "watchdog",
             ),
+            arguments=(
+                "-k",
+                "not reloader",
+            ),  # they wait for events of the file system that not every one has
         ),
         Suite("attrs", "25.3.0", requirements=("cloudpickle", "hypothesis", "pytest==8.4.2")),
         Suite("packaging", "25.0", requirements=("pretend", "pytest==8.4.2")),
