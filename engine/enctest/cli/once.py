@@ -15,6 +15,7 @@ import msgspec
 from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
+from enctest.explorer.journal import Journal
 from enctest.explorer.offline import Offline
 from enctest.paths import Project
 from enctest.session.spool import VARIABLE, Spool, read
@@ -41,21 +42,18 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
     try:
-        with contextlib.closing(Offline(project, [])) as offline:
-            spool = Spool(
-                folder=str(folder),
-                owner=os.getpid(),
-                root=str(project.root),
-                state=str(project.state),
-                spans=settings.spans,
-                run=offline.journal.last_run + 1,
-                workers=workers,
-                alone="the managed databases are one process's" if settings.databases else "",
-            )
-            durations = {
-                test: entry.duration_ms for test, entry in offline.book.tests.items() if entry.outcome
-            }
-            spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
+        last_run, durations = _known(project)
+        spool = Spool(
+            folder=str(folder),
+            owner=os.getpid(),
+            root=str(project.root),
+            state=str(project.state),
+            spans=settings.spans,
+            run=last_run + 1,
+            workers=workers,
+            alone="the managed databases are one process's" if settings.databases else "",
+        )
+        spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
         sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
         autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
@@ -66,6 +64,16 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def _known(project: Project) -> tuple[int, dict[str, float]]:
+    """Return the number of the last run, and how many milliseconds each test took."""
+    journal = Journal(project, [], lambda _: None)  # what cannot be read is said when the run is remembered
+    try:
+        timed = [test for test in journal.history.tests() if test.outcome is not None]
+        return journal.last_run, {test.info.test: test.duration_ms for test in timed}
+    finally:
+        journal.release()
 
 
 def _remember(project: Project, folder: Path) -> None:
