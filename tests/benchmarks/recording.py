@@ -119,10 +119,10 @@ class _Start:
         elif self._mode == "recorded and traced":
             out = os.open(self._state / "frames", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             emitter = self.emitter = Emitter(out)
-            emitter.start()
+            emitter.start_without_thread()
             job = Job(run=1, reason="", root=str(self._root), state=str(self._state))
             Instruments(job, emitter).arm(config)
-            report = ReportPlugin(job, emitter.emit, lambda: None, adjust=False)
+            report = ReportPlugin(job, emitter.emit, emitter.relieve, adjust=False)
             config.pluginmanager.register(report, "enctest-report")
 
 
