@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from enctest.errors import EnctestError
+
+if TYPE_CHECKING:
+    import asyncio  # workers import this module, and have no use for it
 
 LIMIT = 64 * 1024 * 1024
 """Bytes a frame may have; a longer one means that the stream is broken."""

@@ -1,10 +1,10 @@
 """Does `enctest` give every test of real suites the outcome that plain pytest gives it?
 
-    python -m tests.benchmarks.fidelity [--cache FOLDER] [--watch] [NAME ...]
+    python -m tests.benchmarks.fidelity [--cache FOLDER] [--watch | --workers N] [NAME ...]
 
-runs plain pytest and `enctest` (or `enctest watch`) on each suite of `suites.py`, prints the node ids whose
-outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges differently in two
-runs are listed but do not count.
+runs plain pytest and `enctest` (or `enctest watch`, or `enctest -n N`) on each suite of `suites.py`, prints
+the node ids whose outcomes differ, and exits with 1 if there are any. Tests that plain pytest itself judges
+differently in two runs are listed but do not count.
 """
 
 from __future__ import annotations
@@ -42,15 +42,16 @@ def differences(plain: dict[str, str], other: dict[str, str]) -> list[Difference
     ]
 
 
-def compare(prepared: Prepared, *, plain_only: bool, watched: bool) -> bool:
+def compare(prepared: Prepared, *, plain_only: bool, watched: bool, workers: int) -> bool:
     """Run a suite both ways and print what came of it; return whether they agree."""
     pytest = [str(prepared.python), "-m", "pytest", "-p", "no:enctest"]
     plain = run(prepared, pytest)
     describe(prepared, "pytest", plain)
     if plain_only or not plain.outcomes:
         return bool(plain.outcomes)
-    enctest = watch(prepared) if watched else run(prepared, [str(prepared.bin / "enctest")])
-    describe(prepared, "enctest watch" if watched else "enctest", enctest)
+    parallel = ["-n", str(workers)] if workers else []
+    enctest = watch(prepared) if watched else run(prepared, [str(prepared.bin / "enctest"), *parallel])
+    describe(prepared, " ".join(["enctest", *parallel, *(["watch"] if watched else [])]), enctest)
     found = differences(plain.outcomes, enctest.outcomes)
     if not found and (watched or plain.exit_code == enctest.exit_code):
         return True
@@ -94,10 +95,11 @@ def main() -> int:
     add_arguments(parser)
     parser.add_argument("--plain-only", action="store_true", help="run plain pytest only")
     parser.add_argument("--watch", action="store_true", help="compare with the first run of `enctest watch`")
+    parser.add_argument("--workers", type=int, default=0, help="run the tests in so many processes")
     options = parser.parse_args()
     try:
         agree = [
-            compare(each, plain_only=options.plain_only, watched=options.watch)
+            compare(each, plain_only=options.plain_only, watched=options.watch, workers=options.workers)
             for each in prepare_chosen(options)
         ]
     except (EnctestError, subprocess.TimeoutExpired) as error:

@@ -254,14 +254,21 @@ def test_an_interrupt_tears_down_and_leaves_no_process(sample: MakeSample) -> No
             """
         }
     )
+    code = (  # a shell may have it ignored
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "import enctest.cli; sys.exit(enctest.cli.main())"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-P", "-c", "import enctest.cli, sys; sys.exit(enctest.cli.main())", "-n2", *QUIET],
+        [sys.executable, "-P", "-c", code, "-n2", *QUIET],
         cwd=project.root, env=project.env, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    with process:
+    try:
         wait_until("both tests run", lambda: len(list(project.root.glob("begun-*"))) == 2)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 2, output
     begun = {path.name.removeprefix("begun-") for path in project.root.glob("begun-*")}
     assert {path.name.removeprefix("ended-") for path in project.root.glob("ended-*")} == begun

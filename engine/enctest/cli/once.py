@@ -18,12 +18,12 @@ from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.paths import Project
 from enctest.session.spool import VARIABLE, Spool, read
+from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
 from enctest.store.owner import Ownership
 
 _LOOK, _PATIENCE = 0.2, 10.0
 """Seconds between two tries to remember a run while somebody else writes the history, and for all of them."""
-from enctest.session.xdist_options import take_workers
 
 
 def run_once(args: Sequence[str]) -> int:
@@ -46,16 +46,14 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
     try:
-        with contextlib.closing(History(project.state)) as history:
-            last = history.meta("run", int) or 0
-            durations = {one.info.test: one.duration_ms for one in history.tests() if one.outcome}
+        last_run, durations = _known(project)
         spool = Spool(
             folder=str(folder),
             owner=os.getpid(),
             root=str(project.root),
             state=str(project.state),
             spans=settings.spans,
-            run=last + 1,
+            run=last_run + 1,
             workers=workers,
             alone="the managed databases are one process's" if settings.databases else "",
         )
@@ -70,6 +68,13 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def _known(project: Project) -> tuple[int, dict[str, float]]:
+    """Return the number of the last run, and how many milliseconds each test took."""
+    with contextlib.closing(History(project.state)) as history:
+        timed = [test for test in history.tests() if test.outcome is not None]
+        return history.meta("run", int) or 0, {test.info.test: test.duration_ms for test in timed}
 
 
 def _remember(project: Project, folder: Path) -> None:

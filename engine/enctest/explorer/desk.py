@@ -46,27 +46,28 @@ class Desk:
 
     def obey(self, front_end: FrontEnd, command: Command) -> None:
         """Do what a front end asks."""
-        if isinstance(command, Follow):
-            if command.test is not None:
-                front_end.send([self._details(command.test)])
-        elif isinstance(command, FindUsers):
-            front_end.send([self._explorer.selector.users(command.path, command.function)])
-        elif isinstance(command, TakeRun):
-            self._explorer.handed_in.take(Path(command.folder))
-        elif isinstance(command, RunTests):
-            self._run_asked(command)
-        elif isinstance(command, RunFailed):
-            self._ask(self._explorer.book.failed(), "failed before")
-        elif isinstance(command, Hunt):
-            self._explorer.hunt(command.test)
-        elif isinstance(command, Stop):
-            self._explorer.stop()
-        elif isinstance(command, Pause):
-            self._explorer.pause(on=command.on)
-        elif isinstance(command, Debug):
-            task = asyncio.create_task(self._debug(front_end, command.test))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        explorer = self._explorer
+        match command:
+            case Follow(test=str(test)):
+                front_end.send([self._details(test)])
+            case FindUsers(path=path, function=function):
+                front_end.send([explorer.selector.users(path, function)])
+            case TakeRun(folder=folder):
+                explorer.handed_in.take(Path(folder))
+            case RunTests():
+                self._run_asked(command)
+            case RunFailed():
+                self._ask(explorer.book.failed(), "failed before")
+            case Hunt(test=test):
+                explorer.hunt(test)
+            case Stop():
+                explorer.stop()
+            case Pause(on=on):
+                explorer.pause(on=on)
+            case Debug(test=test):
+                task = asyncio.create_task(self._debug(front_end, test))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
 
     def refresh(self, tests: Iterable[str]) -> None:
         """Tell the front ends that follow one of these tests that it stands differently now."""

@@ -48,10 +48,10 @@ from enctest.explorer.trials import Trials
 from enctest.paths import Project
 from enctest.record import Event
 from enctest.session.job import Job
+from enctest.store.owner import Ownership
 
 _RECENT = 4
 """Files that are taken for likely to be edited next, at the first start: those written last."""
-from enctest.store.owner import Ownership
 
 _UNTIL_PLAIN_RUNS_END = 1.0
 """Seconds to wait for the history while somebody else writes it."""

@@ -69,6 +69,8 @@ class KeptValues:
 
     def spread(self, owner: Owner) -> None:
         """Credit all that `owner` needed to the modules of those functions that were not followed in it."""
+        if not self._wide or owner.blocks.isdisjoint(self._wide):
+            return
         for number in self._wide.keys() & owner.blocks:
             self._module(self._wide[number]).take(owner)
 

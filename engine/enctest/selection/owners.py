@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import compress, repeat
-from operator import contains
+from itertools import compress
 
 from enctest.selection.probe import Hits
 
@@ -35,9 +34,12 @@ class Owner:
     def take(self, other: Owner) -> None:
         """Add everything that another owner has."""
         self.blocks |= other.blocks
-        self.imports |= other.imports
-        self.files |= other.files
-        self.absent |= other.absent
+        if other.imports:
+            self.imports |= other.imports
+        if other.files:
+            self.files |= other.files
+        if other.absent:
+            self.absent |= other.absent
         self.opaque |= other.opaque
 
     def extent(self) -> tuple[int, ...]:
@@ -96,7 +98,7 @@ class Ledger:
     def settle(self) -> None:
         """Credit the hits since the last time. Other threads may go on: only what was seen is cleared."""
         found: list[int] = []
-        for hits in compress(self._hits, map(contains, self._hits, repeat(1))):
+        for hits in [hits for hits in self._hits if 1 in hits]:
             seen = list(compress(hits.numbers, hits))
             found += seen
             first = hits.first

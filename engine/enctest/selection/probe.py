@@ -65,7 +65,7 @@ class Hits(bytearray):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __reduce__(self) -> tuple[type[Hits], tuple[int]]:
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Hits], tuple[int]]:
         """Record nothing in another process (functions are sent to others by value, at times)."""
         return Hits, (len(self),)
 
@@ -171,16 +171,14 @@ def _placed(statement: ast.stmt, place: ast.stmt) -> ast.stmt:
 
 def attach(code: CodeType, hits: Hits) -> CodeType:
     """Return `code` with the marker replaced by `hits`, in nested functions too."""
-    constants = tuple(
-        attach(constant, hits)
-        if isinstance(constant, CodeType)
-        else hits
-        if _is_marker(constant)
-        else constant
-        for constant in code.co_consts
-    )
-    return code.replace(co_consts=constants)
-
-
-def _is_marker(constant: object) -> bool:
-    return type(constant) is bytes and constant == MARKER
+    constants: list[object] | None = None
+    for index, constant in enumerate(code.co_consts):
+        new: object = constant
+        if type(constant) is CodeType:
+            new = attach(constant, hits)
+        elif type(constant) is bytes and constant == MARKER:
+            new = hits
+        if new is not constant:
+            constants = constants or list(code.co_consts)
+            constants[index] = new
+    return code if constants is None else code.replace(co_consts=tuple(constants))

@@ -46,8 +46,7 @@ def _active(request: Any, owners: Mapping[object, Owner]) -> set[Owner]:
 
 
 def _known(candidates: Iterable[Iterable[object]], owners: Mapping[object, Owner]) -> set[Owner]:
-    found = (owners.get(definition) for chain in candidates for definition in chain)
-    return {owner for owner in found if owner is not None}
+    return {owners[definition] for chain in candidates for definition in chain if definition in owners}
 
 
 def function_place(item: pytest.Item) -> tuple[str, int] | None:

@@ -19,6 +19,7 @@ class RecordingPlugin:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
+        self._narrow: set[object] = set()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -39,7 +40,10 @@ class RecordingPlugin:
         self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
     ) -> Generator[None, Any, Any]:
         """Keep what a shared fixture needs apart: every test that uses it needs it too."""
-        if fixturedef.scope == "function" or self._recorder.broken:
+        if fixturedef in self._narrow or self._recorder.broken:
+            return (yield)
+        if fixturedef.scope == "function":
+            self._narrow.add(fixturedef)
             return (yield)
         owner = self._recorder.start_fixture(fixturedef)
         try:

@@ -69,6 +69,7 @@ class Recorder:
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
         self._test: Owner | None = None
+        self._rooted: dict[str, tuple[int, tuple[str, ...]]] = {}
 
     # --- life ---
 
@@ -162,20 +163,30 @@ class Recorder:
         test.blocks.update(self._own_block(item))
         self._kept.spread(test)
         self._tell_modules()
-        path = self._boundary.relative(str(item.path)) or item.nodeid.partition("::")[0]
-        folder = path.rpartition("/")[0]
-        conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
+        roots = self._roots(item)
         self._emit(
             TestRecorded(
                 run=self.run,
                 test=item.nodeid,
-                roots=tuple(dict.fromkeys([path, *conftests, *sorted(test.imports)])),
-                blocks=tuple(sorted(test.blocks)),
+                roots=tuple(dict.fromkeys([*roots, *sorted(test.imports)])) if test.imports else roots,
+                blocks=tuple(test.blocks),
                 files=tuple(sorted(self._files.not_made(test.files))),
                 absent=tuple(sorted(test.absent)),
                 opaque=test.opaque,
             )
         )
+
+    def _roots(self, item: pytest.Item) -> tuple[str, ...]:
+        """Return the test's file and the conftests that count there."""
+        file = str(item.path)
+        count, roots = self._rooted.get(file, (-1, ()))
+        if count != len(self._conftests):
+            path = self._boundary.relative(file) or item.nodeid.partition("::")[0]
+            folder = path.rpartition("/")[0]
+            conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
+            roots = tuple(dict.fromkeys([path, *conftests]))
+            self._rooted[file] = len(self._conftests), roots
+        return roots
 
     def start_fixture(self, fixture: object) -> Owner:
         """Let a fixture of wider than function scope own what happens from now on."""

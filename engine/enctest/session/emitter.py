@@ -66,6 +66,15 @@ class Emitter:
             os.close(self._fd)
             self._fd = -1
 
+    def start_without_thread(self) -> None:
+        """Send only when told to, where nobody waits for what is sent."""
+        os.register_at_fork(after_in_child=self._silence)
+
+    def relieve(self) -> None:
+        """Send what is queued if it has become much."""
+        if len(self._queue) >= BATCH:
+            self.flush()
+
     def adopt(self, fd: int) -> None:
         """In a copy of the process that goes on with the run: send to a descriptor of its own."""
         self._fd, self._owner = fd, os.getpid()

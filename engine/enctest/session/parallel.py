@@ -343,10 +343,9 @@ class ParallelRun:
 
 
 def _needs_terminal(config: pytest.Config) -> str:
-    option = config.option
-    if option.usepdb or option.trace:
+    if config.getoption("usepdb", False) or config.getoption("trace", False):
         return "a debugger needs the terminal"
-    return "fixtures are shown as they are set up" if option.setupshow else ""
+    return "fixtures are shown as they are set up" if config.getoption("setupshow", False) else ""
 
 
 def _units_of(left: Sequence[int]) -> list[Unit]:

@@ -77,7 +77,12 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         return  # the controller runs no tests: its workers report
     os.environ.pop(VARIABLE)
     emitter = Emitter(spool.open(0))
-    emitter.start()
+    # What is still in the queue when the run itself dies, nobody would read.
+    alone = not is_worker and wanted is None
+    if alone:
+        emitter.start_without_thread()
+    else:
+        emitter.start()
     job = Job(
         run=spool.run,
         stream=spool.run,
@@ -88,8 +93,7 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         spans=spool.spans,
         record=not covers,
     )
-    # What is still in the queue when the run itself dies, nobody would read.
-    flush = emitter.flush if is_worker or wanted is not None else _nothing
+    flush = emitter.relieve if alone else emitter.flush
     report = ReportPlugin(job, emitter.emit, flush, adjust=False)
     instruments = Instruments(job, emitter)
     instruments.arm(config)
@@ -176,10 +180,6 @@ def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: boo
     if covers:
         return None  # pytest-cov knows how to measure in pytest-xdist's processes, not in copies
     return Wanted(spool.workers) if spool.workers else claim_workers(config, args)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _durations(spool: Spool) -> dict[str, float]:

@@ -87,7 +87,7 @@ class Wanted:
         """Return a number, 0 for none; conftests may have a say in `auto`, so ask when they are loaded."""
         if isinstance(self.number, int):
             number = self.number
-        elif config.option.usepdb:
+        elif config.getoption("usepdb", False):
             number = 0
         else:
             config.option.numprocesses = self.number

@@ -121,12 +121,12 @@ class OpenSpan:
             self._raw = raw.copy()
             self._told = trace.cleaner.clean(self._raw)
         return SpanStarted(
-            t=trace.at(self.start_ns),
+            t=(self.start_ns + trace.epoch_ns) / 1e9,
             run=trace.run,
             test=trace.test,
             span=self.number,
             parent=self.parent,
-            name=shorten(self.name, _NAME_LIMIT),
+            name=self.name if len(self.name) <= _NAME_LIMIT else shorten(self.name, _NAME_LIMIT),
             kind=self.kind,
             start_ns=self.start_ns,
             attributes=self._told,
@@ -136,7 +136,7 @@ class OpenSpan:
         """Return the record of the end, with the attributes that the start did not tell."""
         trace = self.trace
         return SpanEnded(
-            t=trace.at(self.end_ns),
+            t=(self.end_ns + trace.epoch_ns) / 1e9,
             run=trace.run,
             test=trace.test,
             span=self.number,

@@ -178,6 +178,7 @@ def test_code_objects_can_be_hashed_compared_and_copied() -> None:
     assert {code: 1}[code.replace()] == 1
     assert code != load()[0]["plain"].__code__
     assert copy.copy(space["plain"]) is space["plain"]
+    hits.left = lambda _hits, _index: None  # cannot be pickled
     restored = pickle.loads(pickle.dumps(hits))  # noqa: S301 - made here
     restored.enter(0)
     restored.leave(0)
