@@ -36,6 +36,7 @@ class Agenda:
     def __init__(self) -> None:
         self._urgent = Wish()
         self._later = Wish()
+        self._held: Wish | None = None
         self._known: set[str] = set()
 
     @property
@@ -54,6 +55,23 @@ class Agenda:
         self._known.clear()
         self._urgent.merge(Wish(everything=True, reason=reason, how=how))
 
+    def hold(self) -> None:
+        """From now on, keep what changes ask for until `resume`."""
+        self._held = self._held or Wish()
+
+    def resume(self) -> None:
+        """Let what was kept be urgent."""
+        held, self._held = self._held, None
+        if held is not None:
+            self._urgent.merge(held)
+
+    def changed(self, wish: Wish) -> None:
+        """Take what a change asks for."""
+        self._known -= wish.tests
+        if wish.everything:
+            self._known.clear()
+        (self._urgent if self._held is None else self._held).merge(wish)
+
     def postpone(self, tests: Iterable[str], reason: str) -> None:
         """Put back what a run had left when something more urgent came."""
         self._later.merge(Wish(tests=set(tests) - self._known, reason=reason))
@@ -62,8 +80,8 @@ class Agenda:
         """Results of these are known without a run: nothing that was asked before needs them any more."""
         known = set(tests)
         self._known |= known
-        self._urgent.tests -= known
-        self._later.tests -= known
+        for wish in (self._urgent, self._later, self._held or Wish()):
+            wish.tests -= known
 
     def put_back(self, wish: Wish) -> None:
         """Put back a whole wish of which nothing was collected."""

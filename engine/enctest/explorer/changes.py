@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.events import Affected, Change, Error, Notice
+from enctest.explorer.agenda import Wish
 from enctest.explorer.earlier import KNOWN
 from enctest.explorer.selector import Effect
 from enctest.watch.watcher import Watcher
@@ -28,7 +29,6 @@ class Changes:
     def __init__(self, explorer: Explorer) -> None:
         self.watching = asyncio.Event()
         self._explorer = explorer
-        self._missed: set[Path] = set()
         self._writes: dict[Path, int] = {}
         self._taken: list[tuple[int, tuple[str, ...]]] = []
         self._times: list[tuple[float, int]] = []
@@ -36,12 +36,6 @@ class Changes:
     def last_before(self, t: float) -> int:
         """Return the number of the last change that was known before `t` (seconds since the epoch)."""
         return max((number for known_at, number in self._times if known_at < t), default=0)
-
-    def resume(self) -> None:
-        """Take what changed while watching was paused."""
-        missed, self._missed = self._missed, set()
-        if missed:
-            self.changed(missed)
 
     async def watch(self) -> None:
         """Follow the project's files until cancelled; `watching` is set once no change is missed."""
@@ -53,10 +47,7 @@ class Changes:
                 )
                 watcher.error = ""
             self.watching.set()
-            if self._explorer.paused:
-                self._missed |= paths
-            else:
-                self.changed(paths)
+            self.changed(paths)
 
     def changed(self, paths: set[Path]) -> None:
         """Take changed files."""
@@ -122,11 +113,12 @@ class Changes:
             )
         )
         if effect.everything:
-            explorer.agenda.everything(reason)
+            explorer.agenda.changed(Wish(everything=True, reason=reason))
         elif tests or effect.new_in or explorer.book.broken:
             again = explorer.book.failed() - explorer.book.broken
-            explorer.agenda.add({*tests, *again}, effect.new_in | explorer.book.broken, reason)
-        if left := explorer.book.outdated() - set(tests):
+            files = {*effect.new_in, *explorer.book.broken}
+            explorer.agenda.changed(Wish(tests={*tests, *again}, files=files, reason=reason))
+        if not explorer.paused and (left := explorer.book.outdated() - set(tests)):
             explorer.agenda.postpone(left, "left from before")
         explorer.interrupt({*tests, *(entry.info.test for entry in known)})
         if known:

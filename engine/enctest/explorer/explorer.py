@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import time
 import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.events import (
+    Affected,
     Attached,
     Databases,
     DatabaseStatus,
@@ -26,7 +26,6 @@ from enctest.events import (
     Paused,
     Phase,
     Ready,
-    Settled,
     TestsRemoved,
 )
 from enctest.explorer.agenda import Agenda, Wish
@@ -34,6 +33,7 @@ from enctest.explorer.audit import Audit
 from enctest.explorer.book import Book
 from enctest.explorer.changes import Changes
 from enctest.explorer.client import watched
+from enctest.explorer.conductor import Conductor
 from enctest.explorer.desk import Desk
 from enctest.explorer.earlier import Earlier
 from enctest.explorer.front_ends import FrontEnds
@@ -41,7 +41,7 @@ from enctest.explorer.handed_in import HandedIn
 from enctest.explorer.hosts import Hosts
 from enctest.explorer.idle import Idle
 from enctest.explorer.journal import Journal, name_of
-from enctest.explorer.leases import FIRST, Leases
+from enctest.explorer.leases import Leases
 from enctest.explorer.running import Running
 from enctest.explorer.selector import Selector
 from enctest.explorer.trials import Trials
@@ -76,7 +76,7 @@ class Explorer:
     def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
         self.args = watched(args)
-        self._begins_with_failed = self.args != tuple(args)
+        self.begins_with_failed = self.args != tuple(args)
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
@@ -94,7 +94,7 @@ class Explorer:
         self._databases: tuple[DatabaseStatus, ...] = ()
         self.paused = False
         self._standing: deque[Error] = deque(maxlen=3)
-        self._wake = asyncio.Event()
+        self.wake = asyncio.Event()
         self.running: Running | None = None
         self.needs_host = True
         self.needs_databases = True
@@ -119,7 +119,7 @@ class Explorer:
         with contextlib.suppress(TimeoutError):  # the first screen comes first
             await asyncio.wait_for(self.front_ends.greeted.wait(), _FIRST_GREETING)
         await asyncio.to_thread(self._load)
-        tasks = [asyncio.create_task(self._conduct()), asyncio.create_task(self.changes.watch())]
+        tasks = [asyncio.create_task(Conductor(self).conduct()), asyncio.create_task(self.changes.watch())]
         leave = asyncio.create_task(self._wait_for_last())
         try:
             await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
@@ -155,7 +155,7 @@ class Explorer:
                 self._loop.call_soon_threadsafe(self.publish, event)
 
     def _new_hosts(self) -> Hosts:
-        hosts = Hosts(
+        return Hosts(
             self.project,
             self.settings,
             python=self.python,
@@ -163,8 +163,6 @@ class Explorer:
             on_exit=self._on_host_exit,
             records=self.selector,
         )
-        hosts.chain.edited(reversed(self.selector.recent(_RECENT)))
-        return hosts
 
     def _restore(self) -> None:
         self.book.restore(self.journal.history.tests())
@@ -177,6 +175,7 @@ class Explorer:
         try:
             self.selector.load()
             self.earlier.load()
+            self.hosts.chain.edited(reversed(self.selector.recent(_RECENT)))
         finally:
             sys.setswitchinterval(before)
         if self.journal.history.notice != greeted_with:
@@ -207,21 +206,24 @@ class Explorer:
     def stop(self) -> None:
         """Stop the run, or a hunt; what the run had left stays outdated."""
         self.agenda.clear()
-        self._wake.set()
+        self.wake.set()
         if self.running is not None:
             self.running.cancel("stopped")
 
     def hunt(self, test: str) -> None:
         """Find the test after which this one fails, once nothing else is to be done."""
         self.idle.victim = test
-        self._wake.set()
+        self.wake.set()
 
     def pause(self, *, on: bool) -> None:
         """Pause or resume watching; what changed meanwhile counts on resuming."""
         self.paused = on
         self.publish(Paused(on=on))
-        if not on:
-            self.changes.resume()
+        if on:
+            self.agenda.hold()
+        else:
+            self.agenda.resume()
+            self.interrupt(set())
 
     def forget(self, tests: Sequence[str]) -> None:
         """Tests are gone."""
@@ -249,92 +251,14 @@ class Explorer:
         running = self.running
         if running is not None and (stale is None or self.needs_host or running.waits_for(stale)):
             running.cancel("superseded")
-        self._wake.set()
+        self.wake.set()
 
     # --- runs ---
-
-    async def _conduct(self) -> None:
-        await self.changes.watching.wait()  # else what is saved between a look and the watch is lost
-        self._begin()
-        while True:
-            self._wake.clear()
-            if not await self._make_ready():
-                self.agenda.clear()
-            if self.agenda.empty:
-                self._settle()
-                self.idle.begin()
-                await self._wake.wait()
-                await self.idle.interrupt()
-                continue
-            await self._run()
-
-    def _begin(self) -> None:
-        """Compare the project with what the history knows."""
-        effect = self.selector.scan()
-        history = self.journal.history
-        if history.begun_anew:
-            self.book.outdate(list(self.book.tests), self.change)
-            self.journal.outdated(self.book.in_order(), self.selector)
-        if history.begun_anew or not self.book.tests:
-            self.agenda.everything("first run")
-            return
-        self.earlier.start()
-        if effect.paths or effect.everything:
-            self.changes.take(effect, "changed while away")
-        elif waiting := self.book.outdated():
-            self.agenda.add(waiting, set(), "left from last time")
-        if self._begins_with_failed:
-            self.agenda.add(self.book.failed() - self.book.broken, self.book.broken, "failed last time")
 
     def new_run(self) -> int:
         """Begin a run; return its number."""
         self._runs += 1
         return self._runs
-
-    async def _make_ready(self) -> bool:
-        """Start what runs need; False, said to the user, when that fails."""
-        try:
-            steps = []
-            if self.needs_host:
-                steps.append(self._start_host())
-            if self.needs_databases:
-                steps.append(self.leases.prepare())
-            results = await asyncio.gather(*steps, return_exceptions=True)
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
-        except EnctestError as error:
-            self.tell(error)
-            return False
-        self.needs_host = self.needs_databases = False
-        return True
-
-    async def _start_host(self) -> None:
-        await self.idle.end()
-        if self.selector.adopt(await self.hosts.start()):
-            self.agenda.everything("other test files than assumed")
-
-    async def _run(self) -> None:
-        self.new_run()
-        leases = self.leases
-        try:
-            lease = await leases.lease(FIRST)
-        except EnctestError as error:
-            self.needs_databases = True
-            self.agenda.clear()
-            self.tell(error)
-            return
-        wish = self.agenda.next()
-        job = self.job(wish, lease.env if lease else {})
-        self.running = Running(self, wish, job, self.change)
-        self._set_phase("collecting", job.run)
-        try:
-            await self.running.go()
-        finally:
-            self.running = None
-            self.hosts.chain.sweep()
-            self.journal.save(self.selector)
-            leases.release(FIRST, lease)
 
     def job(self, wish: Wish, env: Mapping[str, str]) -> Job:
         """Return what a worker is told of a wish."""
@@ -352,21 +276,15 @@ class Explorer:
             isolate=wish.how == "isolated",
         )
 
-    def _settle(self) -> None:
-        if self.saved_at:
-            self.publish(Settled(ms=(time.time() - self.saved_at) * 1000))
-            self.saved_at = 0.0
-        self._set_phase("idle")
-        self.publish(Ready())
-
-    def _set_phase(self, phase: str, run: int = 0) -> None:
+    def set_phase(self, phase: str, run: int = 0) -> None:
+        """Tell what is done now."""
         self._phase = Phase(phase=phase, run=run)  # type: ignore[arg-type]
         self.publish(self._phase)
 
     def began(self, run: int) -> None:
         """A run has collected and starts its first test."""
         self._standing.clear()
-        self._set_phase("running", run)
+        self.set_phase("running", run)
 
     def ended(self, run: int, tests: Sequence[str], since: int) -> None:
         """A run's workers are gone; what they ran before a file changed under them has to run again."""
@@ -380,6 +298,8 @@ class Explorer:
         if stale:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")
+            reasons = dict.fromkeys(stale, "what it needs changed while it ran")
+            self.publish(Affected(tests=tuple(stale), total=len(self.book.tests), reasons=reasons))
 
     def _learn(self) -> None:
         """Take what runs have shown of modules and variables."""
