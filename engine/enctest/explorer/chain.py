@@ -126,6 +126,10 @@ class Chain:
         while len(self._points) > 1 and sum(sizes[id(point)] for point in self._points) > self._memory:
             self._drop_oldest()
 
+    def memory(self) -> int:
+        """Return the private memory of all snapshots in bytes; 0 where the system does not say."""
+        return sum(map(_private, self._points))
+
     def _drop_oldest(self) -> None:
         """Drop the copy before the file that was edited longest ago; the collected one last of all."""
         order = [COLLECTION, *self._edited]

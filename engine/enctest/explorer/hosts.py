@@ -18,6 +18,7 @@ from enctest.session.control import Host, environment, script_of
 from enctest.session.host import Setup
 from enctest.session.job import COLLECTED, HostReady, Job, SnapshotRefused
 from enctest.session.points import Family, Point, Process
+from enctest.session.xdist_options import asked_workers
 
 _TRIES = 4
 """Hosts that are started at most until none has imported what must not be imported ahead."""
@@ -50,7 +51,7 @@ class Hosts:
         project: The project under test.
         settings: Its settings.
         python: Its interpreter.
-        args: The user's pytest arguments.
+        args: The user's pytest arguments; their `-n` is how many workers run tests at the same time.
         on_exit: Called when the session host dies by itself, with its last output.
         records: Takes the dependency records of workers.
     """
@@ -72,12 +73,13 @@ class Hosts:
         self.change = 0
         self.host: Host | None = None
         self.ready: HostReady | None = None
-        self.workers = settings.workers or cores()
         self.chain = Chain(settings.snapshots, settings.snapshot_memory)
         self._settings = settings
         self._project = project
         self._python = python
         self._args = list(args)
+        asked = asked_workers(self._args)
+        self.workers = max(1, asked) if asked is not None else settings.workers or cores()
         self._on_exit = on_exit
         self._records = records
         self._leaving: list[tuple[Host, Chain]] = []
