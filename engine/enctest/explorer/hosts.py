@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -46,6 +47,8 @@ class Hosts:
         sets: Environment variables that the project sets itself, before or while it collects.
         refused: Places where no snapshot could be made, with the reason.
         change: Number of the last change.
+        forks: Runs go on from copies of a process; else each has a process that is started for it.
+        workers: How many processes run tests at the same time.
 
     Args:
         project: The project under test.
@@ -79,6 +82,7 @@ class Hosts:
         self._python = python
         self._args = list(args)
         asked = asked_workers(self._args)
+        self.forks = settings.fork and hasattr(os, "fork")
         self.workers = max(1, asked) if asked is not None else settings.workers or cores()
         self._on_exit = on_exit
         self._records = records
@@ -136,7 +140,9 @@ class Hosts:
         self.never |= ready.left_out
         return bool(ready.unsafe)
 
-    async def _start(self, modules: list[str], before: Chain) -> tuple[Host, HostReady, Chain]:
+    async def _start(
+        self, modules: list[str], before: Chain, *, once: bool = False
+    ) -> tuple[Host, HostReady, Chain]:
         setup = Setup(
             control=-1,
             args=self._args,
@@ -145,6 +151,7 @@ class Hosts:
             modules=modules,
             never=sorted(self.never),
             sets=sorted(self.sets),
+            once=once,
         )
         chain = Chain(self._settings.snapshots, self._settings.snapshot_memory, before)
         host = Host(
@@ -152,7 +159,7 @@ class Hosts:
             python=self._python,
             cwd=self._project.invocation,
             env=environment(self._python),
-            on_exit=self._on_exit,
+            on_exit=_expected if once else self._on_exit,
             family=Family(on_snapshot=chain.add, on_refused=self._refused, on_gone=self._gone),
         )
         try:
@@ -168,7 +175,7 @@ class Hosts:
         Raises:
             EnctestError: It does not start.
         """
-        host, _, _ = await self._start([], Chain(0, 0))
+        host, _, _ = await self._start([], Chain(0, 0), once=True)
         return host
 
     async def stop(self) -> None:
@@ -213,6 +220,8 @@ class Hosts:
 
     async def prepare(self, job: Job) -> None:
         """Build what the next run resumes from; may be cancelled at any moment."""
+        if not self.forks:
+            return
         point = self.start_of(job.env)
         if point.info is not None and point.info.place == COLLECTED:
             if covers(point, job):
@@ -273,3 +282,7 @@ class Hosts:
 
     def _refused(self, event: SnapshotRefused) -> None:
         self.refused[event.place] = event.reason
+
+
+def _expected(_output: str) -> None:
+    """A host that serves one run ends with it."""
