@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from enctest.selection.paths import module_names
+from enctest.selection.paths import looked_at, module_names
 from enctest.session.job import COLLECTED, COLLECTION, Job
 from enctest.session.points import Point
 
@@ -187,9 +187,12 @@ def _is_untrue(point: Point, paths: frozenset[str], moved: frozenset[str]) -> bo
         return True
     if not paths.isdisjoint(info.files) or info.place in moved:
         return True
+    if not {looked_at(path) for path in paths}.isdisjoint(info.files):
+        return True
     if not moved:
         return False
-    folders = {f"{parent}/" for path in moved for parent in PurePosixPath(path).parents}
+    parents = {str(parent) for path in moved for parent in PurePosixPath(path).parents}
+    folders = {f"{parent}/" for parent in parents} | {looked_at(parent) for parent in parents}
     names = {name for path in moved if path.endswith(".py") for name in module_names(path)}
     if not folders.isdisjoint(info.files) or not names.isdisjoint(info.absent):
         return True
