@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -18,17 +17,10 @@ _STARTS = frozenset(
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _EVENTS = _STARTS | _LISTS | {"open"}
 _OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
+_RUNS_TESTS = "_pytest.pytester"
 _IMPORT_FILE = "<frozen importlib._bootstrap_external>"
 _METADATA = os.path.join("importlib", "metadata")
 _QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
-_HARMLESS_PROGRAMS = frozenset(
-    {
-        *("cc", "gcc", "ld", "ldconfig", "objdump", "file", "which"),
-        *("date", "hostname", "id", "locale", "lsb_release", "stty", "sw_vers", "sysctl", "tput"),
-        *("uname", "whoami", "git", "docker"),
-        *("createdb", "dropdb", "initdb", "pg_ctl", "pg_dump", "pg_restore", "postgres", "psql"),
-    }
-)
 
 
 class FileWatch:
@@ -37,22 +29,25 @@ class FileWatch:
     Args:
         boundary: Says which files are the project's own.
         used: Gets a path relative to the root; folders end in `/`.
-        opaque: Called when a process was started that may run the project's code unseen.
+        started: Called with an audit event and its arguments when a process is started.
         guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
+
+    Attributes:
+        written: Files that this process opened to write.
     """
 
     def __init__(
         self,
         boundary: Boundary,
         used: Callable[[str], None],
-        opaque: Callable[[], None],
+        started: Callable[[str, tuple[object, ...]], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._guard = guard
         self._boundary = boundary
         self._used = used
-        self._opaque = opaque
-        self._written: set[str] = set()
+        self._started = started
+        self.written: set[str] = set()
         self._stdlib = tuple(
             {os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")}
             | {"<frozen", "<string>"}
@@ -70,20 +65,21 @@ class FileWatch:
 
         def hear(event: str, arguments: tuple[object, ...]) -> None:
             if event in _EVENTS and self.active:
-                frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                self._guard(lambda: self._heard(event, arguments, frame))
+                frame = sys._getframe().f_back  # noqa: SLF001 - the only way to know who asks
+                self._guard(lambda: self.heard(event, arguments, frame))
 
         sys.addaudithook(hear)
 
-    def _heard(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
+    def heard(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
+        """Take an audit event that `frame` raised (None: Python itself, before any code)."""
         if event == "open":
             self._opened(arguments, frame)
         elif event in _LISTS:
             self._listed(arguments[0], frame)
-        elif not _harmless(event, arguments) and not self._is_own(frame):
-            self._opaque()
+        elif event in _STARTS and not self.is_own(frame):
+            self._started(event, arguments)
 
-    def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
+    def _opened(self, arguments: tuple[object, ...], frame: FrameType | None) -> None:
         path, _, flags = arguments
         text = _absolute(path)
         if text is None or _is_import(frame):
@@ -94,37 +90,42 @@ class FileWatch:
         if name is None:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            self._written.add(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self._written and not self._is_own(frame, quoting=not name.endswith(".py")):
+            self.written.add(name)  # a test that writes it and reads it again does not depend on it
+        elif name not in self.written and not self.is_own(frame, quoting=not name.endswith(".py")):
             self._used(name)
 
-    def _listed(self, path: object, frame: FrameType) -> None:
-        caller = frame.f_code.co_filename
+    def _listed(self, path: object, frame: FrameType | None) -> None:
+        caller = "" if frame is None else frame.f_code.co_filename
         if caller == _IMPORT_FILE or _METADATA in caller:
             return
         text = _absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
-        if folder is not None and not self._is_own(frame):
+        if folder is not None and not self.is_own(frame):
             self._used(folder)
 
-    def _is_own(self, frame: FrameType, *, quoting: bool = True) -> bool:
+    def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
         """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
-        current: FrameType | None = frame
+        current = frame
         while current is not None:
             file = current.f_code.co_filename
             if not file.startswith(self._stdlib) or file.startswith(self._installed):
-                return str(current.f_globals.get("__name__", "")).partition(".")[0] in _OWN
+                name = str(current.f_globals.get("__name__", ""))
+                return name.partition(".")[0] in _OWN and name != _RUNS_TESTS
             if not quoting and file.endswith(_QUOTERS):
                 return True
             current = current.f_back
         return False
 
 
-def _is_import(frame: FrameType) -> bool:
+def _is_import(frame: FrameType | None) -> bool:
     """Tell whether the import machinery reads a module's source or bytecode, for itself."""
-    getter = frame.f_back
+    getter = None if frame is None else frame.f_back
     asker = None if getter is None else getter.f_back
-    return asker is not None and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
+    return (
+        frame is not None
+        and asker is not None
+        and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
+    )
 
 
 def _absolute(path: object) -> str | None:
@@ -137,33 +138,11 @@ def _absolute(path: object) -> str | None:
         return None
 
 
-def _source(path: str, frame: FrameType) -> str:
+def _source(path: str, frame: FrameType | None) -> str:
     """Return the source of a bytecode file that something other than an import loads (`runpy`)."""
-    if frame.f_code.co_filename != _IMPORT_FILE:
+    if frame is None or frame.f_code.co_filename != _IMPORT_FILE:
         return path
     try:
         return source_from_cache(path)
     except ValueError:
         return path
-
-
-def _harmless(event: str, arguments: tuple[object, ...]) -> bool:
-    """Tell whether the started program is one that runs no project code."""
-    if event in {"os.fork", "os.forkpty"}:
-        return False
-    first = arguments[0]
-    command = arguments[1] if event == "subprocess.Popen" and len(arguments) > 1 else None
-    if isinstance(first, str | bytes | os.PathLike):
-        words: list[str] = _words(os.fsdecode(first)) if event == "os.system" else [os.fsdecode(first)]
-    elif isinstance(command, list | tuple) and command:
-        words = [os.fsdecode(command[0])]
-    else:
-        words = []
-    return bool(words) and os.path.basename(words[0]) in _HARMLESS_PROGRAMS
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)[:1]
-    except ValueError:
-        return []

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from enctest.selection.probe import Hits
+
+if TYPE_CHECKING:
+    from enctest.selection.processes.started import Child
 
 
 class Owner:
@@ -18,9 +22,10 @@ class Owner:
         absent: Module names that were looked for in vain.
         opaque: Another process was started, whose work was not seen.
         uses: Fixtures of wider scope that this one asked for.
+        children: Processes that were started on its behalf and are to report.
     """
 
-    __slots__ = ("absent", "blocks", "files", "imports", "opaque", "path", "uses")
+    __slots__ = ("absent", "blocks", "children", "files", "imports", "opaque", "path", "uses")
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -30,6 +35,7 @@ class Owner:
         self.absent: set[str] = set()
         self.opaque = False
         self.uses: set[Owner] = set()
+        self.children: set[Child] = set()
 
     def take(self, other: Owner) -> None:
         """Add everything that another owner has."""
@@ -38,6 +44,7 @@ class Owner:
         self.files |= other.files
         self.absent |= other.absent
         self.opaque |= other.opaque
+        self.children |= other.children
 
     def extent(self) -> tuple[int, ...]:
         """Say how much there is; it only grows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
@@ -19,6 +19,8 @@ from enctest.selection.imports import ImportGraph
 from enctest.selection.kept import KeptValues, in_main_thread
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits, Layout
+from enctest.selection.processes.reports import Reports
+from enctest.selection.processes.started import Child, Launches
 
 if TYPE_CHECKING:
     import pytest
@@ -47,7 +49,12 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        self._files = FileWatch(self._boundary, self._used, self._opaque, self.guard)
+        self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
+        self._files = FileWatch(self._boundary, self._used, self._launches.started, self.guard)
+        self._reports = Reports(self._module, self._number, self._files.written)
+        self._lingering: set[Child] = set()
+        self._strangers: set[str] = set()
+        self._has_finalizers = False
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -60,11 +67,13 @@ class Recorder:
         """Start to record; call it before anything of the project is imported."""
         self._importer.install()
         self._files.install()
+        self._launches.install(self._files.is_own)
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
+        self._launches.uninstall()
         self._files.active = False
 
     def guard(self, action: Callable[[], object]) -> None:
@@ -88,6 +97,8 @@ class Recorder:
     def start_test(self) -> None:
         """Let a test own what happens from now on."""
         self._test = Owner()
+        self._lingering = {child for child in self._lingering if child.lives()}
+        self._test.opaque = bool(self._lingering)  # it may use a process that another test has left behind
         self._ledger.push(self._test)
 
     def note_fixtures(self, item: pytest.Item) -> None:
@@ -97,32 +108,46 @@ class Recorder:
 
     def finish_test(self, item: pytest.Item) -> None:
         """Tell what `item` needed since `start_test`."""
-        test, self._test = self._test, None
+        test = self._end_test()
         if test is None:
             return
-        self._ledger.pop(test)
-        self._kept.end_test()
-        self._resolve()
-        for fixture in _closure(test.uses):
-            test.take(fixture)
-        test.take(self._ledger.session)
         test.blocks.update(self._own_block(item))
         self._kept.spread(test)
         self._tell_modules()
         path = self._boundary.relative(str(item.path)) or item.nodeid.partition("::")[0]
         folder = path.rpartition("/")[0]
         conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
-        self._emit(
-            TestRecorded(
-                run=self._run,
-                test=item.nodeid,
-                roots=tuple(dict.fromkeys([path, *conftests, *sorted(test.imports)])),
-                blocks=tuple(sorted(test.blocks)),
-                files=tuple(sorted(test.files)),
-                absent=tuple(sorted(test.absent)),
-                opaque=test.opaque,
-            )
-        )
+        self._tell_test(item.nodeid, [path, *conftests], test)
+
+    def finish_process(self) -> None:
+        """Tell what this process needed since `start_test`; a test in another process started it."""
+        self.guard(self._finish_process)
+
+    def _finish_process(self) -> None:
+        test = self._end_test()
+        if test is not None:
+            test.files |= self._strangers
+            test.opaque |= self._has_finalizers  # they run when this process has reported
+            self._kept.spread(test)
+            self._tell_modules()
+            self._tell_test("", [], test)
+
+    def _end_test(self) -> Owner | None:
+        """End the current test's time; return it with all that it needed of others."""
+        test, self._test = self._test, None
+        if test is None:
+            return None
+        self._ledger.pop(test)
+        self._kept.end_test()
+        self._resolve()
+        self._lingering |= test.children - {
+            child for owner in self._fixture_owners for child in owner.children
+        }
+        for fixture in _closure(test.uses):
+            test.take(fixture)
+        test.take(self._ledger.session)
+        self._reports.settle(test)
+        return test
 
     def start_fixture(self, fixture: object) -> Owner:
         """Let a fixture of wider than function scope own what happens from now on."""
@@ -155,19 +180,20 @@ class Recorder:
             self._dirty.add(owner.path)
             self._kept.spread(owner)
 
+    def heard(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
+        """Take an audit event from before the recorder was there."""
+        self.guard(lambda: self._files.heard(event, arguments, frame))
+
     # --- the import hook tells (see hook.Listener) ---
 
     def declared(self, path: str, digest: str, layout: Layout) -> Hits:
         """Number the functions of a file."""
         hits = Hits(len(layout.names))
-        hits.path, hits.layout, hits.first = path, layout, self._numbers
-        self._numbers += len(layout.names)
+        hits.path, hits.layout, hits.first = path, layout, self._number(path, digest, layout.names)
         hits.numbers = range(hits.first, self._numbers)
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
-        self._emit(
-            BlocksDeclared(run=self._run, path=path, digest=digest, first=hits.first, names=layout.names)
-        )
+        self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
         if layout.names:
             self._ledger.watch(hits)
             self._kept.watch(hits)
@@ -200,6 +226,10 @@ class Recorder:
     def _used(self, path: str) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
+
+    def _launched(self, child: Child) -> None:
+        for owner in self._ledger.all_current:
+            owner.children.add(child)
 
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
@@ -256,14 +286,16 @@ class Recorder:
         """Take note of project modules that came another way: whatever depends on them is the whole file."""
         for path, module, digest, imports in self._graph.strangers():
             self.declared(path, digest, Layout())
+            self._strangers.add(path)
             self._module(path)
             self._graph.add(path, module, imports)
             self._ledger.session.imports.add(path)
 
     def _tell_modules(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for path in dirty:
+        while self._dirty:
+            path = self._dirty.pop()
             owner = self._modules[path]
+            self._reports.settle(owner)
             if self._told.get(path) == owner.extent():
                 continue
             self._told[path] = owner.extent()
@@ -278,6 +310,28 @@ class Recorder:
                     opaque=owner.opaque,
                 )
             )
+
+    def _tell_test(self, name: str, roots: Iterable[str], test: Owner) -> None:
+        self._emit(
+            TestRecorded(
+                run=self._run,
+                test=name,
+                roots=tuple(dict.fromkeys([*roots, *sorted(test.imports)])),
+                blocks=tuple(sorted(test.blocks)),
+                files=tuple(sorted(test.files)),
+                absent=tuple(sorted(test.absent)),
+                opaque=test.opaque,
+            )
+        )
+
+    def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
+        """Give numbers to the functions of a file; return the first."""
+        first = self._numbers
+        self._numbers += len(names)
+        record = BlocksDeclared(run=self._run, path=path, digest=digest, first=first, names=names)
+        self._reports.declared(record)
+        self._emit(record)
+        return first
 
     def _own_block(self, item: pytest.Item) -> list[int]:
         place = pytest_facts.function_place(item)
