@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +83,12 @@ def runtime_folder() -> Path:
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
     usable = base and len(base) <= _LONGEST and os.access(base, os.W_OK)
-    parent = Path(base) if base and usable else Path(tempfile.gettempdir())
+    if base and usable:
+        parent = Path(base)
+    else:
+        import tempfile
+
+        parent = Path(tempfile.gettempdir())
     folder = parent / f"enctest-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -8,7 +8,6 @@ from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
-from enctest.events import Notice
 from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
@@ -83,6 +82,8 @@ class Recorder:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - a test's outcome must not change; the failure is told
+            from enctest.events import Notice
+
             self.broken = True
             reason = f"{type(error).__name__}: {error}"
             self._emit(Notice(message=f"dependencies are no longer recorded in this run: {reason}"))
@@ -119,14 +120,11 @@ class Recorder:
         conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
         self._tell_test(item.nodeid, [path, *conftests], test)
 
-    def finish_process(self) -> None:
-        """Tell what this process needed since `start_test`; a test in another process started it."""
-        self.guard(self._finish_process)
-
-    def _finish_process(self) -> None:
+    def finish_process(self, files: Iterable[str]) -> None:
+        """Tell what this process needed since `start_test`, and `files`; a test in another one started it."""
         test = self._end_test()
         if test is not None:
-            test.files |= self._strangers
+            test.files |= self._strangers.union(files)
             test.opaque |= self._has_finalizers  # they run when this process has reported
             self._kept.spread(test)
             self._tell_modules()

@@ -314,3 +314,16 @@ def modules(output: str) -> set[str]:
     """Return the names that a test printed as a list."""
     (line,) = (line for line in output.splitlines() if line.startswith("['"))
     return set(ast.literal_eval(line))
+
+
+def test_looking_for_a_file_and_reading_a_variable_are_told_from_afar(app: Lab) -> None:
+    wrote_test(
+        app,
+        """
+def test_run():
+    assert python("-c", "import os; print(os.path.exists('new.txt'))").stdout == "False\\n"
+    assert python("-c", "import os; print(os.environ['WORD'])", env={"WORD": "x"}).stdout == "x\\n"
+""",
+    )
+    app.record()
+    assert "$WORD" in app.index.tests["test_app.py::test_run"].files

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -31,6 +30,8 @@ def is_harmless(words: Sequence[str]) -> bool:
 
 def shell_words(command: str) -> list[str]:
     """Return the program that a shell's command line begins with, as a list of one word or none."""
+    import shlex
+
     try:
         return shlex.split(command)[:1]
     except ValueError:

@@ -21,9 +21,11 @@ class Recording:
         root: The project's root, resolved.
         state: Its state folder.
         absent: Names of modules that were looked for in vain before.
+        read: Environment variables that were read before, as `$NAME`.
     """
 
-    def __init__(self, root: str, state: str, absent: Iterable[str]) -> None:
+    def __init__(self, root: str, state: str, absent: Iterable[str], read: Iterable[str]) -> None:
+        self._read = list(read)
         self._records: list[Record] = []
         self._recorder = Recorder(Path(root), 0, self._records.append, Path(state))
         with warnings.catch_warnings():
@@ -43,7 +45,7 @@ class Recording:
         Raises:
             EnctestError: The recorder broke down.
         """
-        self._recorder.finish_process()
+        self._recorder.guard(lambda: self._recorder.finish_process(self._read))
         if self._recorder.broken:
             raise EnctestError("this process could not be recorded")
         return msgspec.msgpack.encode(self._records)

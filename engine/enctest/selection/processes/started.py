@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -106,6 +105,8 @@ class Launches:
 
     def uninstall(self) -> None:
         """Put everything back; processes that still run report nowhere."""
+        import shutil
+
         while self._undo:
             self._undo.pop()()
         if self._folder:
@@ -173,6 +174,8 @@ class Launches:
 
     def _sweep(self) -> None:
         """Remove the folders of processes that are gone."""
+        import shutil
+
         for name in os.listdir(self._folders) if os.path.isdir(self._folders) else ():
             pid = name.partition("-")[0]
             try:
@@ -207,10 +210,12 @@ def _variables(given: object) -> Iterator[tuple[str, str]]:
 
 
 def _parse(data: bytes) -> list[DependencyRecord] | None:
-    """Read a report: records, or after an empty line names looked for in vain."""
+    """Read a report: records, or after an empty line what a process did that stayed away from the project."""
     if data.startswith(b"\n"):
-        names = data[1:].decode("utf-8", "surrogateescape").splitlines()
-        return [TestRecorded(run=0, test="", roots=(), absent=tuple(names))]
+        names = data[1:].decode("utf-8", "surrogateescape").split("\n")
+        variables = {name for name in names if name.startswith("$")}
+        absent = tuple(name for name in names if name and name not in variables)
+        return [TestRecorded(run=0, test="", roots=(), files=tuple(sorted(variables)), absent=absent)]
     try:
         return _decode(data)
     except msgspec.MsgspecError:

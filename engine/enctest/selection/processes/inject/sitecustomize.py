@@ -14,7 +14,7 @@ from _thread import get_ident
 
 TYPE_CHECKING = False  # typing takes longer to import than everything here
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, ModuleType
     from typing import Any
 
@@ -28,6 +28,7 @@ _STARTS = frozenset(
     {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty"}
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
+_LOOKS = ("stat", "lstat", "access")
 _EVENTS = _STARTS | _LISTS | {"open", "import"}
 _LAUNCHER = "_posixsubprocess"
 _IMPORT_FILE = "<frozen importlib._bootstrap_external>"
@@ -52,8 +53,9 @@ class Scout:
         self._near: dict[str, bool] = {}
         self._absent: list[str] = []
         self._begun = self._failed = self._launching = False
-        self._busy = 0
-        self._put_back: Callable[[], object] = int
+        self._busy = self._looking = 0
+        self._undo: list[Callable[[], object]] = []
+        self._read: set[str] = set()
         self._recording: Recording | None = None
         prefix = os.path.join(os.path.realpath(sys.prefix), "")
         self._foreign = prefix if prefix != self._root else os.devnull
@@ -64,6 +66,22 @@ class Scout:
         sys.meta_path.append(self)
         setattr(machinery.SourceFileLoader, "exec_module", _exec_module(self))  # noqa: B010 - mypy knows better
         sys.addaudithook(_hear(self))
+        for name in _LOOKS:
+            self._front(((os, name),), self._is_near)
+        self._watch_variables()
+
+    def _watch_variables(self) -> None:
+        """Note which environment variables are read, below all ways to read them."""
+        environs = os.environ, os.environb
+
+        def put_back() -> None:
+            for environ in environs:
+                vars(environ)["_data"] = dict(dict.items(noting))
+
+        noting = _noting(vars(os.environ)["_data"], self._read)
+        for environ in environs:
+            vars(environ)["_data"] = noting
+        self._undo.append(put_back)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Find nothing, but remember the name: nobody has it."""
@@ -87,23 +105,37 @@ class Scout:
         self._launching = True
         import _posixsubprocess
 
-        original = _posixsubprocess.fork_exec
+        copies = (_posixsubprocess, "fork_exec"), ("subprocess", "_fork_exec")
+        self._front(copies, lambda _: True)
 
-        def fork_exec(*arguments: "Any") -> int:
-            _quietly(self._wake)
-            now = _posixsubprocess.fork_exec
-            return (original if now is fork_exec else now)(*arguments)
+    def _front(self, places: "tuple[tuple[Any, str], ...]", concerns: "Callable[[Any], bool]") -> None:
+        """Put a function in front of another until the process is recorded: it wakes if its argument counts.
+
+        Args:
+            places: (module or its name, attribute): where it is, and where copies of it may turn up.
+            concerns: Tells whether a first argument counts.
+        """
+        module, attribute = places[0]
+        original = getattr(module, attribute)
+
+        def front(*arguments: "Any", **options: "Any") -> "Any":
+            if not self._begun and concerns(arguments[0] if arguments else options.get("path")):
+                _quietly(self._wake)
+            now = getattr(module, attribute)
+            return (original if now is front else now)(*arguments, **options)
 
         def put_back() -> None:
-            for module, name in (
-                (_posixsubprocess, "fork_exec"),
-                (sys.modules.get("subprocess"), "_fork_exec"),
-            ):
-                if getattr(module, name, None) is fork_exec:
-                    setattr(module, name, original)
+            for place, name in places:
+                found = sys.modules.get(place) if isinstance(place, str) else place
+                if getattr(found, name, None) is front:
+                    setattr(found, name, original)
 
-        self._put_back = put_back
-        setattr(_posixsubprocess, "fork_exec", fork_exec)  # noqa: B010 - mypy knows better
+        for functions in (os.supports_dir_fd, os.supports_effective_ids, os.supports_follow_symlinks):
+            if original in functions:
+                functions.add(front)
+        front.__name__, front.__qualname__, front.__module__ = attribute, attribute, module.__name__
+        setattr(module, attribute, front)
+        self._undo.append(put_back)
 
     def _concerns(self, event: str, arguments: tuple[object, ...], frame: "FrameType | None") -> bool:
         if event == "open":
@@ -125,13 +157,17 @@ class Scout:
         """Tell whether a file may be the project's: in its root, and not installed."""
         if not isinstance(path, (str, bytes, os.PathLike)):
             return False
+        if self._looking and self._looking == get_ident():
+            return False
         folder = os.path.dirname(os.path.abspath(os.fsdecode(path)))
         try:
             return self._near[folder]
         except KeyError:
+            self._looking = get_ident()  # `realpath` looks at files, too
             real = os.path.join(os.path.realpath(folder), "")
             near = real.startswith(self._root) and not real.startswith(self._foreign)
             self._near[folder] = near = near and "site-packages" not in real
+            self._looking = 0
             return near
 
     def _wake(self) -> bool:
@@ -148,12 +184,13 @@ class Scout:
         before = list(sys.path)
         try:
             sys.meta_path.remove(self)
-            self._put_back()
+            for undo in self._undo:
+                undo()
             del machinery.SourceFileLoader.exec_module
             sys.path += [place for place in self._places if place not in before]
             from enctest.selection.processes.recording import Recording
 
-            self._recording = Recording(self._root, self._state, self._absent)
+            self._recording = Recording(self._root, self._state, self._absent, self._read)
         except Exception:  # noqa: BLE001 - the process must go on as if nothing were here; no report says so
             self._failed = True
         finally:
@@ -170,7 +207,8 @@ class Scout:
         if self._failed:
             return
         if self._recording is None:
-            _write(self._report, "\n".join(["", *self._absent]).encode("utf-8", "surrogateescape"))
+            names = "\n".join(["", *self._absent, *self._read])
+            _write(self._report, names.encode("utf-8", "surrogateescape"))
         else:
             _write(self._report, self._recording.finish())
 
@@ -186,6 +224,28 @@ def _exec_module(scout: Scout) -> "Callable[[machinery.SourceFileLoader, ModuleT
     # Python leaves its import machinery out of tracebacks by the name of the file.
     exec_module.__code__ = exec_module.__code__.replace(co_filename=_IMPORT_FILE)
     return exec_module
+
+
+def _noting(data: "dict[bytes, bytes]", read: "set[str]") -> "dict[bytes, bytes]":
+    """Return a dictionary like `data` that notes in `read` what is read: `$NAME`, or `$*` for all of it."""
+
+    class Noting(dict[bytes, bytes]):
+        def __getitem__(self, key: bytes) -> bytes:
+            read.add("$" + os.fsdecode(key))
+            return dict.__getitem__(self, key)
+
+        def __iter__(self) -> "Iterator[bytes]":
+            read.add("$*")
+            return dict.__iter__(self)
+
+        def items(self) -> "Any":
+            read.add("$*")
+            return dict.items(self)
+
+        def __reduce__(self) -> "Any":
+            return dict, (dict(dict.items(self)),)
+
+    return Noting(data)
 
 
 def _hear(scout: Scout) -> "Callable[[str, tuple[object, ...]], None]":
