@@ -20,15 +20,6 @@ CONFIG_FILES = (
     "setup.py",
 )
 """Files in the root that decide how pytest runs."""
-FOREIGN_FOLDERS = frozenset(
-    {
-        ".cache", ".direnv", ".eggs", ".enctest", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache",
-        ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__",
-        "__pypackages__", "dist-packages", "htmlcov", "node_modules", "site-packages",
-    }
-)  # fmt: skip
-"""Names of folders whose content is installed, generated or kept by tools."""
-
 _LONGEST = 50
 """Bytes of a base folder that leave room for the folders and the socket in it."""
 
@@ -66,11 +57,6 @@ def find_root(start: Path) -> Path:
         if any((folder / mark).exists() for mark in (*CONFIG_FILES, ".git")):
             return folder
     return start
-
-
-def is_foreign_folder(folder: str, name: str) -> bool:
-    """Tell whether the folder `name` at path `folder` is no source (a virtual environment, too)."""
-    return name in FOREIGN_FOLDERS or os.path.isfile(os.path.join(folder, "pyvenv.cfg"))  # noqa: PTH113, PTH118 - hot
 
 
 def runtime_folder() -> Path:

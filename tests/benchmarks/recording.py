@@ -68,6 +68,7 @@ def child(mode: str, root: str, state: str, out: str, *args: str) -> int:
     from enctest.record import Record
     from enctest.selection.pytest_plugin import RecordingPlugin
     from enctest.selection.recorder import Recorder
+    from enctest.selection.records import Records
 
     records: list[Record] = []
 
@@ -75,7 +76,7 @@ def child(mode: str, root: str, state: str, out: str, *args: str) -> int:
         @pytest.hookimpl(wrapper=True, tryfirst=True)
         def pytest_load_initial_conftests(self, early_config: pytest.Config) -> Generator[None, Any, Any]:
             if mode == "recorded":
-                recorder = Recorder(Path(root), 1, records.append, Path(state))
+                recorder = Recorder(Path(root), Records(1, records.append), Path(state))
                 recorder.install()
                 early_config.pluginmanager.register(RecordingPlugin(recorder))
             return (yield)

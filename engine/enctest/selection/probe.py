@@ -11,8 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from types import CodeType
-
-import msgspec
+from typing import NamedTuple
 
 from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
@@ -20,7 +19,7 @@ from enctest.selection.names import Function, docstring, functions, imported_nam
 MARKER = b"\0enctest: the hits of this module\0"
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(NamedTuple):
     """What is known of the functions of one compiled file; functions are numbered from 0 in source order.
 
     Attributes:

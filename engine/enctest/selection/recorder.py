@@ -7,8 +7,6 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
-from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
-from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
@@ -20,6 +18,7 @@ from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits, Layout
 from enctest.selection.processes.reports import Reports
 from enctest.selection.processes.started import Child, Launches
+from enctest.selection.telling import Functions, Needs, Teller
 
 if TYPE_CHECKING:
     import pytest
@@ -30,15 +29,13 @@ class Recorder:
 
     Args:
         root: The folder that recorded paths are relative to.
-        run: The run's number.
-        emit: Takes records, costs nothing.
+        teller: Takes what is recorded, costs nothing.
         state: The folder for compiled files.
     """
 
-    def __init__(self, root: Path, run: int, emit: Callable[[Record], None], state: Path) -> None:
+    def __init__(self, root: Path, teller: Teller, state: Path) -> None:
         self.broken = False
-        self._run = run
-        self._emit = emit
+        self._teller = teller
         self._boundary = Boundary(root.resolve())
         self._ledger = Ledger()
         self._modules: dict[str, Owner] = {}
@@ -82,11 +79,8 @@ class Recorder:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - a test's outcome must not change; the failure is told
-            from enctest.events import Notice
-
             self.broken = True
-            reason = f"{type(error).__name__}: {error}"
-            self._emit(Notice(message=f"dependencies are no longer recorded in this run: {reason}"))
+            self._teller.broken(f"{type(error).__name__}: {error}")
 
     def flush(self) -> None:
         """Tell what is known of modules by now."""
@@ -118,7 +112,7 @@ class Recorder:
         path = self._boundary.relative(str(item.path)) or item.nodeid.partition("::")[0]
         folder = path.rpartition("/")[0]
         conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
-        self._tell_test(item.nodeid, [path, *conftests], test)
+        self._teller.test(Needs.of(item.nodeid, test, [path, *conftests]))
 
     def finish_process(self, files: Iterable[str]) -> None:
         """Tell what this process needed since `start_test`, and `files`; a test in another one started it."""
@@ -128,7 +122,7 @@ class Recorder:
             test.opaque |= self._has_finalizers  # they run when this process has reported
             self._kept.spread(test)
             self._tell_modules()
-            self._tell_test("", [], test)
+            self._teller.test(Needs.of("", test))
 
     def _end_test(self) -> Owner | None:
         """End the current test's time; return it with all that it needed of others."""
@@ -297,38 +291,15 @@ class Recorder:
             if self._told.get(path) == owner.extent():
                 continue
             self._told[path] = owner.extent()
-            self._emit(
-                ModuleRecorded(
-                    run=self._run,
-                    path=path,
-                    imports=tuple(sorted(owner.imports)),
-                    blocks=tuple(sorted(owner.blocks)),
-                    files=tuple(sorted(owner.files)),
-                    absent=tuple(sorted(owner.absent)),
-                    opaque=owner.opaque,
-                )
-            )
-
-    def _tell_test(self, name: str, roots: Iterable[str], test: Owner) -> None:
-        self._emit(
-            TestRecorded(
-                run=self._run,
-                test=name,
-                roots=tuple(dict.fromkeys([*roots, *sorted(test.imports)])),
-                blocks=tuple(sorted(test.blocks)),
-                files=tuple(sorted(test.files)),
-                absent=tuple(sorted(test.absent)),
-                opaque=test.opaque,
-            )
-        )
+            self._teller.module(Needs.of(path, owner))
 
     def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
         """Give numbers to the functions of a file; return the first."""
         first = self._numbers
         self._numbers += len(names)
-        record = BlocksDeclared(run=self._run, path=path, digest=digest, first=first, names=names)
-        self._reports.declared(record)
-        self._emit(record)
+        functions = Functions(path, digest, first, names)
+        self._reports.declared(functions)
+        self._teller.functions(functions)
         return first
 
     def _own_block(self, item: pytest.Item) -> list[int]:

@@ -10,6 +10,7 @@ import pytest
 from enctest.dependencies import ModulesImported
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
+from enctest.selection.records import Records
 from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
@@ -38,7 +39,7 @@ class Instruments:
         if job.spans:
             Capture(job.run, emit, root).arm(config)
         if job.record:
-            self._recorder = Recorder(root, job.run, emit, Path(job.state))
+            self._recorder = Recorder(root, Records(job.run, emit), Path(job.state))
             self._recorder.install()
             config.pluginmanager.register(RecordingPlugin(self._recorder), "enctest-recording")
 

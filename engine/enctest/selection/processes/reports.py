@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+import marshal
+import os
+from collections.abc import Callable, Collection
 
-from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.selection.owners import Owner
 from enctest.selection.processes.started import Child
+from enctest.selection.telling import Functions, Needs
 
+Report = tuple[list[Functions], list[Needs], Needs]
 Home = int | str
 """A function's number here, or the file that counts as a whole because its functions differ here."""
 
@@ -30,11 +33,11 @@ class Reports:
         self._module = module
         self._number = number
         self._written = written
-        self._declared: dict[str, BlocksDeclared] = {}
+        self._declared: dict[str, Functions] = {}
 
-    def declared(self, record: BlocksDeclared) -> None:
+    def declared(self, functions: Functions) -> None:
         """Numbers were given out."""
-        self._declared[record.path] = record
+        self._declared[functions.path] = functions
 
     def settle(self, owner: Owner) -> None:
         """Credit what an owner's processes did; one that has not ended well leaves it opaque."""
@@ -47,40 +50,62 @@ class Reports:
                 owner.take(child.needs)
 
     def _read(self, child: Child) -> None:
+        report = parse(child.report)
+        if report is None:
+            return
+        functions, modules, process = report
         numbers: dict[int, Home] = {}
-        for record in child.records() or ():
-            if isinstance(record, BlocksDeclared):
-                numbers |= self._adopt(record)
-            elif isinstance(record, ModuleRecorded):
-                self._module(record.path).take(self._needs(record, record.imports, numbers))
-            elif isinstance(record, TestRecorded):
-                child.needs = self._needs(record, record.roots, numbers)
+        for one in functions:
+            numbers |= self._adopt(one)
+        for needs in modules:
+            self._module(needs.name).take(self._here(needs, numbers))
+        child.needs = self._here(process, numbers)
 
-    def _needs(
-        self, record: ModuleRecorded | TestRecorded, imports: Iterable[str], numbers: dict[int, Home]
-    ) -> Owner:
-        needs = Owner()
-        needs.imports.update(imports)
-        needs.files.update(path for path in record.files if path not in self._written)
-        needs.absent.update(record.absent)
-        needs.opaque = record.opaque
-        for home in map(numbers.__getitem__, record.blocks):
+    def _here(self, needs: Needs, numbers: dict[int, Home]) -> Owner:
+        owner = Owner()
+        owner.imports.update(needs.imports)
+        owner.files.update(path for path in needs.files if path not in self._written)
+        owner.absent.update(needs.absent)
+        owner.opaque = needs.opaque
+        for home in map(numbers.__getitem__, needs.blocks):
             if isinstance(home, str):
-                needs.files.add(home)
+                owner.files.add(home)
             else:
-                needs.blocks.add(home)
-        return needs
+                owner.blocks.add(home)
+        return owner
 
-    def _adopt(self, record: BlocksDeclared) -> dict[int, Home]:
+    def _adopt(self, theirs: Functions) -> dict[int, Home]:
         """Return what the numbers of a file's functions there mean here."""
-        theirs = range(record.first, record.first + len(record.names))
-        known = self._declared.get(record.path)
-        if known is not None and known.digest != record.digest:
+        numbers = range(theirs.first, theirs.first + len(theirs.names))
+        known = self._declared.get(theirs.path)
+        if known is not None and known.digest != theirs.digest:
             # Two contents were seen in one run: it can be up to date with neither.
-            self._number(record.path, "", known.names)
-        elif known is None or known.names == record.names:
+            self._number(theirs.path, "", known.names)
+        elif known is None or known.names == theirs.names:
             first = (
-                known.first if known is not None else self._number(record.path, record.digest, record.names)
+                known.first if known is not None else self._number(theirs.path, theirs.digest, theirs.names)
             )
-            return dict(zip(theirs, range(first, first + len(theirs)), strict=True))
-        return dict.fromkeys(theirs, record.path)
+            return dict(zip(numbers, range(first, first + len(numbers)), strict=True))
+        return dict.fromkeys(numbers, theirs.path)
+
+
+def parse(path: str) -> Report | None:
+    """Read a report, once: marshalled tuples, or, after an empty line, what was done far from the project.
+
+    None if the process has not ended, or has ended in a way that left it no time to report.
+    """
+    try:
+        with open(path, "rb", buffering=0) as stream:
+            data = stream.readall()
+        os.unlink(path)
+    except OSError:
+        return None
+    if data.startswith(b"\n"):
+        names = data[1:].decode("utf-8", "surrogateescape").split("\n")
+        read = tuple(sorted({name for name in names if name.startswith("$")}))
+        absent = tuple(name for name in names if name and name not in read)
+        return [], [], Needs("", (), (), read, absent, opaque=False)
+    if not data:
+        return None
+    functions, modules, process = marshal.loads(data)  # noqa: S302 - by our own code, in a private folder
+    return [Functions(*one) for one in functions], [Needs(*one) for one in modules], Needs(*process)

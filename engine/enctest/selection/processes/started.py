@@ -9,20 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import BuiltinFunctionType, FrameType
 
-import msgspec
-
 import enctest
-from enctest.dependencies import DependencyRecord, TestRecorded
 from enctest.selection.owners import Owner
 from enctest.selection.processes.inject.sitecustomize import SEPARATOR, VARIABLE
 from enctest.selection.processes.programs import is_harmless, is_recordable, shell_words
 
 _INJECTED = str(Path(__file__).with_name("inject"))
-_PLACES = tuple(str(Path(str(package.__file__)).parents[1]) for package in (enctest, msgspec))
+_PLACE = str(Path(str(enctest.__file__)).parents[1])
 _ARGUMENTS, _EXECUTABLES, _FOLDER, _VARIABLES, _BEFORE_EXEC = 0, 1, 4, 5, 21
 """Positions of what counts among the arguments of `_posixsubprocess.fork_exec`."""
-
-_decode = msgspec.msgpack.Decoder(list[DependencyRecord]).decode
 
 
 class Child:
@@ -47,16 +42,6 @@ class Child:
             return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
         except ChildProcessError:
             return False  # somebody has waited for it
-
-    def records(self) -> list[DependencyRecord] | None:
-        """Return what it reports, once: None if it has not ended, or ended in a way that left no time."""
-        try:
-            with open(self.report, "rb", buffering=0) as stream:
-                data = stream.readall()
-            os.unlink(self.report)
-        except OSError:
-            return None
-        return _parse(data)
 
 
 class Launches:
@@ -159,7 +144,7 @@ class Launches:
         self._recorded(child)
         order = [str(self._root), str(self._folders.parent), child.report]
         path = variables.get("PYTHONPATH")
-        variables[VARIABLE] = SEPARATOR.join([*order, "" if path is None else "1", path or "", *_PLACES])
+        variables[VARIABLE] = SEPARATOR.join([*order, "" if path is None else "1", path or "", _PLACE])
         variables["PYTHONPATH"] = os.pathsep.join([_INJECTED, path] if path else [_INJECTED])
         arguments[_VARIABLES] = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
 
@@ -207,16 +192,3 @@ def _variables(given: object) -> Iterator[tuple[str, str]]:
             yield name, value
     else:
         yield from os.environ.items()
-
-
-def _parse(data: bytes) -> list[DependencyRecord] | None:
-    """Read a report: records, or after an empty line what a process did that stayed away from the project."""
-    if data.startswith(b"\n"):
-        names = data[1:].decode("utf-8", "surrogateescape").split("\n")
-        variables = {name for name in names if name.startswith("$")}
-        absent = tuple(name for name in names if name and name not in variables)
-        return [TestRecorded(run=0, test="", roots=(), files=tuple(sorted(variables)), absent=absent)]
-    try:
-        return _decode(data)
-    except msgspec.MsgspecError:
-        return None

@@ -41,14 +41,14 @@ class Scout:
         root: The project's root, resolved.
         state: Its state folder.
         report: The file that is written at the end.
-        places: Folders that enctest and what it needs can be imported from.
+        place: The folder that enctest can be imported from.
     """
 
-    def __init__(self, root: str, state: str, report: str, places: list[str]) -> None:
+    def __init__(self, root: str, state: str, report: str, place: str) -> None:
         self._root = os.path.join(root, "")
         self._state = state
         self._report = report
-        self._places = places
+        self._place = place
         self._pid = os.getpid()
         self._near: dict[str, bool] = {}
         self._absent: list[str] = []
@@ -187,7 +187,7 @@ class Scout:
             for undo in self._undo:
                 undo()
             del machinery.SourceFileLoader.exec_module
-            sys.path += [place for place in self._places if place not in before]
+            sys.path.append(self._place)
             from enctest.selection.processes.recording import Recording
 
             self._recording = Recording(self._root, self._state, self._absent, self._read)
@@ -283,12 +283,12 @@ def _post() -> None:
     folder = os.path.dirname(__file__)
     sys.path.remove(folder)
     sys.path_importer_cache.pop(folder, None)
-    root, state, report, has_path, path, *places = text.split(SEPARATOR)
+    root, state, report, has_path, path, place = text.split(SEPARATOR)
     if has_path:
         os.environ["PYTHONPATH"] = path
     else:
         os.environ.pop("PYTHONPATH", None)
-    Scout(root, state, report, places).post()
+    Scout(root, state, report, place).post()
 
 
 def _hand_over() -> None:
