@@ -37,7 +37,7 @@ from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
 from enctest.errors import EnctestError
 from enctest.foreign import FOREIGN_FOLDERS
 
-DEFAULT = ("flask", "click", "jinja2")
+DEFAULT = ("flask", "click", "marshmallow")
 PARALLEL = 2
 _PATIENCE = 8.0
 """Times as long as without a change a run may take; then it hangs."""

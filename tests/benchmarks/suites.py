@@ -97,8 +97,23 @@ SUITES = {
             arguments=("-m", "not network", "--deselect", "tests/test_timeouts.py::test_write_timeout[trio]"),
         ),
         Suite("itsdangerous", "2.2.0", requirements=("freezegun", "pytest>=9")),
-        Suite("click", "8.2.1", requirements=("pytest==8.4.2",)),
-        Suite("jinja2", "3.1.6", requirements=("pytest==8.4.2", "trio==0.27.0")),
+        Suite("click", "8.1.8", requirements=("pytest==8.3.4",)),
+        Suite("jinja2", "3.1.6", requirements=("pytest==8.3.4", "trio==0.27.0")),
+        Suite(
+            "werkzeug",
+            "3.1.3",
+            requirements=(
+                "cryptography",
+                "ephemeral-port-reserve",
+                "pytest==8.3.4",
+                "pytest-timeout",
+                "watchdog",
+            ),
+        ),
+        Suite("attrs", "25.3.0", requirements=("cloudpickle", "hypothesis", "pytest==8.4.2")),
+        Suite("packaging", "25.0", requirements=("pretend", "pytest==8.4.2")),
+        Suite("more-itertools", "10.7.0", requirements=("pytest==8.4.2",)),
+        Suite("marshmallow", "4.0.0", requirements=("pytest==8.4.2", "simplejson")),
     )
 }
 
