@@ -154,6 +154,12 @@ def test_run(monkeypatch):
     process.join()
     assert process.exitcode == 0
 """,
+    "posix_spawn": """
+def test_run(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    code = "from app.core import used; used()"
+    os.waitpid(os.posix_spawn(sys.executable, ["python", "-c", code], os.environ), 0)
+""",
     "asyncio": """
 def test_run():
     import asyncio

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from _thread import get_ident
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import BuiltinFunctionType, FrameType
+from types import BuiltinFunctionType, FrameType, ModuleType
 
 import enctest
 from enctest.selection.owners import Owner
@@ -70,23 +72,30 @@ class Launches:
         self._opaque = opaque
         self._guard = guard
         self._numbers = itertools.count()
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
+        self._spawning: set[int] = set()
+        self._is_own: Callable[[FrameType | None], bool] = bool
 
     def install(self, is_own: Callable[[FrameType | None], bool]) -> None:
-        """Put a look in front of the function that `subprocess` and `multiprocessing` start processes with.
+        """Put a look in front of the functions that `subprocess` and `multiprocessing` start processes with.
 
         Args:
             is_own: Tells whether a frame belongs to pytest or to us: then it is nobody's process.
         """
         import _posixsubprocess
 
-        hook = self._hook(_posixsubprocess.fork_exec, is_own)
-        for name, attribute in (("_posixsubprocess", "fork_exec"), ("subprocess", "_fork_exec")):
-            module = sys.modules.get(name)
-            before = vars(module).get(attribute) if module is not None else None
-            if before is not None:
-                setattr(module, attribute, hook)
-                self._undo.append(lambda module=module, name=attribute, it=before: setattr(module, name, it))  # type: ignore[misc]
+        self._is_own = is_own
+        fork_exec = self._fork_exec(_posixsubprocess.fork_exec)
+        self._exchange(_posixsubprocess, "fork_exec", fork_exec)
+        self._exchange(sys.modules.get("subprocess"), "_fork_exec", fork_exec)
+        if hasattr(os, "posix_spawn"):
+            self._exchange(os, "posix_spawn", self._posix_spawn(os.posix_spawn))
+
+    def _exchange(self, module: ModuleType | None, name: str, hook: object) -> None:
+        before = getattr(module, name, None)
+        if before is not None:
+            setattr(module, name, hook)
+            self._undo.append(functools.partial(setattr, module, name, before))
 
     def uninstall(self) -> None:
         """Put everything back; processes that still run report nowhere."""
@@ -102,6 +111,8 @@ class Launches:
         """Take an audit event; what `subprocess` starts comes by the hook once more."""
         if event == "subprocess.Popen" and _is_hooked():
             return
+        if event == "os.posix_spawn" and get_ident() in self._spawning:
+            return
         first = arguments[0] if arguments else None
         if event in {"os.fork", "os.forkpty"} or not isinstance(first, str | bytes | os.PathLike):
             self._opaque()
@@ -110,43 +121,73 @@ class Launches:
         if not is_harmless(shell_words(text) if event == "os.system" else [text]):
             self._opaque()
 
-    def _hook(
-        self, original: Callable[..., int], is_own: Callable[[FrameType | None], bool]
-    ) -> Callable[..., int]:
+    def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
         def fork_exec(*arguments: object) -> int:
             __tracebackhide__ = True
             prepared, child = list(arguments), Child()
             frame = sys._getframe().f_back  # noqa: SLF001 - who asks
-            if not is_own(frame):
-                self._guard(lambda: self._prepare(prepared, child))
-            pid = original(*prepared)
-            child.pid = pid
+
+            def prepare() -> None:
+                hidden = arguments[_BEFORE_EXEC]
+                if hidden is not None and not isinstance(hidden, BuiltinFunctionType):
+                    self._opaque()  # code that runs between fork and exec is seen by nobody
+                words, executables = _texts(arguments[_ARGUMENTS]), _texts(arguments[_EXECUTABLES])
+                variables = dict(_variables(arguments[_VARIABLES]))
+                if self._prepare(child, words, executables, _text(arguments[_FOLDER]), variables):
+                    entries = (f"{name}={value}" for name, value in variables.items())
+                    prepared[_VARIABLES] = [os.fsencode(entry) for entry in entries]
+
+            if not self._is_own(frame):
+                self._guard(prepare)
+            child.pid = pid = original(*prepared)
             return pid
 
         fork_exec.is_enctest = True  # type: ignore[attr-defined]
         return fork_exec
 
-    def _prepare(self, arguments: list[object], child: Child) -> None:
-        """Change the environment of a process that can be recorded, and tell who it is."""
-        words = _texts(arguments[_ARGUMENTS])
+    def _posix_spawn(self, original: Callable[..., int]) -> Callable[..., int]:
+        def posix_spawn(path: object, argv: object, env: object, /, **options: object) -> int:
+            __tracebackhide__ = True
+            child, given = Child(), [env]
+            frame = sys._getframe().f_back  # noqa: SLF001 - who asks
+
+            def prepare() -> None:
+                variables = dict(_variables(env))
+                if self._prepare(child, _texts(argv), [_text(path)], "", variables):
+                    given[0] = variables
+
+            if not self._is_own(frame):
+                self._guard(prepare)
+            self._spawning.add(get_ident())
+            try:
+                child.pid = pid = original(path, argv, given[0], **options)
+            finally:
+                self._spawning.discard(get_ident())
+            return pid
+
+        return posix_spawn
+
+    def _prepare(
+        self,
+        child: Child,
+        words: list[str],
+        executables: list[str],
+        folder: str,
+        variables: dict[str, str],
+    ) -> bool:
+        """Let a process report if it can, by changing its variables; tell whether they were changed."""
         if is_harmless(words):
-            return
-        hidden = arguments[_BEFORE_EXEC]
-        folder = os.path.abspath(_text(arguments[_FOLDER]) or ".")
-        variables = dict(_variables(arguments[_VARIABLES]))
-        executables = _texts(arguments[_EXECUTABLES])
-        if hidden is not None and not isinstance(hidden, BuiltinFunctionType):
-            self._opaque()  # code that runs between fork and exec is seen by nobody
-        if not is_recordable(executables, words, folder, variables):
+            return False
+        if not is_recordable(executables, words, os.path.abspath(folder or "."), variables):
             self._opaque()
-            return
+            return False
         child.report = os.path.join(self._own_folder(), str(next(self._numbers)))
         self._recorded(child)
         order = [str(self._root), str(self._folders.parent), child.report]
         path = variables.get("PYTHONPATH")
         variables[VARIABLE] = SEPARATOR.join([*order, "" if path is None else "1", path or "", _PLACE])
         variables["PYTHONPATH"] = os.pathsep.join([_INJECTED, path] if path else [_INJECTED])
-        arguments[_VARIABLES] = [os.fsencode(f"{name}={value}") for name, value in variables.items()]
+        return True
 
     def _own_folder(self) -> str:
         """Return the folder of this process's children's reports; a fork of this process makes its own."""
@@ -185,10 +226,11 @@ def _texts(values: object) -> list[str]:
 
 
 def _variables(given: object) -> Iterator[tuple[str, str]]:
-    """Yield a process's variables: `NAME=value` each, or those of this process."""
+    """Yield a process's variables: `NAME=value` each, a mapping, or those of this process."""
     if isinstance(given, list | tuple):
         for entry in map(_text, given):
             name, _, value = entry.partition("=")
             yield name, value
     else:
-        yield from os.environ.items()
+        for key, value in (given if isinstance(given, Mapping) else os.environ).items():
+            yield _text(key), _text(value)

@@ -68,6 +68,8 @@ class Scout:
         sys.addaudithook(_hear(self))
         for name in _LOOKS:
             self._front(((os, name),), self._is_near)
+        if hasattr(os, "posix_spawn"):
+            self._front(((os, "posix_spawn"),), lambda _: True)
         self._watch_variables()
 
     def _watch_variables(self) -> None:
