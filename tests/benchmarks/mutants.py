@@ -104,7 +104,7 @@ class Trial:
         runs = [run_plainly(first, timeout=600) for _ in range(2)]
         self.before = runs[0].outcomes
         self.unsure = differing(runs[0].outcomes, runs[1].outcomes, gone=True)
-        self._timeout = max(30.0, _PATIENCE * max(each.seconds for each in runs))
+        self._timeout = max(120.0, _PATIENCE * max(each.seconds for each in runs))
 
     def mutants(self, count: int, seed: int) -> list[Mutant]:
         """Choose mutants of the project's own modules that a test run imports, and of data files."""

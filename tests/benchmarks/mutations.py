@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 import random
 import warnings
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,9 @@ _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Or: ast.And,
 }
 _REMOVABLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Return, ast.Delete)
+_DATA = "data"
+_FEW = 30
+"""One in so many mutants, at least, is of each kind."""
 _PLACES = (ast.Module, ast.ClassDef)
 _Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -65,7 +69,7 @@ class Mutant:
 
 
 def sample(root: Path, sources: Iterable[str], data: Iterable[str], count: int, seed: int) -> list[Mutant]:
-    """Return up to `count` mutants, the kinds in turn.
+    """Return up to `count` mutants: a few of each kind, the others from wherever there is something to change.
 
     Args:
         root: The project's root.
@@ -83,10 +87,10 @@ def sample(root: Path, sources: Iterable[str], data: Iterable[str], count: int, 
             kinds.setdefault(mutant.kind, []).append(mutant)
     chooser = random.Random(seed)  # noqa: S311 - a sample, no secret
     piles = [chooser.sample(pile, len(pile)) for _, pile in sorted(kinds.items())]
-    chosen: list[Mutant] = []
-    while len(chosen) < count and any(piles):
-        chosen += [pile.pop() for pile in piles if pile][: count - len(chosen)]
-    return chosen
+    few = math.ceil(count / _FEW)
+    chosen = [mutant for pile in piles for mutant in pile[:few]]
+    rest = [mutant for pile in piles for mutant in pile[few:] if mutant.kind != _DATA]
+    return [*chosen, *chooser.sample(rest, min(len(rest), max(0, count - len(chosen))))][:count]
 
 
 def _of_source(path: str, source: bytes) -> Iterator[Mutant]:
@@ -111,7 +115,7 @@ def _of_data(path: str, content: bytes) -> Iterator[Mutant]:
         text = line.strip()
         if text and line.isascii():
             begin = start + line.index(text)
-            yield Mutant(path, "data", number, begin, begin + len(text), text.decode()[::-1])
+            yield Mutant(path, _DATA, number, begin, begin + len(text), text.decode()[::-1])
         start += len(line)
 
 

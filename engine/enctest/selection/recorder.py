@@ -86,6 +86,7 @@ class Recorder:
         """Tell what is known of modules by now."""
         self.guard(self._resolve)
         self.guard(self._tell_modules)
+        self.guard(self._launches.clean)
 
     # --- tests, fixtures, collections ---
 

@@ -99,13 +99,17 @@ class Launches:
 
     def uninstall(self) -> None:
         """Put everything back; processes that still run report nowhere."""
-        import shutil
-
         while self._undo:
             self._undo.pop()()
-        if self._folder:
+        self.clean()
+
+    def clean(self) -> None:
+        """Remove the reports: from now on nobody reads them."""
+        import shutil
+
+        if self._is_own_folder():
             shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
+        self._folder = ""
 
     def started(self, event: str, arguments: tuple[object, ...]) -> None:
         """Take an audit event; what `subprocess` starts comes by the hook once more."""
@@ -191,12 +195,14 @@ class Launches:
 
     def _own_folder(self) -> str:
         """Return the folder of this process's children's reports; a fork of this process makes its own."""
-        name = f"{os.getpid()}-{os.urandom(6).hex()}"
-        if not os.path.basename(self._folder).startswith(f"{os.getpid()}-"):
+        if not self._is_own_folder():
             self._sweep()
-            self._folder = os.path.join(self._folders, name)
+            self._folder = os.path.join(self._folders, f"{os.getpid()}-{os.urandom(6).hex()}")
             os.makedirs(self._folder, mode=0o700)
         return self._folder
+
+    def _is_own_folder(self) -> bool:
+        return os.path.basename(self._folder).startswith(f"{os.getpid()}-")
 
     def _sweep(self) -> None:
         """Remove the folders of processes that are gone."""

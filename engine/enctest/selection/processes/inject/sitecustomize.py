@@ -74,16 +74,14 @@ class Scout:
 
     def _watch_variables(self) -> None:
         """Note which environment variables are read, below all ways to read them."""
-        environs = os.environ, os.environb
 
-        def put_back() -> None:
-            for environ in environs:
-                vars(environ)["_data"] = dict(dict.items(noting))
+        def exchange(data: "dict[bytes, bytes]") -> None:
+            for environ in (os.environ, os.environb):  # they share it
+                vars(environ)["_data"] = data
 
         noting = _noting(vars(os.environ)["_data"], self._read)
-        for environ in environs:
-            vars(environ)["_data"] = noting
-        self._undo.append(put_back)
+        exchange(noting)
+        self._undo.append(lambda: exchange(dict(dict.items(noting))))
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         """Find nothing, but remember the name: nobody has it."""
