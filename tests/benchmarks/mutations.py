@@ -69,7 +69,7 @@ class Mutant:
 
 
 def sample(root: Path, sources: Iterable[str], data: Iterable[str], count: int, seed: int) -> list[Mutant]:
-    """Return up to `count` mutants: a few of each kind, the others from wherever there is something to change.
+    """Return up to `count` mutants: a few of each kind, the others from wherever something can be changed.
 
     Args:
         root: The project's root.
