@@ -185,7 +185,11 @@ class Launches:
         if not is_recordable(executables, words, os.path.abspath(folder or "."), variables):
             self._opaque()
             return False
-        child.report = os.path.join(self._own_folder(), str(next(self._numbers)))
+        try:
+            child.report = os.path.join(self._own_folder(), str(next(self._numbers)))
+        except OSError:  # the state folder cannot be written
+            self._opaque()
+            return False
         self._recorded(child)
         order = [str(self._root), str(self._folders.parent), child.report]
         path = variables.get("PYTHONPATH")

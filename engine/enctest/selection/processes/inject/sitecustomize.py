@@ -119,8 +119,10 @@ class Scout:
         original = getattr(module, attribute)
 
         def front(*arguments: "Any", **options: "Any") -> "Any":
-            if not self._begun and concerns(arguments[0] if arguments else options.get("path")):
-                _quietly(self._wake)
+            if not self._begun:
+                _quietly(
+                    lambda: concerns(arguments[0] if arguments else options.get("path")) and self._wake()
+                )
             now = getattr(module, attribute)
             return (original if now is front else now)(*arguments, **options)
 
@@ -160,15 +162,17 @@ class Scout:
         if self._looking and self._looking == get_ident():
             return False
         folder = os.path.dirname(os.path.abspath(os.fsdecode(path)))
+        known = self._near.get(folder)
+        if known is not None:
+            return known
+        self._looking = get_ident()  # `realpath` looks at files, too
         try:
-            return self._near[folder]
-        except KeyError:
-            self._looking = get_ident()  # `realpath` looks at files, too
             real = os.path.join(os.path.realpath(folder), "")
-            near = real.startswith(self._root) and not real.startswith(self._foreign)
-            self._near[folder] = near = near and "site-packages" not in real
+        finally:
             self._looking = 0
-            return near
+        near = real.startswith(self._root) and not real.startswith(self._foreign)
+        self._near[folder] = near = near and "site-packages" not in real
+        return near
 
     def _wake(self) -> bool:
         """Begin to record, unless that is done already; tell whether it was this call that did."""
