@@ -75,6 +75,10 @@ class Clone:
         found = self._git("rev-list", "--no-merges", f"--max-count={count}", release, "--", "src", "tests")
         return found.decode().split()[::-1]
 
+    def parent(self, commit: str) -> str:
+        """Return a commit's (first) parent."""
+        return self._git("rev-parse", f"{commit}^").decode().strip()
+
     def changes(self, commit: str) -> list[Change]:
         """Return what a commit changes against its (first) parent."""
         names = self._git("diff", "--name-only", "--no-renames", "-z", f"{commit}^", commit).split(b"\0")
@@ -136,11 +140,13 @@ class Replay:
         self._peer = with_testmon(suite, cache) if peer else None
         self.enctest, self.testmon = Account(), Account()
         self.replayed = 0
+        self._outcomes: dict[str, dict[str, str]] = {}
 
     def commit(self, commit: str) -> None:
         """Replay one; a parent whose tests cannot be run in this environment is left out."""
         plain = self._at(self._prepared, f"{commit}^", "plain")
-        before = run_plainly(plain, timeout=_TIMEOUT).outcomes
+        parent = self._clone.parent(commit)
+        before = self._outcomes.get(parent) or run_plainly(plain, timeout=_TIMEOUT).outcomes
         if not before:
             return
         enctest = Enctest(self._at(self._prepared, f"{commit}^", "recorded"))
@@ -149,6 +155,7 @@ class Replay:
             for folder in ("plain", "recorded", "testmon"):
                 change.apply(self._folder / folder)
         after = run_plainly(plain, timeout=_TIMEOUT).outcomes
+        self._outcomes = {commit: after}
         differs = differing(before, after, gone=False)
         if differs:  # unless the test is of two minds
             again = run_plainly(plain, timeout=_TIMEOUT).outcomes

@@ -98,10 +98,14 @@ class Trial:
         self._file = self.folder / f"verdicts-{prepared.suite.version}.jsonl"
         self._known = self._read()
         self._benches: queue.Queue[Bench] = queue.Queue()
+        first = self.folder / "testmon0"
+        testmon = Testmon(copied(with_testmon(prepared.suite, folder.parent), first)) if peer else None
         for number in range(PARALLEL):
-            self._benches.put(self._bench(prepared, folder, number, peer=peer))
-        first = self._benches.queue[0].plain
-        runs = [run_plainly(first, timeout=600) for _ in range(2)]
+            root = self.folder / f"testmon{number}"
+            copy = testmon.moved(root) if testmon is not None and root != first else testmon
+            self._benches.put(Bench(copied(prepared, self.folder / f"plain{number}"), copy, root))
+        plain = self._benches.queue[0].plain
+        runs = [run_plainly(plain, timeout=600) for _ in range(2)]
         self.before = runs[0].outcomes
         self.unsure = differing(runs[0].outcomes, runs[1].outcomes, gone=True)
         self._timeout = max(120.0, _PATIENCE * max(each.seconds for each in runs))
@@ -157,13 +161,6 @@ class Trial:
             (bench.testmon_root / mutant.path).write_bytes(before)
         missed = tuple(sorted(test for test in differs if not selected.covers(test)))
         return Verdict(mutant.name, tuple(sorted(differs)), peer=selected.count, peer_missed=missed)
-
-    def _bench(self, prepared: Prepared, folder: Path, number: int, *, peer: bool) -> Bench:
-        plain = copied(prepared, self.folder / f"plain{number}")
-        root = self.folder / f"testmon{number}"
-        if not peer:
-            return Bench(plain, None, root)
-        return Bench(plain, Testmon(copied(with_testmon(prepared.suite, folder.parent), root)), root)
 
     def _read(self) -> dict[str, Verdict]:
         if not self._file.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import shutil
 import subprocess
 import tempfile
@@ -109,6 +110,13 @@ class Testmon:
         self._kept = {path: path.read_bytes() for path in prepared.root.glob(_TESTMON_DATA)}
         if not self.ask().tests < self.known:
             raise EnctestError(f"testmon recorded nothing in {prepared.root}", self.result.output[-2000:])
+
+    def moved(self, root: Path) -> Testmon:
+        """Return a copy in another folder, which knows as much."""
+        other = copy.copy(self)
+        other._prepared = copied(self._prepared, root)
+        other._kept = {root / path.name: content for path, content in self._kept.items()}
+        return other
 
     def ask(self) -> Selected:
         """Return what all that has changed since the run affects."""
