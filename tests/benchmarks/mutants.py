@@ -177,10 +177,10 @@ def examine(trial: Trial, count: int, seed: int) -> int:
     selected = [trial.ask(mutant) for mutant in mutants]
     missed = 0
     for mutant, verdict, mine in zip(mutants, verdicts, selected, strict=True):
-        for test in verdict.differs:
-            if not mine.covers(test):
-                missed += 1
-                print(f"  missed: {test} ends differently after {mutant.name}", flush=True)
+        lost = [test for test in verdict.differs if not mine.covers(test)]
+        missed += len(lost)
+        if lost:
+            print(f"  missed: {len(lost)} tests after {mutant.name}, such as {lost[0]}", flush=True)
     effective = [verdict for verdict in verdicts if verdict.differs]
     name = trial.prepared.suite.name
     print(
