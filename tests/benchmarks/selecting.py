@@ -156,12 +156,13 @@ def with_testmon(suite: Suite, cache: Path) -> Prepared:
 
 
 def run_plainly(prepared: Prepared, *, timeout: float) -> Result:
-    """Run all tests in a fresh pytest, with bounded memory.
+    """Run all tests in a fresh pytest, with bounded memory; files that cannot be collected stop no others.
 
     Raises:
         subprocess.TimeoutExpired: It took longer than `timeout` seconds.
     """
-    return run(prepared, ["sh", "-c", _MEMORY, "sh", *_pytest(prepared)], timeout=timeout)
+    command = [*_pytest(prepared), "--continue-on-collection-errors"]
+    return run(prepared, ["sh", "-c", _MEMORY, "sh", *command], timeout=timeout)
 
 
 def differing(before: dict[str, str], after: dict[str, str], *, gone: bool) -> set[str]:
