@@ -30,6 +30,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.fidelity --watch
 	$(BIN)/python -m tests.benchmarks.screen
 	$(BIN)/python -m tests.benchmarks.large
+	$(BIN)/python -m tests.benchmarks.kinds --peer testmon
 
 screenshots: $(VENV)/.ready  ## write the golden screens anew
 	$(BIN)/python -m pytest tests/tui -p no:randomly --update-screenshots

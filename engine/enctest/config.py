@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Capture span trees."""
     preload: bool = True
     """Import third-party modules ahead, in the session host."""
+    fork: bool = True
+    """Let runs go on from copies of a suspended process; else each starts a pytest process of its own."""
     workers: int = 0
     """Processes that run tests at the same time; 0 takes one per core."""
     snapshots: int = 8

@@ -138,6 +138,9 @@ def child(mode: str, root: str, state: str, out: str, *args: str) -> int:
             return (yield)
 
     import enctest.session.spool  # noqa: F401 - as in a worker: imported before the session begins
+    from enctest.tracing.hooks import import_hooks
+
+    import_hooks()
 
     sys.path[0] = root
     start = Start(mode, Path(root), Path(state))

@@ -158,6 +158,7 @@ class Model:
                 message=state.message,
                 outdated=False,
                 running=state.running,
+                warm=state.warm,
             )
         self._reasons = event.reasons
         self.status.selected = frozenset(event.tests)

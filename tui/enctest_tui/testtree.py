@@ -121,7 +121,7 @@ class TestTree:
         state = self._restored.get(test.id)
         if state is not None:
             test.outcome, test.duration_ms, test.message = state.outcome, state.duration_ms, state.message
-            test.outdated, test.running = state.outdated, state.running
+            test.outdated, test.running, test.warm = state.outdated, state.running, state.warm
             if test.running:
                 self._running[test] = 0
             if test.bad:

@@ -19,9 +19,12 @@ from enctest.explorer.journal import Journal
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.session.control import find_python
+from enctest.session.job import Job
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the memory file system itself
 _MIB = 1024 * 1024
+_PATIENCE = 60.0
+"""Seconds that collecting the project may take."""
 
 
 class Finding:
@@ -85,8 +88,10 @@ async def _session(project: Project, settings: Settings, python: str) -> list[Fi
     selector = Selector(project, journal.history, interpreter)
     hosts = Hosts(project, settings, python=interpreter, args=(), on_exit=lambda _: None, records=selector)
     hosts.modules = journal.modules
+    hosts.sets = set(journal.sets)
     try:
         ready = await hosts.start()
+        collected = await _collect(hosts, project)
     except EnctestError as error:
         return [*findings, Finding("pytest", error.title, error.hint or "Run pytest to see more.")]
     finally:
@@ -94,9 +99,22 @@ async def _session(project: Project, settings: Settings, python: str) -> list[Fi
         journal.history.close()
     plugins = ", ".join(f"{name} {version}" for name, version in ready.versions.items() if name != "python")
     findings.append(Finding("session", plugins))
-    ahead = len(journal.modules) - len(ready.left_out)
+    ahead = len(hosts.modules) - len(hosts.never)
     findings.append(Finding("ahead", f"{ahead} third-party modules are imported before runs"))
-    findings += [Finding("left out", f"{name}: {why}") for name, why in ready.left_out.items()]
+    findings += [Finding("left out", f"{name}: {why}") for name, why in hosts.never.items()]
+    return findings + collected
+
+
+async def _collect(hosts: Hosts, project: Project) -> list[Finding]:
+    """Collect the project as idle explorers do, and say what is suspended on the way."""
+    job = Job(run=0, reason="doctor", everything=True, root=str(project.root), state=str(project.state))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(hosts.prepare(job), _PATIENCE)
+    infos = [point.info for point in hosts.chain.points if point.info]
+    places = ", ".join(info.place for info in infos) or "none"
+    findings = [Finding("snapshots", f"{places} ({hosts.chain.memory() // _MIB} MiB of their own)")]
+    for place, reason in hosts.refused.items():
+        findings.append(Finding("snapshots", f"none at {place}: {reason}"))
     return findings
 
 

@@ -12,7 +12,9 @@ from enctest.record import Event
 
 
 class TestState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a test when a front end attaches; `outcome` None means never run."""
+    """What is known of a test when a front end attaches; `outcome` None means never run, `warm` is as in
+    `TestFinished`.
+    """
 
     __test__ = False
 
@@ -22,6 +24,7 @@ class TestState(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     outdated: bool = False
     running: bool = False
+    warm: Outcome | None = None
 
 
 class DatabaseStatus(msgspec.Struct, frozen=True, kw_only=True):

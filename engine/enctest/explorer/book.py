@@ -24,6 +24,7 @@ class Entry:
         outdated: Number of the change that outdated it, None when it is fresh.
         run: Number of the run it ran in last.
         ran: Number of the last change before that.
+        warm: What a warm run said, where a fresh process said otherwise.
         key: Stands for the state of all that it needs; empty until that is known.
     """
 
@@ -37,6 +38,7 @@ class Entry:
     running: bool = False
     run: int = 0
     ran: int = 0
+    warm: Outcome | None = None
     key: bytes = b""
 
     def state(self) -> TestState:
@@ -48,6 +50,7 @@ class Entry:
             message=self.message,
             outdated=self.outdated is not None,
             running=self.running,
+            warm=self.warm,
         )
 
     def stored(self) -> StoredTest:
@@ -159,6 +162,7 @@ class Book:
         entry.running = False
         entry.run = result.run
         entry.ran = since
+        entry.warm = result.warm
         entry.key = b""
         if entry.outdated is not None and entry.outdated <= since:
             entry.outdated = None

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from enctest.selection.paths import module_names
+from enctest.selection.paths import looked_at, module_names
 from enctest.session.job import COLLECTED, COLLECTION, Job
 from enctest.session.points import Point
 
@@ -126,6 +126,10 @@ class Chain:
         while len(self._points) > 1 and sum(sizes[id(point)] for point in self._points) > self._memory:
             self._drop_oldest()
 
+    def memory(self) -> int:
+        """Return the private memory of all snapshots in bytes; 0 where the system does not say."""
+        return sum(map(_private, self._points))
+
     def _drop_oldest(self) -> None:
         """Drop the copy before the file that was edited longest ago; the collected one last of all."""
         order = [COLLECTION, *self._edited]
@@ -183,9 +187,12 @@ def _is_untrue(point: Point, paths: frozenset[str], moved: frozenset[str]) -> bo
         return True
     if not paths.isdisjoint(info.files) or info.place in moved:
         return True
+    if not {looked_at(path) for path in paths}.isdisjoint(info.files):
+        return True
     if not moved:
         return False
-    folders = {f"{parent}/" for path in moved for parent in PurePosixPath(path).parents}
+    parents = {str(parent) for path in moved for parent in PurePosixPath(path).parents}
+    folders = {f"{parent}/" for parent in parents} | {looked_at(parent) for parent in parents}
     names = {name for path in moved if path.endswith(".py") for name in module_names(path)}
     if not folders.isdisjoint(info.files) or not names.isdisjoint(info.absent):
         return True

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
 from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
@@ -50,6 +52,8 @@ from enctest.record import Event
 from enctest.session.job import Job
 from enctest.store.owner import Ownership
 
+FRESH = "--fresh"
+"""Among pytest's arguments: each run gets a pytest process of its own, as with the setting `fork = false`."""
 _RECENT = 4
 """Files that are taken for likely to be edited next, at the first start: those written last."""
 
@@ -75,8 +79,9 @@ class Explorer:
 
     def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
-        self.args = watched(args)
-        self.begins_with_failed = self.args != tuple(args)
+        given = tuple(arg for arg in args if arg != FRESH)
+        self.args = watched(given)
+        self.begins_with_failed = self.args != given
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
@@ -85,7 +90,8 @@ class Explorer:
         self._door = door
         self.desk = Desk(self)
         self.front_ends = FrontEnds(self._greet, self.desk.obey)
-        self.settings, self._settings_error = _settings(project)
+        self._forks = FRESH not in args
+        self.settings, self._settings_error = self._read_settings()
         self._ownership, name = _own(project, self.args, door)
         self.journal = Journal(project, self.args, self._publish_soon, name=name, in_any_case=True)
         self.selector = Selector(project, self.journal.history, python)
@@ -233,7 +239,7 @@ class Explorer:
 
     def reload(self) -> None:
         """Take new settings; databases and processes start anew."""
-        settings, self._settings_error = _settings(self.project)
+        settings, self._settings_error = self._read_settings()
         if self._settings_error is not None:
             error = self._settings_error
             self.publish(Error(message=error.title, hint=error.hint))
@@ -310,6 +316,14 @@ class Explorer:
             self.needs_host = True
             self.agenda.everything("a module was imported too early")
 
+    def _read_settings(self) -> tuple[Settings, EnctestError | None]:
+        """Return the settings, or the defaults with what is wrong."""
+        try:
+            settings = config.load(self.project.root)
+        except EnctestError as error:
+            return Settings(fork=self._forks), error
+        return msgspec.structs.replace(settings, fork=settings.fork and self._forks), None
+
     # --- what others tell ---
 
     def _on_databases(self, databases: tuple[DatabaseStatus, ...]) -> None:
@@ -345,11 +359,3 @@ def _own(project: Project, args: Sequence[str], door: Path) -> tuple[Ownership, 
     ownership = Ownership(project.state, name)
     ownership.acquire(str(door))
     return ownership, name
-
-
-def _settings(project: Project) -> tuple[Settings, EnctestError | None]:
-    """Return the settings, or the defaults with what is wrong."""
-    try:
-        return config.load(project.root), None
-    except EnctestError as error:
-        return Settings(), error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -18,6 +19,7 @@ from enctest.session.control import Host, environment, script_of
 from enctest.session.host import Setup
 from enctest.session.job import COLLECTED, HostReady, Job, SnapshotRefused
 from enctest.session.points import Family, Point, Process
+from enctest.session.xdist_options import asked_workers
 
 _TRIES = 4
 """Hosts that are started at most until none has imported what must not be imported ahead."""
@@ -45,12 +47,14 @@ class Hosts:
         sets: Environment variables that the project sets itself, before or while it collects.
         refused: Places where no snapshot could be made, with the reason.
         change: Number of the last change.
+        forks: Runs go on from copies of a process; else each has a process that is started for it.
+        workers: How many processes run tests at the same time.
 
     Args:
         project: The project under test.
         settings: Its settings.
         python: Its interpreter.
-        args: The user's pytest arguments.
+        args: The user's pytest arguments; their `-n` is how many workers run tests at the same time.
         on_exit: Called when the session host dies by itself, with its last output.
         records: Takes the dependency records of workers.
     """
@@ -72,12 +76,14 @@ class Hosts:
         self.change = 0
         self.host: Host | None = None
         self.ready: HostReady | None = None
-        self.workers = settings.workers or cores()
         self.chain = Chain(settings.snapshots, settings.snapshot_memory)
         self._settings = settings
         self._project = project
         self._python = python
         self._args = list(args)
+        asked = asked_workers(self._args)
+        self.forks = settings.fork and hasattr(os, "fork")
+        self.workers = max(1, asked) if asked is not None else settings.workers or cores()
         self._on_exit = on_exit
         self._records = records
         self._leaving: list[tuple[Host, Chain]] = []
@@ -134,7 +140,9 @@ class Hosts:
         self.never |= ready.left_out
         return bool(ready.unsafe)
 
-    async def _start(self, modules: list[str], before: Chain) -> tuple[Host, HostReady, Chain]:
+    async def _start(
+        self, modules: list[str], before: Chain, *, once: bool = False
+    ) -> tuple[Host, HostReady, Chain]:
         setup = Setup(
             control=-1,
             args=self._args,
@@ -143,6 +151,7 @@ class Hosts:
             modules=modules,
             never=sorted(self.never),
             sets=sorted(self.sets),
+            once=once,
         )
         chain = Chain(self._settings.snapshots, self._settings.snapshot_memory, before)
         host = Host(
@@ -150,7 +159,7 @@ class Hosts:
             python=self._python,
             cwd=self._project.invocation,
             env=environment(self._python),
-            on_exit=self._on_exit,
+            on_exit=_expected if once else self._on_exit,
             family=Family(on_snapshot=chain.add, on_refused=self._refused, on_gone=self._gone),
         )
         try:
@@ -166,7 +175,7 @@ class Hosts:
         Raises:
             EnctestError: It does not start.
         """
-        host, _, _ = await self._start([], Chain(0, 0))
+        host, _, _ = await self._start([], Chain(0, 0), once=True)
         return host
 
     async def stop(self) -> None:
@@ -211,6 +220,8 @@ class Hosts:
 
     async def prepare(self, job: Job) -> None:
         """Build what the next run resumes from; may be cancelled at any moment."""
+        if not self.forks:
+            return
         point = self.start_of(job.env)
         if point.info is not None and point.info.place == COLLECTED:
             if covers(point, job):
@@ -271,3 +282,7 @@ class Hosts:
 
     def _refused(self, event: SnapshotRefused) -> None:
         self.refused[event.place] = event.reason
+
+
+def _expected(_output: str) -> None:
+    """A host that serves one run ends with it."""

@@ -71,7 +71,7 @@ class Running:
         tests = explorer.book.tests if wish.everything else wish.tests
         unknown = wish.everything and not explorer.book.tests
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
-        fresh = wish.how == "fresh"
+        fresh = wish.how == "fresh" or not explorer.hosts.forks
         workers = explorer.hosts.workers if share and not fresh else 1
         self._crew = Crew(
             explorer.hosts,
@@ -97,9 +97,12 @@ class Running:
 
     async def go(self) -> None:
         """Run the workers to their end."""
-        async for process, batch in self._crew.events():
-            for event in batch:
-                self._fold(process, event)
+        try:
+            async for process, batch in self._crew.events():
+                for event in batch:
+                    self._fold(process, event)
+        except EnctestError as error:  # a process of its own did not start
+            self._explorer.tell(error)
         await self._crew.ended(_EXIT_PATIENCE)
         for process in self._crew.processes:
             if process in self._current and not self._cancelled:

@@ -20,7 +20,7 @@ from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, scan
 from enctest.selection.state import StateKeys, Unknown
 from enctest.selection.users import find_users
-from enctest.selection.variables import Environment, changed_names, environment_of
+from enctest.selection.variables import Environment, changed_names, environment_of, is_of_the_terminal
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
@@ -80,7 +80,7 @@ class Selector:
         self._root = project.root
         self._index = DependencyIndex()
         self._is_loaded = False
-        self._keys = StateKeys(self._index, self._world)
+        self._keys = StateKeys(self._index, self._world, self._variable)
         self._python = python
         self._environment: str = history.meta("environment", str) or ""
         self._known_variables = history.meta("variables", Environment)
@@ -305,6 +305,13 @@ class Selector:
             del self._stamps[path]
             self._new_stamps[path] = None
         return dict.fromkeys(gone)
+
+    def _variable(self, name: str) -> str:
+        """Return what stands for the value of an environment variable, or of all (`*`)."""
+        hashes = self._variables.hashes
+        if name != "*":
+            return hashes.get(name, "")
+        return " ".join(f"{one}={value}" for one, value in hashes.items() if not is_of_the_terminal(one))
 
     def _changed_variables(self) -> list[str]:
         before, self._known_variables = self._known_variables, self._variables

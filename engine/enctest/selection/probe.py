@@ -97,13 +97,14 @@ def instrument(tree: ast.Module) -> Layout:
             cached.add(index)
             if is_deferred:
                 lazy.add(index)
-        where = None if keeps_state(node, shared) else keeping(node)
+        keeps = keeps_state(node, shared)
+        where = None if keeps else keeping(node)
         method = "enter" if not is_deferred else "" if has_cache else "begin"
         if where is not None and where.places:
             for block, start, end in where.places:
                 _bracket(block, start, end, _Probe(index, method, where.argument))
             _insert(node, index, None)
-        elif method and (where is not None or has_cache or keeps_state(node, shared)):
+        elif method and (where is not None or has_cache or keeps):
             _insert(node, index, _Probe(index, method, "" if where is None else where.argument))
         else:
             _insert(node, index, None)

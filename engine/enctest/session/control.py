@@ -15,9 +15,11 @@ import msgspec
 from enctest.errors import EnctestError
 from enctest.session.host import Setup
 from enctest.session.job import HostEvent, HostFailed, HostReady
-from enctest.session.points import Family, Point
+from enctest.session.points import Family, Point, Process
 
 _TAIL = 64 * 1024
+_USUAL = 5
+"""pytest's exit codes go up to this."""
 _PATIENCE = 2.0
 """Seconds that processes have to end."""
 _CODE = "import sys; from enctest.session.host import main; sys.exit(main(sys.argv[1]))"
@@ -123,9 +125,19 @@ class Host(Point):
             await asyncio.gather(self._draining, return_exceptions=True)
         self._settle()
 
+    def signal(self, process: Process, number: int) -> None:
+        """Signal a worker and all it started; it may be the host itself."""
+        if not self._setup.once:
+            super().signal(process, number)
+        elif self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
     async def _ended(self) -> None:
         if self._process is not None:
-            await self._process.wait()
+            status = await self._process.wait()
+            for process in [one for one in self._family.processes.values() if one.point is self]:
+                process.ended(status, self.output() if status < 0 or status > _USUAL else "")
         if self._draining is not None:
             with contextlib.suppress(TimeoutError):  # what tests left running may hold the pipe open
                 await asyncio.wait_for(asyncio.shield(self._draining), 0.5)

@@ -141,6 +141,18 @@ class ForkPoint:
                 if orders is not None:
                     return orders
 
+    def take(self) -> Orders:
+        """Wait for one command to launch, and take its orders in this process, without a fork."""
+        while True:
+            data, descriptors, _, _ = socket.recv_fds(self._socket, 65536, _DESCRIPTORS)
+            self._descriptors += descriptors
+            if not data:
+                self._end()
+            for command in self._unpacker.feed(data):
+                if isinstance(command, Launch):
+                    self.tell(WorkerStarted(stream=command.stream, pid=os.getpid()))
+                    return self._orders(command)
+
     def leave(self) -> None:
         """In a child: have nothing to do with the explorer's control socket."""
         for descriptor in (self._socket.detach(), *self._wake):
@@ -158,9 +170,7 @@ class ForkPoint:
         return None
 
     def _launch(self, command: Launch) -> Orders | None:
-        take = self._descriptors.pop
-        orders = Orders(take(0), take(0) if command.queue else None)
-        orders.controls = [take(0) for _ in range(command.controls)]
+        orders = self._orders(command)
         orders.outputs = {number: nameless_file() for number in OUTPUTS}
         pid = fork()
         if pid:
@@ -170,6 +180,12 @@ class ForkPoint:
             return None
         self._restore_signals()
         self.leave()
+        return orders
+
+    def _orders(self, command: Launch) -> Orders:
+        take = self._descriptors.pop
+        orders = Orders(take(0), take(0) if command.queue else None)
+        orders.controls = [take(0) for _ in range(command.controls)]
         return orders
 
     def _restore_signals(self) -> None:

@@ -37,6 +37,7 @@ class Setup(msgspec.Struct, frozen=True):
         modules: Third-party modules to import ahead.
         never: Modules that an earlier host learned to leave out.
         sets: Environment variables that the project sets itself.
+        once: Do the first run in this very process, without a fork.
     """
 
     control: int
@@ -46,6 +47,7 @@ class Setup(msgspec.Struct, frozen=True):
     modules: list[str]
     never: list[str]
     sets: list[str]
+    once: bool = False
 
 
 class Host:
@@ -79,8 +81,8 @@ class Host:
         )
 
     def wait(self) -> Worker:
-        """Serve until a command asks for a run; return in its worker (the host itself never returns)."""
-        self.worker = Worker(self._point.wait())
+        """Serve until a command asks for a run; return in its worker: a fork, unless this is for `once`."""
+        self.worker = Worker(self._point.take() if self.setup.once else self._point.wait())
         return self.worker
 
     def fail(self, message: str) -> None:

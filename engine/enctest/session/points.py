@@ -62,14 +62,14 @@ class Process:
     async def stop(self, patience: float = 0.3) -> None:
         """End the worker: SIGINT so that fixtures clean up, SIGKILL `patience` seconds later."""
         for number in (signal.SIGINT, signal.SIGKILL):
-            self.point.send(Kill(stream=self.job.stream, signal=number))
+            self.point.signal(self, number)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self.status), patience)
                 return
 
     def kill(self) -> None:
         """End it at once."""
-        self.point.send(Kill(stream=self.job.stream, signal=signal.SIGKILL))
+        self.point.signal(self, signal.SIGKILL)
 
     def ended(self, status: int, output: str = "") -> None:
         """Take its exit status."""
@@ -152,6 +152,10 @@ class Point:
         for sock in given:
             sock.close()
         return process
+
+    def signal(self, process: Process, number: int) -> None:
+        """Signal a worker and all it started."""
+        self.send(Kill(stream=process.job.stream, signal=number))
 
     def send(self, command: HostCommand) -> None:
         """Send a command; nothing happens when the process is gone."""

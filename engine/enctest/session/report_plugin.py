@@ -56,7 +56,9 @@ class ReportPlugin:
     # --- running ---
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, Any, Any]:
         """Around everything, other plugins' part included: when a result is told, its trace is whole."""
         nodeid = item.nodeid
         self._results[nodeid] = outcomes.Result()
@@ -66,6 +68,8 @@ class ReportPlugin:
             return (yield)
         finally:
             self.finished(nodeid)
+            if nextitem is None:
+                self._flush()  # else the next test's start sends it
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_call(self) -> None:

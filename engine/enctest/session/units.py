@@ -14,6 +14,8 @@ import pytest
 
 _PER_WORKER = 6
 """Units that a worker is to have at least, if the tests can be cut so: the finer, the evener the end."""
+_WORTH_A_CUT = 250.0
+"""Milliseconds that a piece of a file has at least: tests of a file may have to do with each other."""
 _OVERHEAD = 1.0
 """Milliseconds that any test costs, whatever its recorded duration is."""
 _GUESS = 10.0
@@ -38,7 +40,7 @@ def cut(items: Sequence[pytest.Item], workers: int, durations: Mapping[str, floa
         durations: Milliseconds by node id, of the tests that ran before.
     """
     costs = _costs(items, durations)
-    limit = sum(costs) / max(1, workers * _PER_WORKER)
+    limit = max(_WORTH_A_CUT, sum(costs) / max(1, workers * _PER_WORKER))
     units = [unit for first, end in _files(items) for unit in _pieces(items, costs, first, end, limit)]
     if workers > 1 and not _ordered_by_parameters(items):
         units.sort(key=lambda unit: -unit.cost)

@@ -29,15 +29,22 @@ def take_workers(args: list[str]) -> int:
     Raises:
         EnctestError: N is neither a number nor `auto` nor `logical`.
     """
-    if _has_xdist(args):
-        return 0
+    return 0 if _has_xdist(args) else asked_workers(args) or 0
+
+
+def asked_workers(args: list[str]) -> int | None:
+    """Take `-n N` out of the arguments, whoever understands it; None where it is not there.
+
+    Raises:
+        EnctestError: N is neither a number nor `auto` nor `logical`.
+    """
     found: list[int] = []
     for index in range(len(args) - 1, -1, -1):
         value, length = _value(args, index)
         if value is not None:
             found.append(_number(value))
             del args[index : index + length]
-    return found[0] if found else 0  # the last one counts
+    return found[0] if found else None  # the last one counts
 
 
 def _has_xdist(args: Sequence[str]) -> bool:

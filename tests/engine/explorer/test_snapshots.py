@@ -232,3 +232,23 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_without_fork_each_run_has_a_process_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, imports: Path
+) -> None:
+    async def story(lab: Lab) -> None:
+        assert set(lab.outcomes().values()) == {"passed"}
+        assert await lab.places() == []
+        taken(imports)
+        ran = await lab.edit("middle.py", "base.one() + 1", "base.one() + 2")
+        assert ran == {"tests/test_a.py::test_two": "failed"}
+        assert taken(imports) == ["base", "middle", "test_a"]
+        assert await lab.edit("tests/test_b.py", "== 1", "== 1; os._exit(3)") == {
+            "tests/test_b.py::test_one": "failed",
+            "tests/test_a.py::test_two": "failed",
+        }
+        ran = await lab.edit("tests/test_b.py", "import base", "import os, base")
+        assert ran["tests/test_b.py::test_one"] == "crashed"
+
+    explore(tmp_path, monkeypatch, MODULES, story, "--fresh")
