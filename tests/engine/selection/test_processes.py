@@ -329,18 +329,5 @@ def modules(output: str) -> set[str]:
     return set(ast.literal_eval(line))
 
 
-def test_looking_for_a_file_and_reading_a_variable_are_told_from_afar(app: Lab) -> None:
-    wrote_test(
-        app,
-        """
-def test_run():
-    assert python("-c", "import os; print(os.path.exists('new.txt'))").stdout == "False\\n"
-    assert python("-c", "import os; print(os.environ['WORD'])", env={"WORD": "x"}).stdout == "x\\n"
-""",
-    )
-    app.record()
-    assert "$WORD" in app.index.tests["test_app.py::test_run"].files
-
-
 def test_no_report_is_left(recorded: Lab) -> None:
     assert not [path for path in (recorded.state / "processes").rglob("*") if path.is_file()]
