@@ -64,6 +64,10 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     tests: bool = False
     format: str = FORMAT
 
+    def without_bodies(self) -> Fingerprint:
+        """Return what it says of everything but function bodies (the words are theirs, too)."""
+        return msgspec.structs.replace(self, digest="", blocks={}, words=b"")
+
 
 def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:
     """Return the fingerprint of a file's content.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from enctest.paths import CONFIG_FILES
-from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.paths import mentioned, module_names
 from enctest.selection.rows import TestRow, function_name
 
@@ -157,7 +156,7 @@ class StateKeys:
             if file.digest:
                 raise Unknown(file.path)
             return "gone"
-        parts = [_level(print_)]
+        parts = [_encode(print_.without_bodies()).hex()]
         parts += [f"{name} {body}" for name, body in print_.blocks.items() if name not in file.names]
         for block in sorted(file.blocks):
             home, name = self._index.homes[block]
@@ -232,11 +231,6 @@ def _configuring(test_file: str) -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
         yield f"{prefix}conftest.py"
         yield f"{prefix}__init__.py"
-
-
-def _level(print_: Fingerprint) -> str:
-    """Return what a fingerprint says of everything but function bodies."""
-    return _encode(msgspec.structs.replace(print_, digest="", blocks={})).hex()
 
 
 def _blocks(file: File) -> Iterable[str]:
