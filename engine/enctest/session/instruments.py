@@ -64,6 +64,7 @@ class Instruments:
         """Tests are about to run: what is set or imported from now on concerns them alone."""
         if self._recorder is not None:
             self._sets = self._recorder.environment_set
+            self._recorder.before_fork()  # of isolated tests
             self._recorder.before_import(None)
 
     def before_import(self, callback: Callable[[str], None]) -> None:

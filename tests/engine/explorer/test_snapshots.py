@@ -221,6 +221,21 @@ def test_what_a_process_told_before_a_copy_was_made_is_known_to_all(
     explore(tmp_path, monkeypatch, PROCESS, story)
 
 
+def test_isolated_tests_know_what_a_process_told_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = "@pytest.mark.isolated\ndef test_{}():\n    assert made.VALUE == '1'\n"
+    files = PROCESS | {"tests/test_a.py": "import made, pytest\n" + test.format("one") + test.format("two")}
+
+    async def story(lab: Lab) -> None:
+        assert len(await lab.ask(RunTests(how="fresh"))) == 3
+        assert await lab.edit("core.py", "return 2", "return 4") == {}
+        failed = dict.fromkeys(["tests/test_a.py::test_one", "tests/test_a.py::test_two"], "failed")
+        assert await lab.edit("core.py", "return 1", "return 3") == failed
+
+    explore(tmp_path, monkeypatch, files, story)
+
+
 def test_what_a_process_did_unseen_may_be_untrue_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
