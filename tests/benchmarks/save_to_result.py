@@ -68,9 +68,9 @@ EDITS = {
             "tests/test_json_tag.py", "tests/test_json_tag.py::test_tag_interface", "    t = JSONTag(None)"
         ),
         "source": Edit(
-            "src/flask/json/tag.py",
-            "tests/test_json_tag.py::test_duplicate_tag",
-            "            if not force and key in self.tags:",
+            "src/flask/helpers.py",
+            "tests/test_templating.py::test_macros",
+            "    return getattr(current_app.jinja_env.get_template(",
         ),
     },
     "httpx": {
