@@ -15,3 +15,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
         from enctest.session.spool import arm
 
         arm(early_config, args)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known, which only the runs of `enctest` heed."""
+    config.addinivalue_line("markers", "isolated: run the test in a process of its own (enctest)")

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.save_to_result [--rounds N] [--cache FOLDER] [--no-peers] [NAME ...]
 
-Per project and in turn in each round, a line is edited and saved: in a test's own body, or in a function of
-the project. Measured is the time from the file's modification time to the arrival of the first result:
+Per project and in turn in each round, a line is edited and saved: in a test's own body, or in a function
+of the project. Measured is the time from the file's modification time to the arrival of the first result:
 
 * enctest: the first `test_finished` event of `enctest watch`, which has had a moment of quiet before;
 * pytest: a fresh process on exactly one affected test, until it has ended: what somebody has who knows which
@@ -68,9 +68,9 @@ EDITS = {
             "tests/test_json_tag.py", "tests/test_json_tag.py::test_tag_interface", "    t = JSONTag(None)"
         ),
         "source": Edit(
-            "src/flask/json/tag.py",
-            "tests/test_json_tag.py::test_duplicate_tag",
-            "            if not force and key in self.tags:",
+            "src/flask/helpers.py",
+            "tests/test_templating.py::test_macros",
+            "    return getattr(current_app.jinja_env.get_template(",
         ),
     },
     "httpx": {

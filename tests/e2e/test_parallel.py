@@ -365,3 +365,37 @@ def test_a_number_that_is_none_is_one_clear_error(sample: MakeSample) -> None:
     done = sample(ENDINGS).enctest("-n", "many", *WITHOUT_XDIST)
     assert done.returncode != 0
     assert done.stderr.strip() == "enctest: -n takes a number of processes, auto or logical, not 'many'"
+
+
+POISON = {
+    "state.py": "VALUE = []\n",
+    "test_p.py": """
+        import os, pytest, state
+        def test_poison(): state.VALUE.append(1)
+        def test_victim(): assert state.VALUE == []
+        def test_name(): assert "PYTEST_XDIST_WORKER" not in os.environ
+    """,
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = ["--strict-markers"]\n',
+}
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_isolated_tests_do_not_see_each_other(sample: MakeSample, workers: tuple[str, ...]) -> None:
+    project = sample(POISON)
+    assert "1 failed, 2 passed" in project.enctest("-q", *QUIET).stdout
+    done = project.enctest("--isolate", *workers, *QUIET, "-k", "poison or victim")
+    assert "2 passed" in done.stdout, done.stdout
+    assert "2 of 2 tests in processes of their own" in done.stdout
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_marked_test_has_a_process_of_its_own(sample: MakeSample, workers: tuple[str, ...]) -> None:
+    project = sample(POISON)
+    project.replace("test_p.py", "def test_poison", "@pytest.mark.isolated\ndef test_poison")
+    done = project.enctest(*workers, "-q", *QUIET, "-k", "poison or victim")
+    assert "2 passed" in done.stdout, done.stdout
+    assert sorted(project.enctest("affected", "--changed", "state.py").stdout.split()) == [
+        "test_p.py::test_poison",
+        "test_p.py::test_victim",
+    ]

@@ -11,8 +11,10 @@ from enctest.errors import EnctestError
 
 USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
+         -n N | --isolate              N processes run the tests | a process for each test
        enctest watch [--events FILE] [--python PATH] [PYTEST ARGS]
                                        rerun affected tests on every save, without a screen
+         --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
        enctest trace NODEID            print a test's last span tree

@@ -22,6 +22,8 @@ from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
 from enctest.store.owner import Ownership
 
+ISOLATE = "--isolate"
+"""Ours among pytest's arguments: a process for each test."""
 _LOOK, _PATIENCE = 0.2, 10.0
 """Seconds between two tries to remember a run while somebody else writes the history, and for all of them."""
 
@@ -36,12 +38,14 @@ def run_once(args: Sequence[str]) -> int:
     settings = config.load(project.root)
     rest = list(args)
     workers = take_workers(rest)
+    isolate = ISOLATE in rest
+    rest = [arg for arg in rest if arg != ISOLATE]
     with _databases(project, settings) as env:
         os.environ.update(env)
-        return _run(project, settings, rest, workers)
+        return _run(project, settings, rest, workers, isolate=isolate)
 
 
-def _run(project: Project, settings: Settings, args: list[str], workers: int) -> int:
+def _run(project: Project, settings: Settings, args: list[str], workers: int, *, isolate: bool) -> int:
     import pytest
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
@@ -56,6 +60,7 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int) ->
             run=last_run + 1,
             workers=workers,
             alone="the managed databases are one process's" if settings.databases else "",
+            isolate=isolate,
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()

@@ -54,6 +54,8 @@ from enctest.store.owner import Ownership
 
 FRESH = "--fresh"
 """Among pytest's arguments: each run gets a pytest process of its own, as with the setting `fork = false`."""
+ISOLATE = "--isolate"
+"""Likewise: a process for each test, forked after collection."""
 _RECENT = 4
 """Files that are taken for likely to be edited next, at the first start: those written last."""
 
@@ -79,7 +81,8 @@ class Explorer:
 
     def __init__(self, project: Project, *, args: Sequence[str], python: str, door: Path) -> None:
         self.project = project
-        given = tuple(arg for arg in args if arg != FRESH)
+        given = tuple(arg for arg in args if arg not in (FRESH, ISOLATE))
+        self._isolates = ISOLATE in args
         self.args = watched(given)
         self.begins_with_failed = self.args != given
         self.python = python
@@ -279,7 +282,7 @@ class Explorer:
             root=str(self.project.root),
             state=str(self.project.state),
             spans=self.settings.spans,
-            isolate=wish.how == "isolated",
+            isolate=self._isolates or wish.how == "isolated",
         )
 
     def set_phase(self, phase: str, run: int = 0) -> None:

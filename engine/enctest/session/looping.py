@@ -18,8 +18,6 @@ from enctest.session.report_plugin import ReportPlugin
 
 _LEAST_MS = 250.0
 """Milliseconds that a piece of a file has at least: tests of a file may have to do with each other."""
-ISOLATED = "isolated"
-"""The marker of a test that gets a process of its own."""
 
 
 class LoopPlugin:
@@ -43,14 +41,10 @@ class LoopPlugin:
         self._queue = tickets
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Make the marker known."""
-        config.addinivalue_line("markers", f"{ISOLATED}: run the test in a process of its own (enctest)")
-
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Run this worker's share; pytest's own loop does where nothing is shared or isolated."""
-        isolated = {item for item in session.items if self._job.isolate or item.get_closest_marker(ISOLATED)}
+        places = units.isolated(session.items, everything=self._job.isolate)
+        isolated = {session.items[place] for place in places}
         if self._queue is None and not isolated:
             return None
         if session.config.option.collectonly:

@@ -77,12 +77,14 @@ class WorkerDone:
         interrupted: A KeyboardInterrupt was raised in it.
         exit_reason, exit_code: What `pytest.exit` said; the reason is None where it was not called.
         broken: A traceback, where something other than a test failed.
+        more: It has run an isolated test, and ends for that; there may be other tests.
     """
 
     interrupted: bool = False
     exit_reason: str | None = None
     exit_code: int | None = None
     broken: str = ""
+    more: bool = False
 
 
 Message = TestDone | WorkerDone

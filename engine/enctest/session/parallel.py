@@ -24,7 +24,8 @@ from enctest.session.forking import OUTPUTS, fork, nameless_file, obstacle
 from enctest.session.messages import Inbox, TestDone, WorkerDone
 from enctest.session.parallel_worker import ParallelWorker, Share, Team
 from enctest.session.queue import NumberQueue
-from enctest.session.units import Unit, cut
+from enctest.session.units import Unit, cut, isolated
+from enctest.session.units import apart as split
 from enctest.session.xdist_options import Wanted, WorkerNameReads
 
 INTERVAL = 0.02
@@ -84,38 +85,58 @@ class ParallelRun:
     """Takes the place of pytest's own loop over the tests.
 
     Args:
-        wanted: How many processes.
+        wanted: How many processes; None runs only isolated tests apart, one after the other.
+        isolate: Give each test a process of its own.
+        reads: Who has asked for a worker's name during collection.
         durations: Milliseconds by node id, from earlier runs.
         aside: Recording.
         alone: Why one process has to do; empty if none has to.
     """
 
-    def __init__(self, wanted: Wanted, durations: Mapping[str, float], aside: Aside, alone: str) -> None:
+    def __init__(
+        self,
+        wanted: Wanted | None,
+        durations: Mapping[str, float],
+        aside: Aside,
+        alone: str,
+        *,
+        isolate: bool = False,
+        reads: WorkerNameReads | None = None,
+    ) -> None:
         self._wanted = wanted
+        self._isolate = isolate
         self._durations = durations
         self._aside = aside
         self._alone = alone
-        self._reads = WorkerNameReads()
+        self._reads = reads
         self._workers: dict[int, _Worker] = {}
         self._numbers = 0
         self._left: set[int] = set()
         self._false_starts = 0
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+    def loop(self, session: pytest.Session) -> bool | None:
         """Run the tests in workers, unless pytest would run none, or there is a reason against it."""
         self._session = session
-        self._reads.stop()
+        if self._reads is not None:
+            self._reads.stop()
         option = session.config.option
         broken = session.testsfailed and not option.continue_on_collection_errors
-        size = min(self._wanted.resolve(session.config), len(session.items))
+        apart = isolated(session.items, everything=self._isolate)
+        size = self._wanted.resolve(session.config) if self._wanted else bool(apart)
+        size = min(size, len(session.items))
         if broken or option.collectonly or not size:
             return None
-        reason = self._alone or _needs_terminal(session.config) or self._reads.reader or obstacle()
+        alone = self._alone if size > 1 else ""
+        reason = (
+            alone
+            or _needs_terminal(session.config)
+            or (self._reads.reader if self._reads else "")
+            or obstacle()
+        )
         if reason:
             self._say(f"one process runs the tests: {reason}")
             return None
-        self._prepare(size)
+        self._prepare(size, apart)
         try:
             self._rounds()
         except BaseException:
@@ -125,16 +146,19 @@ class ParallelRun:
             self._bury()
         return True
 
-    def _prepare(self, size: int) -> None:
+    def _prepare(self, size: int, apart: frozenset[int]) -> None:
         session = self._session
-        self._team = Team(size, Board(size))
+        self._team = Team(size, Board(size), apart, named=self._wanted is not None)
         factory: Any = getattr(session.config, "_tmp_path_factory", None)
         if factory is not None:
             factory.getbasetemp()  # here, so that all workers' are in it
         reporter: Any = session.config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None and reporter.verbosity == 0:
             reporter.showfspath = False  # tests of many files end in turn, as with pytest-xdist
-        self._say(f"{size} worker{'s' if size > 1 else ''}")
+        if self._wanted is not None:
+            self._say(f"{size} worker{'s' if size > 1 else ''}")
+        if apart:
+            self._say(f"{len(apart)} of {len(session.items)} tests in processes of their own")
         self._left = set(range(len(session.items)))
         self._aside.before_copies()
         gc.freeze()  # else the first collection in each copy copies all pages
@@ -150,13 +174,13 @@ class ParallelRun:
     def _rounds(self) -> None:
         """Run all tests; a second round only has what a worker that died had taken and not begun."""
         items = self._session.items
-        units = cut(items, self._team.size, self._durations)
+        units = split(cut(items, self._team.size, self._durations), self._team.isolated)
         while self._left:
             before = len(self._left)
             self._round(units)
             if len(self._left) == before:
                 raise RuntimeError("workers end before they run a test")
-            units = _units_of(sorted(self._left))
+            units = split(_units_of(sorted(self._left)), self._team.isolated)
 
     def _round(self, units: list[Unit]) -> None:
         queue = NumberQueue()
@@ -259,6 +283,8 @@ class ParallelRun:
         if done is not None:
             _close(worker)
             self._judge(worker.share.name, done)
+            if done.more:
+                self._start(worker.share.slot, units, queue)
             return
         index = self._team.board.get(worker.share.slot)
         if index >= 0 and index in self._left:

@@ -6,7 +6,7 @@ import os
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,10 +21,15 @@ from enctest.session.units import Unit
 
 @dataclass(frozen=True)
 class Team:
-    """What all workers of a run have in common; the ids are those that pytest-xdist gives."""
+    """What all workers of a run have in common; the ids are those that pytest-xdist gives.
+
+    `isolated` are the places of the tests that get a worker of their own; only `named` workers have ids.
+    """
 
     size: int
     board: Board
+    isolated: frozenset[int] = frozenset()
+    named: bool = True
     uid: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -88,6 +93,7 @@ class ParallelWorker:
         self._following: int | None = None
         self._given: pytest.Item | None = None
         self._nextitem: pytest.Item | None = None
+        self._more = False
 
     def run(self) -> NoReturn:
         """Run tests until there are no more, tear down, end the process."""
@@ -96,7 +102,8 @@ class ParallelWorker:
             self._board(CLOSING)
             closed = self._guarded(lambda: self._teardown(None))
             self._finish(int(self._session.testsfailed > 0))
-            send(self._share.pipe, closed if done == WorkerDone() else done)
+            last = closed if done == WorkerDone() else done
+            send(self._share.pipe, replace(last, more=self._more))
             end_child(0)
         finally:
             os._exit(1)  # the session is gone: nothing may go on in the copied stack
@@ -117,7 +124,8 @@ class ParallelWorker:
         die_with_parent(self._share.parent)
         become_child()
         self._share.queue.join()
-        self._identify()
+        if self._team.named:
+            self._identify()
         config = self._session.config
         reopen_captures(config, self._share.outputs)
         for descriptor in self._share.outputs.values():
@@ -144,6 +152,10 @@ class ParallelWorker:
         number = take()
         while number is not None:
             first, end, _ = units[number]
+            if first in self._team.isolated:
+                self._at_boundary, self._more = False, True
+                self._run_test(first)
+                return
             for index in range(first, end):
                 self._at_boundary, self._following = index == end - 1, None
                 self._run_test(index)
@@ -155,7 +167,8 @@ class ParallelWorker:
         session = self._session
         item = session.items[index]
         self._board(index)
-        self._given = self._nextitem = session.items[index + 1] if index + 1 < len(session.items) else None
+        last = index in self._team.isolated or index + 1 == len(session.items)
+        self._given = self._nextitem = None if last else session.items[index + 1]
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=self._given)
         if os.getpid() != self._pid:
             os._exit(1)  # a process that the test forked and that forgot to end

@@ -20,7 +20,8 @@ from enctest.session.emitter import Emitter
 from enctest.session.instruments import Instruments
 from enctest.session.job import Job
 from enctest.session.report_plugin import ReportPlugin
-from enctest.session.xdist_options import Wanted, claim_workers
+from enctest.session.units import isolated
+from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
 from enctest.wire import Unpacker
 
 VARIABLE = "ENCTEST_SPOOL"
@@ -38,6 +39,7 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         run: The run's number.
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
         alone: Why one process has to run all tests, if there is a reason.
+        isolate: A process for each test.
     """
 
     folder: str
@@ -48,6 +50,7 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     run: int
     workers: int = 0
     alone: str = ""
+    isolate: bool = False
 
     def open(self, number: int) -> int:
         """Create a file for one process; numbers say in which order files are to be read."""
@@ -101,14 +104,40 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     recording = SpoolRecording(spool, emitter, report, instruments)
     config.pluginmanager.register(recording, "enctest-closer")
-    if wanted is not None:
+    if not is_worker:
+        config.pluginmanager.register(_Loop(spool, wanted, recording), "enctest-loop")
+    if wanted is not None and not config.pluginmanager.hasplugin("xdist"):
         from enctest.session import worker_fixtures
+
+        config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
+
+
+class _Loop:
+    """Lets copies of the session run the tests, where processes are asked for: several, or some apart."""
+
+    def __init__(self, spool: Spool, wanted: Wanted | None, recording: SpoolRecording) -> None:
+        self._spool = spool
+        self._wanted = wanted
+        self._recording = recording
+        self._reads = WorkerNameReads() if wanted else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Import what this takes only when it is needed."""
+        isolate = self._spool.isolate
+        if self._wanted is None and not isolated(session.items, everything=isolate):
+            return None
         from enctest.session.parallel import ParallelRun
 
-        run = ParallelRun(wanted, _durations(spool), recording, spool.alone)
-        config.pluginmanager.register(run, "enctest-parallel")
-        if not config.pluginmanager.hasplugin("xdist"):
-            config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
+        run = ParallelRun(
+            self._wanted,
+            _durations(self._spool),
+            self._recording,
+            self._spool.alone,
+            isolate=isolate,
+            reads=self._reads,
+        )
+        return run.loop(session)
 
 
 class SpoolRecording:

@@ -6,12 +6,14 @@ between tests that share a fixture instance of class, module or package scope.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import pytest
 
+ISOLATED = "isolated"
+"""The marker of a test that gets a process of its own."""
 _PER_WORKER = 6
 """Units that a worker is to have at least, if the tests can be cut so: the finer, the evener the end."""
 _OVERHEAD = 1.0
@@ -46,6 +48,29 @@ def cut(
     if workers > 1 and not _ordered_by_parameters(items):
         units.sort(key=lambda unit: -unit.cost)
     return units
+
+
+def apart(units: Iterable[Unit], isolated: Container[int]) -> list[Unit]:
+    """Return `units` with each isolated test (by its place in the list) as one of its own, first."""
+    alone: list[Unit] = []
+    rest: list[Unit] = []
+    for unit in units:
+        begin = unit.first
+        for index in range(unit.first, unit.end + 1):
+            if index == unit.end or index in isolated:
+                if index > begin:
+                    rest.append(Unit(begin, index, unit.cost * (index - begin) / (unit.end - unit.first)))
+                begin = index + 1
+            if index < unit.end and index in isolated:
+                alone.append(Unit(index, index + 1, unit.cost / (unit.end - unit.first)))
+    return [*alone, *rest]
+
+
+def isolated(items: Sequence[pytest.Item], *, everything: bool) -> frozenset[int]:
+    """Return the places of the tests that are to have a process of their own: those marked so, or all."""
+    return frozenset(
+        index for index, item in enumerate(items) if everything or item.get_closest_marker(ISOLATED)
+    )
 
 
 def _costs(items: Iterable[pytest.Item], durations: Mapping[str, float]) -> list[float]:
