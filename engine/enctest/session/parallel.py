@@ -13,7 +13,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from enctest.session.forking import OUTPUTS, fork, nameless_file, obstacle
 from enctest.session.messages import Inbox, TestDone, WorkerDone
 from enctest.session.parallel_worker import ParallelWorker, Share, Team
 from enctest.session.queue import NumberQueue
-from enctest.session.units import Unit, cut, isolated
+from enctest.session.units import Unit, cut, isolated, neighbours
 from enctest.session.units import apart as split
 from enctest.session.xdist_options import Wanted, WorkerNameReads
 
@@ -180,7 +180,7 @@ class ParallelRun:
             self._round(units)
             if len(self._left) == before:
                 raise RuntimeError("workers end before they run a test")
-            units = split(_units_of(sorted(self._left)), self._team.isolated)
+            units = split(neighbours(sorted(self._left)), self._team.isolated)
 
     def _round(self, units: list[Unit]) -> None:
         queue = NumberQueue()
@@ -372,17 +372,6 @@ def _needs_terminal(config: pytest.Config) -> str:
     if config.getoption("usepdb", False) or config.getoption("trace", False):
         return "a debugger needs the terminal"
     return "fixtures are shown as they are set up" if config.getoption("setupshow", False) else ""
-
-
-def _units_of(left: Sequence[int]) -> list[Unit]:
-    """Return units that hold these tests, neighbours together."""
-    units: list[Unit] = []
-    for index in left:
-        if units and units[-1].end == index:
-            units[-1] = Unit(units[-1].first, index + 1, 0.0)
-        else:
-            units.append(Unit(index, index + 1, 0.0))
-    return units
 
 
 def _read(descriptor: int) -> bytes:

@@ -73,6 +73,17 @@ def isolated(items: Sequence[pytest.Item], *, everything: bool) -> frozenset[int
     )
 
 
+def neighbours(left: Sequence[int]) -> list[Unit]:
+    """Return units that hold these tests, neighbours together."""
+    units: list[Unit] = []
+    for index in left:
+        if units and units[-1].end == index:
+            units[-1] = Unit(units[-1].first, index + 1, 0.0)
+        else:
+            units.append(Unit(index, index + 1, 0.0))
+    return units
+
+
 def _costs(items: Iterable[pytest.Item], durations: Mapping[str, float]) -> list[float]:
     known = [durations.get(item.nodeid) for item in items]
     timed = [each for each in known if each is not None]
