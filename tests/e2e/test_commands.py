@@ -130,3 +130,15 @@ def test_help_and_version(sample: MakeSample) -> None:
     project = sample(FILES)
     assert "enctest affected" in project.enctest("--help").stdout
     assert project.enctest("--version").stdout.startswith("enctest 0.")
+
+
+def test_variables_that_a_run_sets_are_not_the_users(sample: MakeSample) -> None:
+    project = sample(
+        {
+            "conftest.py": "import os\nos.environ.setdefault('STAGE', 'test')\n",
+            "test_it.py": "import os\ndef test_it(): assert os.getenv('STAGE') == 'test'\n",
+        }
+    )
+    assert project.enctest("-q").returncode == 0
+    assert project.enctest("affected").stdout == ""
+    assert project.enctest("affected", STAGE="test").stdout.split() == ["test_it.py::test_it"]

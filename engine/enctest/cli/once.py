@@ -17,6 +17,7 @@ from enctest import config
 from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.paths import Project
+from enctest.selection.variables import THE_USERS
 from enctest.session.spool import VARIABLE, Spool, read
 from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
@@ -100,7 +101,7 @@ def _remember(project: Project, folder: Path) -> None:
             if time.monotonic() > deadline:
                 print("enctest: this run is not remembered: an explorer has the history", file=sys.stderr)
                 return
-        with contextlib.closing(Offline(project, [])) as offline:
+        with contextlib.closing(Offline(project, [], variables=THE_USERS)) as offline:
             offline.fold(read(folder))
     except EnctestError as error:
         print(f"enctest: this run is not remembered: {error.title}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from enctest.explorer.ledger import Ledger
 from enctest.explorer.selector import Effect, Selector
 from enctest.paths import Project
 from enctest.record import Event
+from enctest.selection.variables import THE_USERS
 
 
 class Offline:
@@ -24,14 +25,21 @@ class Offline:
         project: The project.
         args: pytest arguments of the history.
         python: The project's interpreter; empty means ours.
+        variables: The environment variables that runs find.
     """
 
-    def __init__(self, project: Project, args: Sequence[str], python: str = "") -> None:
+    def __init__(
+        self,
+        project: Project,
+        args: Sequence[str],
+        python: str = "",
+        variables: Mapping[str, str] = THE_USERS,
+    ) -> None:
         self.errors: list[Error] = []
         self.journal = Journal(project, args, self._note)
         self.book = Book()
         self.book.restore(self.journal.history.tests())
-        self.selector = Selector(project, self.journal.history, python)
+        self.selector = Selector(project, self.journal.history, python, variables)
         self._project = project
         self.selector.load()
         if self.journal.history.begun_anew:

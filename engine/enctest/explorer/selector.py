@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,13 @@ from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, scan
 from enctest.selection.state import StateKeys, Unknown
 from enctest.selection.users import find_users
-from enctest.selection.variables import Environment, changed_names, environment_of, is_of_the_terminal
+from enctest.selection.variables import (
+    THE_USERS,
+    Environment,
+    changed_names,
+    environment_of,
+    is_of_the_terminal,
+)
 from enctest.session.job import HostReady
 from enctest.store.history import History
 
@@ -28,8 +33,6 @@ T = TypeVar("T")
 _MANY = 50
 """Tests from which on it is faster to look at all files than at theirs."""
 _encode = msgspec.msgpack.Encoder().encode
-_VARIABLES = dict(os.environ)
-"""The user's environment, before a run in this process can have changed it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Selector:
     """
 
     def __init__(
-        self, project: Project, history: History, python: str, variables: Mapping[str, str] = _VARIABLES
+        self, project: Project, history: History, python: str, variables: Mapping[str, str] = THE_USERS
     ) -> None:
         self._root = project.root
         self._index = DependencyIndex()

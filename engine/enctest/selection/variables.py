@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 
 import msgspec
+
+THE_USERS: Mapping[str, str] = dict(os.environ)
+"""The user's environment, before a run in this process can have changed it."""
 
 _CONFIGURES = frozenset(
     {
