@@ -267,8 +267,11 @@ class Hosts:
 
     def finish(self, stream: int) -> None:
         """A worker has ended."""
-        if not self.chain.holds(stream):
+        if not any(chain.holds(stream) for chain in self._chains()):
             self._records.end_run(stream)
+
+    def _chains(self) -> list[Chain]:
+        return [self.chain, *(chain for _, chain in self._leaving)]
 
     def changed(self, number: int, paths: Iterable[str], moved: Iterable[str]) -> None:
         """Take a change: what it makes untrue is not resumed any more."""
@@ -276,7 +279,8 @@ class Hosts:
         self.chain.changed(number, paths, moved)
 
     def _gone(self, point: Point) -> None:
-        self.chain.gone(point)
+        for chain in self._chains():
+            chain.gone(point)
         if point.info is not None:
             self.finish(point.info.stream)
 
