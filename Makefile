@@ -27,10 +27,16 @@ format: $(VENV)/.ready
 
 bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.save_to_result
+	$(BIN)/python -m tests.benchmarks.whole_run
+	$(BIN)/python -m tests.benchmarks.startup
+	$(BIN)/python -m tests.benchmarks.recording
 	$(BIN)/python -m tests.benchmarks.fidelity --watch
+	$(BIN)/python -m tests.benchmarks.fidelity --workers 2
+	$(BIN)/python -m tests.benchmarks.warm
 	$(BIN)/python -m tests.benchmarks.screen
 	$(BIN)/python -m tests.benchmarks.large
 	$(BIN)/python -m tests.benchmarks.kinds --peer testmon
+	$(BIN)/python -m tests.benchmarks.mutants
 
 screenshots: $(VENV)/.ready  ## write the golden screens anew
 	$(BIN)/python -m pytest tests/tui -p no:randomly --update-screenshots

@@ -1,10 +1,12 @@
-"""How long does a whole suite take: plain pytest, pytest-xdist, `enctest`, and `enctest` in parallel?
+"""How long does a whole suite take: plain pytest, pytest-xdist, `enctest`, `enctest` in parallel, and a save?
 
     python -m tests.benchmarks.whole_run [--cache FOLDER] [--rounds N] [--workers N] [NAME ...]
 
 runs each suite of `suites.py` by each command in turn, with recording and tracing on in enctest's, and prints
-median seconds, and the medians of each round's ratios. The first round, which fills caches, does not count.
-Exits with 1 where the parallel run was slower than plain pytest or pytest-xdist, or the exit codes differ.
+median seconds, and the medians of each round's ratios. `save` is the time from a save that affects every test
+(a line in the root's conftest.py) to the last result in `enctest watch`. The first round, which fills caches,
+does not count. Exits with 1 where the parallel run or the save was slower than plain pytest or pytest-xdist,
+or the exit codes differ.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.benchmarks.outcomes import environment
+from tests.benchmarks.save_to_result import Project
 from tests.benchmarks.suites import Prepared, add_arguments, install, prepare_chosen
+from tests.harness import Watch
 
 from enctest.errors import EnctestError
 
@@ -77,19 +83,41 @@ def compare(prepared: Prepared, rounds: int, workers: int) -> bool:
     chosen = commands(prepared, workers)
     names = list(chosen)
     runs: dict[str, list[Run]] = {name: [] for name in names}
-    for number in range(rounds + 1):
-        for name in names if number % 2 else reversed(names):
-            run = measure(prepared, chosen[name])
-            if number:
-                runs[name].append(run)
+    saves: list[Run] = []
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(prepared, Path(folder))
+        with project.watch(
+            "-n", str(workers), "--python", str(prepared.python), *prepared.suite.arguments
+        ) as watch:
+            for number in range(rounds + 1):
+                for name in names if number % 2 else reversed(names):
+                    run = measure(prepared, chosen[name])
+                    if number:
+                        runs[name].append(run)
+                saved = save(watch, number)
+                if number:
+                    saves.append(saved)
     print(f"{prepared.suite.name} {prepared.suite.version}", flush=True)
     for name in names:
         tell(name, runs[name], runs)
+    tell("save", saves, runs)
     codes = {run.exit_code for each in runs.values() for run in each}
     if len(codes) > 1:
         print(f"  exit codes differ: { ({name: runs[name][0].exit_code for name in names}) }")
     plain, xdist, _, ours = names
-    return len(codes) == 1 and all(ratio(runs[ours], runs[peer]) < 1 for peer in (plain, xdist))
+    quicker = [ratio(mine, runs[peer]) < 1 for mine in (runs[ours], saves) for peer in (plain, xdist)]
+    return len(codes) == 1 and all(quicker)
+
+
+def save(watch: Watch, number: int) -> Run:
+    """Save a line that affects every test; return the time to the last result."""
+    path = watch.sample.root / "conftest.py"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    watch.mark()
+    path.write_text(f"{text}\n_ROUND_{number} = {number}\n", encoding="utf-8")
+    saved = path.stat().st_mtime
+    watch.idle()
+    return Run(max(event["t"] for event in watch.new("test_finished")) - saved, 0.0, 0)
 
 
 def ratio(ours: Sequence[Run], peers: Sequence[Run]) -> float:
