@@ -214,7 +214,7 @@ def test_what_a_process_told_before_a_copy_was_made_is_known_to_all(
             one, wrong, other = (f"return {'1 * ' * number}{value}\n" for value in ("1", "3", "1 * 1"))
             assert await lab.edit("core.py", one, wrong) == {"tests/test_a.py::test_made": "failed"}
             assert await lab.edit("core.py", wrong, other) == {"tests/test_a.py::test_made": "passed"}
-            assert (await lab.places())[-2:] == ["tests/test_b.py", "collected"]
+            assert "collected" in await lab.places()
             assert len(await lab.ask(RunTests())) == 2
             assert await lab.edit("core.py", f"return {number + 2}", f"return {number + 3}") == {}
 
