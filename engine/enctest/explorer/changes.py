@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _FOR_KEYS = 0.01
 """Seconds at most between a save and the question what it affects."""
+_ROUND, _SHARE = 3.0, 100.0
+"""Seconds between two looks at all files at least, and how many times longer than a look."""
 _OWN_WRITES = 3
 """How often a data file may change during runs before it counts as written by the tests."""
 
@@ -30,6 +32,7 @@ class Changes:
         self.watching = asyncio.Event()
         self._explorer = explorer
         self._writes: dict[Path, int] = {}
+        self._watcher = Watcher(explorer.project.root, explorer.settings.ignore)
         self._taken: list[tuple[int, tuple[str, ...]]] = []
         self._times: list[tuple[float, int]] = []
 
@@ -39,7 +42,7 @@ class Changes:
 
     async def watch(self) -> None:
         """Follow the project's files until cancelled; `watching` is set once no change is missed."""
-        watcher = Watcher(self._explorer.project.root, self._explorer.settings.ignore)
+        watcher = self._watcher
         async for paths in watcher.changes():
             if watcher.error:
                 self._explorer.publish(
@@ -48,6 +51,26 @@ class Changes:
                 watcher.error = ""
             self.watching.set()
             self.changed(paths)
+
+    async def patrol(self) -> None:
+        """Look for changes that the watch has lost, in quiet moments, until cancelled.
+
+        watchfiles loses what comes between taking a batch and clearing it.
+        """
+        pause = _ROUND
+        while True:
+            await asyncio.sleep(pause)
+            begun = time.monotonic()
+            if self._explorer.running is None:
+                await self.look()
+            pause = max(_ROUND, _SHARE * (time.monotonic() - begun))
+
+    async def look(self) -> None:
+        """Take what looks different from when it was read, but for what tests themselves keep writing."""
+        paths = await asyncio.to_thread(self._explorer.selector.overlooked)
+        if self._explorer.running is None:
+            mine = {path for path, times in self._writes.items() if times >= _OWN_WRITES}
+            self.changed({path for path in paths - mine if self._watcher.counts(path)})
 
     def changed(self, paths: set[Path]) -> None:
         """Take changed files."""

@@ -88,13 +88,13 @@ class Explorer:
         self.python = python
         self.book = Book()
         self.agenda = Agenda()
-        self.changes = Changes(self)
         self.handed_in = HandedIn(self)
         self._door = door
         self.desk = Desk(self)
         self.front_ends = FrontEnds(self._greet, self.desk.obey)
         self._forks = FRESH not in args
         self.settings, self._settings_error = self._read_settings()
+        self.changes = Changes(self)
         self._ownership, name = _own(project, self.args, door)
         self.journal = Journal(project, self.args, self._publish_soon, name=name, in_any_case=True)
         self.selector = Selector(project, self.journal.history, python)
@@ -129,6 +129,7 @@ class Explorer:
             await asyncio.wait_for(self.front_ends.greeted.wait(), _FIRST_GREETING)
         await asyncio.to_thread(self._load)
         tasks = [asyncio.create_task(Conductor(self).conduct()), asyncio.create_task(self.changes.watch())]
+        patrol = asyncio.create_task(self.changes.patrol())
         leave = asyncio.create_task(self._wait_for_last())
         try:
             await asyncio.wait([*tasks, leave], return_when=asyncio.FIRST_COMPLETED)
@@ -136,9 +137,9 @@ class Explorer:
                 if task.done() and (defect := task.exception()):
                     traceback.print_exception(defect)  # ours, not the project's: say it in the log and end
         finally:
-            for task in (*tasks, leave):
+            for task in (*tasks, leave, patrol):
                 task.cancel()
-            await asyncio.gather(*tasks, leave, return_exceptions=True)
+            await asyncio.gather(*tasks, leave, patrol, return_exceptions=True)
             await self.idle.end()
             await self.front_ends.close()
             await self.hosts.stop()

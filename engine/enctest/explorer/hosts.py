@@ -31,8 +31,8 @@ class Records(Protocol):
     def begin_run(self, stream: int, parent: int | None = None) -> None:
         """Records of a worker follow, which goes on from where another one was suspended."""
 
-    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
-        """Take a record."""
+    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded, *, ahead: bool = False) -> None:
+        """Take a record, of a run or `ahead` of any."""
 
     def end_run(self, stream: int) -> None:
         """No record of this worker follows, nor of one that goes on from it."""
@@ -232,7 +232,7 @@ class Hosts:
             async for batch in builder.events():
                 for event in batch:
                     if isinstance(event, BlocksDeclared | ModuleRecorded):
-                        self._records.feed(event)
+                        self._records.feed(event, ahead=True)
             await builder.fate
             self.chain.trim()
         finally:

@@ -16,7 +16,7 @@ from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, FormerRow, TestRow
-from enctest.selection.scan import FileStamp, environment_key, is_as_stamped, look, scan
+from enctest.selection.scan import FileStamp, differing, environment_key, is_as_stamped, look, scan
 from enctest.selection.state import StateKeys, Unknown
 from enctest.selection.users import find_users
 from enctest.selection.variables import (
@@ -129,6 +129,10 @@ class Selector:
         changes = self._look(paths)
         return self._remember(changes)
 
+    def overlooked(self) -> set[Path]:
+        """Return the files that look different than they were when they were looked at; on any thread."""
+        return {self._root / path for path in differing(self._root, dict(self._stamps))}
+
     def pretend(self, paths: Iterable[Path]) -> Effect:
         """Return what these files can affect: their change, or any change where they are as they were."""
         asked = [path.relative_to(self._root).as_posix() for path in paths]
@@ -155,9 +159,9 @@ class Selector:
 
     # --- records ---
 
-    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded) -> None:
-        """Take what a worker recorded."""
-        self._index.feed(record)
+    def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded, *, ahead: bool = False) -> None:
+        """Take what a worker recorded, in a run or `ahead` of any."""
+        self._index.feed(record, ahead=ahead)
 
     def begin_run(self, stream: int, parent: int | None = None) -> None:
         """Records of a process follow, which was forked from another one."""

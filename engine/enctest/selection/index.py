@@ -114,10 +114,10 @@ class DependencyIndex:
 
     # --- records ---
 
-    def feed(self, record: DependencyRecord) -> None:
-        """Fold one record of a worker."""
+    def feed(self, record: DependencyRecord, *, ahead: bool = False) -> None:
+        """Fold one record of a worker; `ahead` of any run, what it compiled says nothing of tests."""
         if isinstance(record, BlocksDeclared):
-            self._declared(record)
+            self._declared(record, ahead=ahead)
         elif isinstance(record, ModuleRecorded):
             self._module(record)
         elif isinstance(record, TestRecorded):
@@ -147,9 +147,9 @@ class DependencyIndex:
         reached = {self.files[path].number for path in self._imports().reach(stale)}
         return reached.isdisjoint(array("I", row.needs))
 
-    def _declared(self, record: BlocksDeclared) -> None:
+    def _declared(self, record: BlocksDeclared, *, ahead: bool) -> None:
         file = self._file(record.path)
-        if file.digest != record.digest:
+        if file.digest != record.digest and not (ahead and file.fingerprint is None):
             file.digest = record.digest
             self._touch(file)
         run = self._run(record.run)

@@ -120,6 +120,22 @@ def is_as_stamped(root: Path, path: str, stamp: FileStamp | None) -> bool:
     return stamp is not None and _looks(status) == (stamp.mtime_ns, stamp.ctime_ns, stamp.size, stamp.inode)
 
 
+def differing(root: Path, known: Mapping[str, FileStamp]) -> set[str]:
+    """Return the paths of files that look different from outside than when they were read; reads nothing."""
+    found = set()
+    seen = set()
+    for path in project_files(root):
+        seen.add(path)
+        stamp = known.get(path)
+        try:
+            status = os.stat(os.path.join(root, path))
+        except OSError:
+            continue
+        if stamp is None or (stamp.mtime_ns, stamp.ctime_ns, stamp.size, stamp.inode) != _looks(status):
+            found.add(path)
+    return found | (known.keys() - seen)
+
+
 def environment_key(site_packages: Iterable[Path], python: str = "") -> str:
     """Return a key that changes when the interpreter or the set of installed distributions does.
 

@@ -1,0 +1,59 @@
+"""No change stays unseen for long, whatever the watch underneath loses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.engine.explorer.lab import Lab, explore
+
+from enctest.watch.watcher import Watcher
+
+
+def test_a_change_that_the_watch_has_lost_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = Watcher.changes
+
+    async def deaf(self: Watcher) -> AsyncIterator[set[Path]]:
+        """Say that all is watched, and lose everything."""
+        async for _ in changes(self):
+            yield set()
+
+    monkeypatch.setattr(Watcher, "changes", deaf)
+    files = {
+        "lib.py": "def one(): return 1\n",
+        "test_lib.py": "import lib\ndef test_one(): assert lib.one() == 1\n",
+    }
+
+    async def story(lab: Lab) -> None:
+        assert await lab.edit("lib.py", "return 1", "return 2") == {"test_lib.py::test_one": "failed"}
+        assert await lab.write("test_new.py", "def test_new(): pass\n") == {
+            "test_new.py::test_new": "passed",
+            "test_lib.py::test_one": "failed",
+        }
+        (lab.sample.root / "test_new.py").unlink()
+        await lab.until("it is gone", lambda: "test_new.py::test_new" not in lab.explorer.book.tests)
+
+    explore(tmp_path, monkeypatch, files, story)
+
+
+def test_what_tests_write_does_not_run_them_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        "test_w.py": """
+            import time
+            def test_w():
+                text = open("log.txt").read()
+                open("log.txt", "w").write(text + "x")
+        """,
+        "log.txt": "",
+    }
+
+    async def story(lab: Lab) -> None:
+        await lab.edit("test_w.py", "import time", "import time, os")
+        size = len((lab.sample.root / "log.txt").read_text())
+        await lab.explorer.changes.look()
+        await lab.explorer.changes.look()
+        await lab.until("idle", lambda: lab.explorer.idle.is_over)
+        assert len((lab.sample.root / "log.txt").read_text()) <= size + 4
+
+    explore(tmp_path, monkeypatch, files, story)
