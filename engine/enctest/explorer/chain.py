@@ -45,16 +45,16 @@ class Chain:
     def add(self, point: Point) -> None:
         """Take a new snapshot, unless a change since it was begun has made it untrue."""
         if point.info is None or self._limit == 0:
-            self._retire(point)
+            self.retire(point)
             return
         for number, paths, moved in self._changes:
             if number > point.since and _is_untrue(point, paths, moved):
-                self._retire(point)
+                self.retire(point)
                 return
         if point.info.place == COLLECTED:
             for other in [one for one in self._points if one.info and one.info.place == COLLECTED]:
                 self._points.remove(other)
-                self._retire(other)
+                self.retire(other)
         self._points.append(point)
         self._points.sort(key=_depth)  # their sockets tell in no order
         while len(self._points) > self._limit:
@@ -84,7 +84,7 @@ class Chain:
             self._edited.popitem(last=False)
         for point in [point for point in self._points if _is_untrue(point, *change[1:])]:
             self._points.remove(point)
-            self._retire(point)
+            self.retire(point)
 
     def holds(self, stream: int) -> bool:
         """Tell whether a snapshot is alive that was made in this worker."""
@@ -140,7 +140,7 @@ class Chain:
 
         oldest = min(self._points, key=age)
         self._points.remove(oldest)
-        self._retire(oldest)
+        self.retire(oldest)
 
     async def clear(self) -> None:
         """End all of them."""
@@ -157,7 +157,8 @@ class Chain:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
-    def _retire(self, point: Point) -> None:
+    def retire(self, point: Point) -> None:
+        """Let a snapshot end once it has no worker any more."""
         self._stale.append(point)
         self.sweep()
 

@@ -114,7 +114,9 @@ class Changes:
         self._times.append((time.time(), explorer.change))
         migrated = self._migrated(effect.paths)
         everything = dict.fromkeys(explorer.book.tests, effect.everything) if effect.everything else {}
-        reasons = everything | effect.tests
+        reasons = (
+            dict.fromkeys(self._unrecorded(), "it is not known what it needs") | everything | effect.tests
+        )
         if migrated:
             reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
         explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)], effect)
@@ -146,6 +148,12 @@ class Changes:
         explorer.interrupt({*tests, *(entry.info.test for entry in known)})
         if known:
             explorer.desk.refresh(entry.info.test for entry in known)
+
+    def _unrecorded(self) -> list[str]:
+        """Return the tests that have run, but left no record: any change may reach them."""
+        book = self._explorer.book
+        unknown = self._explorer.selector.unrecorded(book.tests)
+        return [test for test in unknown if book.tests[test].outcome is not None and test not in book.broken]
 
     def _tests_in_deleted(self, paths: Sequence[str]) -> list[str]:
         book, root = self._explorer.book, self._explorer.project.root

@@ -87,6 +87,7 @@ class Hosts:
         self._on_exit = on_exit
         self._records = records
         self._leaving: list[tuple[Host, Chain]] = []
+        self._ended: set[int] = set()
         self._streams = itertools.count(1)
 
     # --- hosts ---
@@ -160,7 +161,11 @@ class Hosts:
             cwd=self._project.invocation,
             env=environment(self._python),
             on_exit=_expected if once else self._on_exit,
-            family=Family(on_snapshot=chain.add, on_refused=self._refused, on_gone=self._gone),
+            family=Family(
+                on_snapshot=lambda point: self._suspended(chain, point),
+                on_refused=self._refused,
+                on_gone=self._gone,
+            ),
         )
         try:
             ready = await host.start()
@@ -268,6 +273,7 @@ class Hosts:
     def finish(self, stream: int) -> None:
         """A worker has ended."""
         if not any(chain.holds(stream) for chain in self._chains()):
+            self._ended.add(stream)
             self._records.end_run(stream)
 
     def _chains(self) -> list[Chain]:
@@ -277,6 +283,13 @@ class Hosts:
         """Take a change: what it makes untrue is not resumed any more."""
         self.change = number
         self.chain.changed(number, paths, moved)
+
+    def _suspended(self, chain: Chain, point: Point) -> None:
+        """Take a snapshot; one whose worker's records are over would tell of functions nobody knows."""
+        if point.info is not None and point.info.stream in self._ended:
+            chain.retire(point)
+        else:
+            chain.add(point)
 
     def _gone(self, point: Point) -> None:
         for chain in self._chains():

@@ -163,6 +163,10 @@ class Selector:
         """Take what a worker recorded, in a run or `ahead` of any."""
         self._index.feed(record, ahead=ahead)
 
+    def unrecorded(self, tests: Iterable[str]) -> set[str]:
+        """Return the tests of which it is not known what they need."""
+        return set(tests) - self._index.tests.keys()
+
     def begin_run(self, stream: int, parent: int | None = None) -> None:
         """Records of a process follow, which was forked from another one."""
         self._index.begin_run(stream, parent)

@@ -57,3 +57,21 @@ def test_what_tests_write_does_not_run_them_for_ever(tmp_path: Path, monkeypatch
         assert len((lab.sample.root / "log.txt").read_text()) <= size + 4
 
     explore(tmp_path, monkeypatch, files, story)
+
+
+def test_a_test_of_which_nothing_is_known_runs_with_every_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "lib.py": "def one(): return 1\n",
+        "test_a.py": "def test_a(): pass\n",
+        "test_b.py": "def test_b(): pass\n",
+    }
+
+    async def story(lab: Lab) -> None:
+        assert await lab.edit("lib.py", "return 1", "return 2") == {}
+        lab.explorer.selector.forget(["test_b.py::test_b"])
+        assert await lab.edit("lib.py", "return 2", "return 3") == {"test_b.py::test_b": "passed"}
+        assert await lab.edit("lib.py", "return 3", "return 4") == {}
+
+    explore(tmp_path, monkeypatch, files, story)
