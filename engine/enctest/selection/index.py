@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +14,7 @@ from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.former import Former
 from enctest.selection.inverse import Inverse
 from enctest.selection.rows import Affection, Changes, FileRow, FormerRow, TestRow
+from enctest.selection.run import Run
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class DependencyIndex:
         self.layout = 0
         self._former = Former()
         self._paths: dict[int, str] = {}
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, Run] = {}
         self._recorded_by: dict[str, int] = {}
         self._shared: dict[Any, Any] = {}
         self._next_file = 0
@@ -124,27 +125,32 @@ class DependencyIndex:
 
     def begin_run(self, run: int, parent: int | None = None) -> None:
         """Records of a process follow; what its parent (which it was forked from) declared counts as well."""
-        above = self._runs.get(parent) if parent is not None else None
-        self._runs[run] = _Run(above)
+        self._runs[run] = Run(self._runs.get(parent) if parent is not None else None)
 
     def end_run(self, run: int) -> None:
         """Forget a process's numbers: no record of it, or of a fork of it, follows."""
         self._runs.pop(run, None)
 
-    def is_current(self, test: str) -> bool:
-        """Tell whether the process that recorded a test last saw the files as they are remembered now.
+    def stale(self, tests: Iterable[str]) -> list[str]:
+        """Return the tests whose process saw other files than are remembered now, or is not known any more."""
+        asked = [(test, self.tests.get(test), self._recorded_by.get(test, -1)) for test in tests]
+        other = {run: self._reaching_others(run) for run in {run for _, _, run in asked}}
+        return [
+            test
+            for test, row, run in asked
+            if row is None
+            or (bad := other[run]) is None
+            or (bad and not bad.isdisjoint(array("I", row.needs)))
+        ]
 
-        False also when the test has no record. Ask before `end_run`.
-        """
-        row = self.tests.get(test)
-        state = self._runs.get(self._recorded_by.get(test, -1))
-        if row is None or state is None:
-            return False
-        stale = [path for path, digest in state.digests.items() if self._digest(path) != digest]
-        if not stale:
-            return True
-        reached = {self.files[path].number for path in self._imports().reach(stale)}
-        return reached.isdisjoint(array("I", row.needs))
+    def _reaching_others(self, run: int) -> frozenset[int] | None:
+        """Return the files, by number, that reach one a process saw in another state; None: not known."""
+        state = self._runs.get(run)
+        if state is None:
+            return None
+        other = state.differing(self._digest)
+        ways = self._imports().reach(other) if other else ()
+        return frozenset(self.files[path].number for path in ways)
 
     def _declared(self, record: BlocksDeclared) -> None:
         file = self._file(record.path)
@@ -354,11 +360,11 @@ class DependencyIndex:
             self._touch(file)
             return number
 
-    def _run(self, run: int) -> _Run:
+    def _run(self, run: int) -> Run:
         try:
             return self._runs[run]
         except KeyError:
-            state = self._runs[run] = _Run()
+            state = self._runs[run] = Run()
             return state
 
     def _digest(self, path: str) -> str:
@@ -390,15 +396,3 @@ def _joined(paths: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
 def _is_other_level(file: File, old: Fingerprint, new: Fingerprint) -> bool:
     """Tell whether what importing the file needs is no longer what is known of it."""
     return old.level != new.level and file.digest != new.digest
-
-
-class _Run:
-    """What the records of one process refer to."""
-
-    def __init__(self, parent: _Run | None = None) -> None:
-        self.numbers: dict[int, int] = dict(parent.numbers) if parent else {}
-        self.digests: dict[str, str] = dict(parent.digests) if parent else {}
-
-    def blocks(self, numbers: Sequence[int]) -> Iterator[int]:
-        """Translate a worker's numbers to the index's."""
-        return map(self.numbers.__getitem__, numbers)
