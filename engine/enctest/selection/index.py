@@ -132,7 +132,7 @@ class DependencyIndex:
         self._runs.pop(run, None)
 
     def stale(self, tests: Iterable[str]) -> list[str]:
-        """Return the tests whose process saw other files than are remembered now, or is not known any more."""
+        """Return the tests whose process saw other files than are remembered, or is not known any more."""
         asked = [(test, self.tests.get(test), self._recorded_by.get(test, -1)) for test in tests]
         other = {run: self._reaching_others(run) for run in {run for _, _, run in asked}}
         return [
