@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Callers, file_of
 from enctest.selection.files import absolute
 from enctest.selection.paths import looked_at
 
@@ -18,6 +18,7 @@ _FUNCTIONS = ("stat", "lstat", "access")
 _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
 _RESOLVERS = frozenset({"_joinrealpath", "realpath", "samefile"})
 """Functions of `os.path` that look at links, not whether something is there."""
+_PATHS = frozenset({"genericpath", os.path.__name__})
 _METADATA = os.path.join("importlib", "metadata")
 
 
@@ -73,7 +74,7 @@ class ExistenceWatch:
             path = args[0] if args else options.get("path")
             if path.__class__ is not int and options.get("dir_fd") is None:
                 frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                if frame.f_code.co_name not in _RESOLVERS:
+                if frame.f_globals.get("__name__") not in _PATHS or frame.f_code.co_name not in _RESOLVERS:
                     guard(lambda: look(path, frame))
             return real(*args, **options)
 
@@ -81,7 +82,7 @@ class ExistenceWatch:
         return watched
 
     def _look(self, path: object, frame: FrameType) -> None:
-        if _METADATA in frame.f_code.co_filename or self._callers.is_own(frame):
+        if _METADATA in file_of(frame) or self._callers.is_own(frame):
             return
         text = absolute(path)
         name = None if text is None else self._boundary.relative(text)
