@@ -60,7 +60,7 @@ def probed(calls: int) -> tuple[float, list[set[int]]]:
     tree = ast.parse(SOURCE)
     layout = instrument(tree)
     hits = Hits(len(layout.names))
-    hits.layout, hits.numbers = layout, range(len(layout.names))
+    hits.layout, hits.numbers = layout, tuple(range(len(layout.names)))
     ledger = Ledger()
     ledger.watch(hits)
     run = body(functions(attach(compile(tree, "made", "exec"), hits)), calls)

@@ -193,9 +193,7 @@ class EnvironmentWatch:
             return asker.f_code.co_name == "__iter__"
         copying = self._copying
         return (
-            copying is not None
-            and copying[:2] == (id(asker), asker.f_lasti)
-            and copying[2] is asker.f_code
+            copying is not None and copying[:2] == (id(asker), asker.f_lasti) and copying[2] is asker.f_code
         )
 
     def _for_nobody(self, asker: FrameType) -> bool:

@@ -226,7 +226,7 @@ class Recorder:
         hits = Hits(len(layout.names))
         hits.path, hits.layout, hits.first = path, layout, self._numbers
         self._numbers += len(layout.names)
-        hits.numbers = range(hits.first, self._numbers)
+        hits.numbers = tuple(range(hits.first, self._numbers))
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
         self._emit(
