@@ -148,6 +148,8 @@ class EnvironmentWatch:
 
     def read(self, name: bytes) -> None:
         """A variable is read, set or not."""
+        if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
+            return  # the run's own
         frame = sys._getframe(2)  # noqa: SLF001 - the only way to know who asks
         self._guard(lambda: self._read(name, frame))
 
@@ -163,8 +165,6 @@ class EnvironmentWatch:
             self._set_in_test.add(name)
 
     def _read(self, name: bytes, frame: FrameType) -> None:
-        if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
-            return  # the run's own
         asker = frame.f_back
         if asker is None or self._is_copying(asker):
             return

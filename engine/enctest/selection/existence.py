@@ -19,6 +19,8 @@ _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_f
 _RESOLVERS = frozenset({"_joinrealpath", "realpath", "samefile"})
 """Functions of `os.path` that look at links, not whether something is there."""
 _PATHS = frozenset({"genericpath", os.path.__name__})
+_MOST_FOREIGN = 10_000
+"""Paths outside of the project that are remembered: programs look at the same ones again and again."""
 _METADATA = os.path.join("importlib", "metadata")
 
 
@@ -45,6 +47,7 @@ class ExistenceWatch:
         self._callers = callers
         self._used = used
         self._guard = guard
+        self._foreign: set[str] = set()
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -66,12 +69,14 @@ class ExistenceWatch:
             self._undo.pop()()
 
     def _watched(self, real: Callable[..., Any], name: str) -> Callable[..., Any]:
-        look, guard = self._look, self._guard
+        look, guard, foreign = self._look, self._guard, self._foreign
 
         @functools.wraps(real)
         def watched(*args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
             path = args[0] if args else options.get("path")
+            if path.__class__ is str and path in foreign:
+                return real(*args, **options)
             if path.__class__ is not int and options.get("dir_fd") is None:
                 frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
                 if frame.f_globals.get("__name__") not in _PATHS or frame.f_code.co_name not in _RESOLVERS:
@@ -86,5 +91,7 @@ class ExistenceWatch:
             return
         text = absolute(path)
         name = None if text is None else self._boundary.relative(text)
+        if text is not None and name is None and text == path and len(self._foreign) < _MOST_FOREIGN:
+            self._foreign.add(text)
         if name and not (name.endswith(".py") and self._callers.is_own(frame, quoting=False)):
             self._used(looked_at(name), frame)

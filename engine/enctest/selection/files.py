@@ -120,7 +120,11 @@ def _is_import(frame: FrameType) -> bool:
     """Tell whether the import machinery reads a module's source or bytecode, for itself."""
     getter = frame.f_back
     asker = None if getter is None else getter.f_back
-    return asker is not None and _is_importlib(frame) and _is_importlib(asker)
+    if asker is None or not _is_importlib(frame):
+        return False
+    return (
+        asker.f_code.co_filename == frame.f_code.co_filename
+    )  # not by modules: `hook` has put one in between
 
 
 def _is_importlib(frame: FrameType) -> bool:
