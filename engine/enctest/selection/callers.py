@@ -43,12 +43,16 @@ class Callers:
     def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
         """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
         current = frame
+        known = self._known
         while current is not None:
-            name = _module(current)
-            if not self.is_stdlib(file_of(current)):
+            file = current.f_globals.get("__file__")  # as `file_of`, which would be a call for each frame
+            if type(file) is not str:
+                file = current.f_code.co_filename
+            if not (known[file] if file in known else self.is_stdlib(file)):
+                name = _module(current)
                 if not name.startswith(_BETWEEN):
                     return _is_own(name)
-            elif not quoting and name in _QUOTERS:
+            elif not quoting and _module(current) in _QUOTERS:
                 return True
             current = current.f_back
         return False
