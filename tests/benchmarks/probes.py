@@ -3,8 +3,9 @@
     PYTHONPATH=engine python3.13 -m tests.benchmarks.probes [--rounds N]
 
 runs a made module of 2,000 functions, of which each of 300 "tests" calls 100, once, ten or a hundred times
-each. Plain; with the probes that enctest compiles in, looked at and cleared after each test; and with local
-`PY_START` events on every function's code, disabled after the first hit and restarted for each test. Prints
+each, and 500 functions of a "library", once. Plain; with the probes that enctest compiles in, looked at and
+cleared after each test; and with local `PY_START` events on every function's code, disabled after the first
+hit and restarted for each test. Prints
 microseconds that a test costs beyond plain. Both must find the same functions. Needs Python 3.12 or newer.
 """
 
@@ -22,7 +23,7 @@ from typing import Any
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits, attach, instrument
 
-FUNCTIONS, TESTS, CALLED = 2_000, 300, 100
+FUNCTIONS, TESTS, CALLED, LIBRARY = 2_000, 300, 100, 500
 SOURCE = "\n".join(f"def f{n}(a, b):\n    c = a + b\n    return c * {n}\n" for n in range(FUNCTIONS))
 Body = Callable[[int], None]
 
@@ -37,7 +38,11 @@ def functions(code: CodeType) -> list[FunctionType]:
 def body(found: list[FunctionType], calls: int) -> Body:
     """Return what a test does: the second of two neighbours calls half of the same functions."""
 
+    library = functions(compile(SOURCE, "library", "exec"))[:LIBRARY]
+
     def run(test: int) -> None:
+        for function in library:
+            function(1, 2)
         first = test * CALLED // 2 % (FUNCTIONS - CALLED)
         for function in found[first : first + CALLED]:
             for _ in range(calls):
@@ -60,7 +65,7 @@ def probed(calls: int) -> tuple[float, list[set[int]]]:
     tree = ast.parse(SOURCE)
     layout = instrument(tree)
     hits = Hits(len(layout.names))
-    hits.layout, hits.numbers = layout, range(len(layout.names))
+    hits.layout, hits.numbers = layout, tuple(range(len(layout.names)))
     ledger = Ledger()
     ledger.watch(hits)
     run = body(functions(attach(compile(tree, "made", "exec"), hits)), calls)

@@ -173,7 +173,7 @@ class Selector:
 
     def stale(self, tests: Iterable[str]) -> list[str]:
         """Return the tests for which the process they ran in saw other files than there are now."""
-        return [test for test in tests if not self._index.is_current(test)]
+        return self._index.stale(tests)
 
     def end_run(self, stream: int) -> None:
         """No record of this process follows, nor of a fork of it."""

@@ -14,7 +14,7 @@ _RUNS_TESTS = "_pytest.pytester"
 """A part of pytest that works for tests."""
 _BETWEEN = "enctest.tracing"
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
-_QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
+_QUOTERS = frozenset({"traceback", "warnings", "linecache"})
 
 
 class Callers:
@@ -45,13 +45,16 @@ class Callers:
     def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
         """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
         current = frame
+        known = self._known
         while current is not None:
-            file = current.f_code.co_filename
-            if not self.is_stdlib(file):
+            file = current.f_globals.get("__file__")  # as `file_of`, which would be a call for each frame
+            if type(file) is not str:
+                file = current.f_code.co_filename
+            if not (known[file] if file in known else self.is_stdlib(file)):
                 name = _module(current)
                 if not name.startswith(_BETWEEN):
                     return _is_own(name) and name != _RUNS_TESTS
-            elif not quoting and file.endswith(_QUOTERS):
+            elif not quoting and _module(current) in _QUOTERS:
                 return True
             current = current.f_back
         return False
@@ -63,7 +66,7 @@ class Callers:
         """
         current = frame
         while current is not None:
-            file, name = current.f_code.co_filename, _module(current)
+            file, name = file_of(current), _module(current)
             if not self.is_stdlib(file) and not name.startswith(_BETWEEN):
                 ours = _is_own(name) or file.startswith("<") or self._boundary.relative(file) is not None
                 return "" if ours else name.partition(".")[0]
@@ -73,15 +76,25 @@ class Callers:
     def importing_library(self) -> str:
         """Likewise for who asked for the module that is being imported now."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-        while frame is not None and not self.is_stdlib(frame.f_code.co_filename):
+        while frame is not None and not self.is_stdlib(file_of(frame)):
             if not _is_own(_module(frame)):
                 return ""
             frame = frame.f_back
         return self.library(frame)
 
 
+def file_of(frame: FrameType) -> str:
+    """Return the file whose code a frame runs.
+
+    Its module says so, mostly: to read `frame.f_code` is an audit event, which costs more than the rest.
+    """
+    file = frame.f_globals.get("__file__")
+    return file if type(file) is str else frame.f_code.co_filename
+
+
 def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
+    name = frame.f_globals.get("__name__", "")
+    return name if type(name) is str else str(name)
 
 
 def _is_own(name: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Callers, file_of
 
 ALL = "$*"
 """All variables were read at once: to copy them, mostly."""
@@ -19,8 +19,8 @@ ALL = "$*"
 _LOOKED_UP_FOR_NOBODY = frozenset({b"PATH", b"TMPDIR", b"TEMP", b"TMP"})
 """What the standard library reads to find programs and a place for temporary files."""
 
-_VIEWS = "<frozen _collections_abc>"
-_RESTORER = os.path.join("unittest", "mock.py")
+_VIEWS = vars(sys.modules["_collections_abc"])
+_RESTORER = "unittest.mock"
 
 
 class Variables(dict[bytes, bytes]):
@@ -51,7 +51,7 @@ class Variables(dict[bytes, bytes]):
 
     def __delitem__(self, key: bytes) -> None:
         super().__delitem__(key)
-        if self.watch is not None and sys._getframe(2).f_code.co_name != "popitem":  # noqa: SLF001 - `clear` is no wish
+        if self.watch is not None and not _is_clearing(sys._getframe(2)):  # noqa: SLF001 - the only way to know
             self.watch.changed(key)
 
     def __reduce__(self) -> tuple[type[dict[bytes, bytes]], tuple[dict[bytes, bytes]]]:
@@ -182,6 +182,8 @@ class EnvironmentWatch:
 
     def read(self, name: bytes) -> None:
         """A variable is read, set or not."""
+        if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
+            return  # the run's own
         frame = sys._getframe(2)  # noqa: SLF001 - the only way to know who asks
         self._guard(lambda: self._read(name, frame))
 
@@ -197,8 +199,6 @@ class EnvironmentWatch:
             self._set_in_test.add(name)
 
     def _read(self, name: bytes, frame: FrameType) -> None:
-        if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
-            return  # the run's own
         asker = frame.f_back
         if asker is None or self._is_copying(asker):
             return
@@ -223,23 +223,34 @@ class EnvironmentWatch:
 
     def _is_copying(self, asker: FrameType) -> bool:
         """Tell whether one variable is read only because all are: by a view, or by `dict(os.environ)`."""
-        code = asker.f_code
-        if code.co_filename == _VIEWS:
-            return code.co_name == "__iter__"
-        return self._copying == (id(asker), asker.f_lasti, code)
+        if _is_view(asker):
+            return asker.f_code.co_name == "__iter__"
+        copying = self._copying
+        return (
+            copying is not None and copying[:2] == (id(asker), asker.f_lasti) and copying[2] is asker.f_code
+        )
 
     def _for_nobody(self, asker: FrameType) -> bool:
-        while asker.f_code.co_filename == _VIEWS or asker.f_globals.get("__name__") == "os":
+        while _is_view(asker) or asker.f_globals.get("__name__") == "os":
             if asker.f_code.co_name not in {"get", "getenv", "getenvb", "__contains__"} or not asker.f_back:
                 return True
             asker = asker.f_back
-        return self._callers.is_stdlib(asker.f_code.co_filename)
+        return self._callers.is_stdlib(file_of(asker))
 
     def _is_own(self, asker: FrameType) -> bool:
         """Tell whether pytest asks, or a patch that puts back what it finds."""
         current: FrameType | None = asker
-        while current is not None and self._callers.is_stdlib(current.f_code.co_filename):
-            if current.f_code.co_filename.endswith(_RESTORER):
+        while current is not None and self._callers.is_stdlib(file_of(current)):
+            if current.f_globals.get("__name__") == _RESTORER:
                 return True
             current = current.f_back
         return self._callers.is_own(current)
+
+
+def _is_view(frame: FrameType) -> bool:
+    return frame.f_globals is _VIEWS
+
+
+def _is_clearing(frame: FrameType) -> bool:
+    """Tell whether a variable is removed because all are, which is no wish for this one."""
+    return _is_view(frame) and frame.f_code.co_name == "popitem"

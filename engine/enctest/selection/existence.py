@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Callers, file_of
 from enctest.selection.files import absolute
 from enctest.selection.paths import looked_at
 
@@ -18,6 +18,9 @@ _FUNCTIONS = ("stat", "lstat", "access")
 _SETS = ("supports_dir_fd", "supports_effective_ids", "supports_fd", "supports_follow_symlinks")
 _RESOLVERS = frozenset({"_joinrealpath", "realpath", "samefile"})
 """Functions of `os.path` that look at links, not whether something is there."""
+_PATHS = frozenset({"genericpath", os.path.__name__})
+_MOST_FOREIGN = 10_000
+"""Paths outside of the project that are remembered: programs look at the same ones again and again."""
 _METADATA = os.path.join("importlib", "metadata")
 
 
@@ -44,6 +47,7 @@ class ExistenceWatch:
         self._callers = callers
         self._used = used
         self._guard = guard
+        self._foreign: set[str] = set()
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:
@@ -65,15 +69,17 @@ class ExistenceWatch:
             self._undo.pop()()
 
     def _watched(self, real: Callable[..., Any], name: str) -> Callable[..., Any]:
-        look, guard = self._look, self._guard
+        look, guard, foreign = self._look, self._guard, self._foreign
 
         @functools.wraps(real)
         def watched(*args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
             path = args[0] if args else options.get("path")
+            if path.__class__ is str and path in foreign:
+                return real(*args, **options)
             if path.__class__ is not int and options.get("dir_fd") is None:
                 frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                if frame.f_code.co_name not in _RESOLVERS:
+                if frame.f_globals.get("__name__") not in _PATHS or frame.f_code.co_name not in _RESOLVERS:
                     guard(lambda: look(path, frame))
             return real(*args, **options)
 
@@ -81,9 +87,11 @@ class ExistenceWatch:
         return watched
 
     def _look(self, path: object, frame: FrameType) -> None:
-        if _METADATA in frame.f_code.co_filename or self._callers.is_own(frame):
+        if _METADATA in file_of(frame) or self._callers.is_own(frame):
             return
         text = absolute(path)
         name = None if text is None else self._boundary.relative(text)
+        if text is not None and name is None and text == path and len(self._foreign) < _MOST_FOREIGN:
+            self._foreign.add(text)
         if name and not (name.endswith(".py") and self._callers.is_own(frame, quoting=False)):
             self._used(looked_at(name), frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from importlib.util import source_from_cache
 from types import FrameType
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Callers, file_of
 from enctest.selection.paths import looked_at
 
 _STARTS = frozenset(
@@ -17,7 +18,7 @@ _STARTS = frozenset(
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
 _EVENTS = _STARTS | _LISTS | {"open"}
-_IMPORT_FILE = "<frozen importlib._bootstrap_external>"
+_IMPORT_MODULE = vars(importlib._bootstrap_external)  # noqa: SLF001 - who reads modules for Python itself
 _METADATA = os.path.join("importlib", "metadata")
 
 
@@ -102,8 +103,7 @@ class FileWatch:
             name = name.rpartition("/")[0]
 
     def _listed(self, path: object, frame: FrameType | None) -> None:
-        caller = "" if frame is None else frame.f_code.co_filename
-        if caller == _IMPORT_FILE or _METADATA in caller:
+        if frame is not None and (_is_importlib(frame) or _METADATA in file_of(frame)):
             return
         text = absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
@@ -115,11 +115,15 @@ def _is_import(frame: FrameType | None) -> bool:
     """Tell whether the import machinery reads a module's source or bytecode, for itself."""
     getter = None if frame is None else frame.f_back
     asker = None if getter is None else getter.f_back
+    if frame is None or asker is None or not _is_importlib(frame):
+        return False
     return (
-        frame is not None
-        and asker is not None
-        and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
-    )
+        asker.f_code.co_filename == frame.f_code.co_filename
+    )  # not by modules: `hook` has put one in between
+
+
+def _is_importlib(frame: FrameType) -> bool:
+    return frame.f_globals is _IMPORT_MODULE
 
 
 def absolute(path: object) -> str | None:
@@ -135,7 +139,7 @@ def absolute(path: object) -> str | None:
 
 def _source(path: str, frame: FrameType | None) -> str:
     """Return the source of a bytecode file that something other than an import loads (`runpy`)."""
-    if frame is None or frame.f_code.co_filename != _IMPORT_FILE:
+    if frame is None or not _is_importlib(frame):
         return path
     try:
         return source_from_cache(path)

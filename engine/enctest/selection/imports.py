@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from enctest.selection.boundary import Boundary
+from enctest.selection.callers import file_of
 from enctest.selection.names import imported_names
 from enctest.selection.owners import Owner
 
@@ -107,7 +108,7 @@ class ImportGraph:
         """Return the project file whose code is nearest on this thread's stack (a template's is not it)."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who imports
         while frame is not None:
-            file = frame.f_code.co_filename
+            file = file_of(frame)
             try:
                 path = self._files[file]
             except KeyError:

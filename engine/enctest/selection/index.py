@@ -13,8 +13,8 @@ from enctest.selection.affected import Answer, Graph
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.former import Former
 from enctest.selection.inverse import Inverse
-from enctest.selection.numbers import Numbers
 from enctest.selection.rows import Affection, Changes, FileRow, FormerRow, TestRow
+from enctest.selection.run import Run
 
 T = TypeVar("T")
 
@@ -101,7 +101,7 @@ class DependencyIndex:
         self.layout = 0
         self._former = Former()
         self._paths: dict[int, str] = {}
-        self._runs: dict[int, Numbers] = {}
+        self._runs: dict[int, Run] = {}
         self._recorded_by: dict[str, int] = {}
         self._shared: dict[Any, Any] = {}
         self._next_file = 0
@@ -125,27 +125,32 @@ class DependencyIndex:
 
     def begin_run(self, run: int, parent: int | None = None) -> None:
         """Records of a process follow; what its parent (which it was forked from) declared counts as well."""
-        above = self._runs.get(parent) if parent is not None else None
-        self._runs[run] = Numbers(above)
+        self._runs[run] = Run(self._runs.get(parent) if parent is not None else None)
 
     def end_run(self, run: int) -> None:
         """Forget a process's numbers: no record of it, or of a fork of it, follows."""
         self._runs.pop(run, None)
 
-    def is_current(self, test: str) -> bool:
-        """Tell whether the process that recorded a test last saw the files as they are remembered now.
+    def stale(self, tests: Iterable[str]) -> list[str]:
+        """Return the tests whose process saw other files than are remembered, or is not known any more."""
+        asked = [(test, self.tests.get(test), self._recorded_by.get(test, -1)) for test in tests]
+        other = {run: self._reaching_others(run) for run in {run for _, _, run in asked}}
+        return [
+            test
+            for test, row, run in asked
+            if row is None
+            or (bad := other[run]) is None
+            or (bad and not bad.isdisjoint(array("I", row.needs)))
+        ]
 
-        False also when the test has no record. Ask before `end_run`.
-        """
-        row = self.tests.get(test)
-        state = self._runs.get(self._recorded_by.get(test, -1))
-        if row is None or state is None:
-            return False
-        stale = [path for path, digest in state.digests.items() if self._digest(path) != digest]
-        if not stale:
-            return True
-        reached = {self.files[path].number for path in self._imports().reach(stale)}
-        return reached.isdisjoint(array("I", row.needs))
+    def _reaching_others(self, run: int) -> frozenset[int] | None:
+        """Return the files, by number, that reach one a process saw in another state; None: not known."""
+        state = self._runs.get(run)
+        if state is None:
+            return None
+        other = state.differing(self._digest)
+        ways = self._imports().reach(other) if other else ()
+        return frozenset(self.files[path].number for path in ways)
 
     def _declared(self, record: BlocksDeclared, *, ahead: bool) -> None:
         file = self._file(record.path)
@@ -355,11 +360,11 @@ class DependencyIndex:
             self._touch(file)
             return number
 
-    def _run(self, run: int) -> Numbers:
+    def _run(self, run: int) -> Run:
         try:
             return self._runs[run]
         except KeyError:
-            state = self._runs[run] = Numbers()
+            state = self._runs[run] = Run()
             return state
 
     def _digest(self, path: str) -> str:

@@ -9,7 +9,7 @@ the function's first statement. Functions that keep values for later callers say
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Hits(bytearray):
 
     Attributes:
         first: Number of the module's first function.
-        numbers: Those of all its functions.
+        numbers: Those of all its functions (no range: that would make them anew each time).
         path: The module's file, relative to the root.
         layout: Its functions.
         entered, left: Called when a function that keeps values begins, with (hits, index, the object it keeps
@@ -51,7 +51,7 @@ class Hits(bytearray):
     """
 
     first: int = 0
-    numbers: range = range(0)
+    numbers: Sequence[int] = ()
     path: str = ""
     layout: Layout = Layout()
     entered: Callable[[Hits, int, object, bool], None] | None = None

@@ -247,7 +247,7 @@ class Recorder:
         """Number the functions of a file."""
         hits = Hits(len(layout.names))
         hits.path, hits.layout, hits.first = path, layout, self._number(path, digest, layout.names)
-        hits.numbers = range(hits.first, self._numbers)
+        hits.numbers = tuple(range(hits.first, self._numbers))
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
         self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)

@@ -83,14 +83,11 @@ class Emitter:
     def flush(self) -> None:
         """Send what is queued, now, on the caller's thread."""
         with self._sending:
+            take = self._queue.popleft
             while self._queue:
-                records: list[Record] = []
-                while self._queue and len(records) < BATCH:
-                    item = self._queue.popleft()
-                    record = item() if callable(item) else item
-                    if record is not None:
-                        records.append(record)
-                self._write(pack(records))
+                items = [take() for _ in range(min(len(self._queue), BATCH))]
+                records = [item() if callable(item) else item for item in items]
+                self._write(pack([record for record in records if record is not None]))
 
     def close(self) -> None:
         """Send the rest and close the descriptor."""

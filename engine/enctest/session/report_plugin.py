@@ -94,18 +94,18 @@ class ReportPlugin:
         if result is None or not result.is_conclusive:
             return
         report = result.decisive
-        path, line = outcomes.place(report, self._root)
+        details: dict[str, Any] = {}
+        if report is not None:
+            details["path"], details["line"] = outcomes.place(report, self._root)
+            details["message"], details["failure"] = outcomes.message(report), outcomes.failure_text(report)
         (emit or self._emit)(
             TestFinished(
                 run=self.job.run,
                 test=nodeid,
                 outcome=result.outcome,
                 duration_ms=result.duration_ms,
-                message=outcomes.message(report),
-                failure=outcomes.failure_text(report),
                 sections=result.sections(),
-                path=path,
-                line=line,
+                **details,
             )
         )
 

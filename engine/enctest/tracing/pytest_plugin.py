@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Generator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pytest
 
@@ -18,6 +18,7 @@ from enctest.tracing.values import Ready, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
 _PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
+_PASSED: Final = Ready.of({"pytest.outcome": "passed"})
 _IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
 _CO_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -34,7 +35,7 @@ class TracingPlugin:
         self._phase: OpenSpan | None = None
         self._phase_end = 0
         self._failed = False
-        self._fixtures: dict[pytest.FixtureDef[Any], tuple[str, Attributes]] = {}
+        self._fixtures: dict[pytest.FixtureDef[Any], _Fixture] = {}
 
     # --- the test -------------------------------------------------------------------------------------
 
@@ -43,7 +44,7 @@ class TracingPlugin:
         """Open the root span; close it at the latest when the test's protocol is over."""
         self._failed = False
         self._phase = None
-        self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
+        self._recorder.begin_test(item.nodeid, Ready.of(_describe(item, self._recorder)))
         try:
             return (yield)
         except BaseException:  # `pytest.exit` and interrupts too: the root span must say that it broke off
@@ -66,17 +67,32 @@ class TracingPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         """Span of the setup."""
-        return (yield from self._in_phase("setup"))
+        __tracebackhide__ = True
+        self._begin_phase("setup")
+        try:
+            return (yield)
+        finally:
+            self._phase_end = now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Generator[None, object, object]:
         """Span of the call."""
-        return (yield from self._in_phase("call"))
+        __tracebackhide__ = True
+        self._begin_phase("call")
+        try:
+            return (yield)
+        finally:
+            self._phase_end = now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self) -> Generator[None, object, object]:
         """Span of the teardown."""
-        return (yield from self._in_phase("teardown"))
+        __tracebackhide__ = True
+        self._begin_phase("teardown")
+        try:
+            return (yield)
+        finally:
+            self._phase_end = now()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -92,19 +108,15 @@ class TracingPlugin:
             self._end_phase("error" if report.failed else "ok", attributes)
         return report
 
-    def _in_phase(self, name: str) -> Generator[None, object, object]:
-        __tracebackhide__ = True
+    def _begin_phase(self, name: str) -> None:
         self._end_phase("unset")
         self._phase = self._recorder.enter(name, "phase", _PHASES[name])
         self._phase_end = 0
-        try:
-            return (yield)
-        finally:
-            self._phase_end = now()
 
     def _end_phase(self, status: SpanStatus, attributes: Attributes | None = None) -> None:
-        self._recorder.leave(self._phase, status, attributes, self._phase_end)
-        self._phase = None
+        if self._phase is not None:
+            self._recorder.leave(self._phase, status, attributes, self._phase_end)
+            self._phase = None
 
     # --- fixtures ---------------------------------------------------------------------------------------
 
@@ -117,8 +129,12 @@ class TracingPlugin:
         recorder = self._recorder
         if not recorder.active:
             return (yield)
-        name, attributes = self._described(fixturedef, request)
-        teardown = _Teardown(recorder, fixturedef, name, attributes) if _may_end(fixturedef) else None
+        known = self._known(fixturedef)
+        name: str = known.name
+        attributes: Attributes = known.attributes
+        if hasattr(request, "param"):
+            attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
+        teardown = _Teardown(recorder, fixturedef, name, attributes) if known.may_end else None
         span = recorder.enter(name, "fixture", attributes)
         try:
             result = yield
@@ -129,22 +145,16 @@ class TracingPlugin:
             raise
         recorder.leave(span, "ok")
         if teardown is not None:
-            teardown.watch()
+            teardown.watch(yields=known.yields)
         return result
 
-    def _described(
-        self, fixture: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> tuple[str, Attributes]:
-        """Return name and attributes of a fixture's span; all but its parameter is the same each time."""
+    def _known(self, fixture: pytest.FixtureDef[Any]) -> _Fixture:
+        """Return what is the same each time a fixture is set up."""
         try:
-            known = self._fixtures[fixture]
+            return self._fixtures[fixture]
         except KeyError:
-            name, attributes = _describe_fixture(fixture, self._recorder)
-            known = self._fixtures[fixture] = name, Ready.of(attributes)
-        name, attributes = known
-        if hasattr(request, "param"):
-            attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
-        return name, attributes
+            known = self._fixtures[fixture] = _describe_fixture(fixture, self._recorder)
+            return known
 
     # --- coroutines -------------------------------------------------------------------------------------
 
@@ -160,6 +170,15 @@ class TracingPlugin:
             return (yield)
         finally:
             pyfuncitem.obj = function
+
+
+class _Fixture(NamedTuple):
+    """A fixture: name and attributes of its span, whether it yields, whether it can have a teardown."""
+
+    name: str
+    attributes: Ready
+    yields: bool
+    may_end: bool
 
 
 class _Teardown:
@@ -179,11 +198,9 @@ class _Teardown:
         self._before = _finalizers(fixture)
         fixture.addfinalizer(self._end)
 
-    def watch(self) -> None:
+    def watch(self, *, yields: bool) -> None:
         """Call once the setup is done: a fixture without finalizers of its own has no teardown."""
-        code = getattr(self._fixture.func, "__code__", None)
-        generator = code is not None and code.co_flags & _CO_GENERATOR
-        if generator or _finalizers(self._fixture) > self._before + 1:
+        if yields or _finalizers(self._fixture) > self._before + 1:
             self._fixture.addfinalizer(self._begin)
 
     def _begin(self) -> None:
@@ -195,12 +212,6 @@ class _Teardown:
     def _end(self) -> None:
         self._recorder.leave(self._span, "ok")
         self._span = None
-
-
-def _may_end(fixture: pytest.FixtureDef[Any]) -> bool:
-    """Tell whether a fixture can have a teardown: it yields, or has a request to add finalizers to."""
-    code = getattr(fixture.func, "__code__", None)
-    return code is None or bool(code.co_flags & _CO_GENERATOR) or "request" in fixture.argnames
 
 
 def _finalizers(fixture: pytest.FixtureDef[Any]) -> int:
@@ -242,8 +253,8 @@ def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
     return attributes
 
 
-def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) -> tuple[str, Attributes]:
-    """Return name and attributes of a fixture's span."""
+def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) -> _Fixture:
+    """Look at a fixture: it can have a teardown if it yields, or has a request to add finalizers to."""
     xunit = _XUNIT.match(fixture.argname)
     name = xunit[1] if xunit else fixture.argname
     attributes: Attributes = {
@@ -256,11 +267,16 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
     if code is not None:
         attributes["code.file.path"] = recorder.frames.shown(code.co_filename)
         attributes["code.line.number"] = code.co_firstlineno
-    return name, attributes
+    own = getattr(fixture.func, "__code__", None)
+    yields = own is not None and bool(own.co_flags & _CO_GENERATOR)
+    may_end = yields or own is None or "request" in fixture.argnames
+    return _Fixture(name, Ready.of(attributes), yields, may_end)
 
 
 def _outcome(report: pytest.TestReport) -> Attributes:
     """Return what a report says besides passed and failed."""
+    if report.passed and not hasattr(report, "wasxfail"):
+        return _PASSED
     attributes: Attributes = {"pytest.outcome": report.outcome}
     if hasattr(report, "wasxfail"):
         attributes["pytest.outcome"] = "xfailed" if report.skipped else "xpassed"

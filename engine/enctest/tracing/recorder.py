@@ -70,8 +70,8 @@ class TraceRecorder:
             return
         while len(self._stack) > 1:
             self.leave(self._stack[-1])
-        self._stack[0].attributes.update(_limits(trace))
-        self.leave(self._stack[0], status, attributes)
+        limits = _limits(trace)
+        self.leave(self._stack[0], status, {**limits, **(attributes or {})} if limits else attributes)
         trace.closed = True
         self.forget()
 
@@ -94,9 +94,10 @@ class TraceRecorder:
         """Close a span of the skeleton; `end_ns` is when it really ended, if that was earlier."""
         if span is None or span.end_ns:
             return
-        if span in self._stack:
-            self._stack.remove(span)
-            self._innermost = self._stack[-1] if self._stack else None
+        stack = self._stack
+        if span in stack:
+            stack.remove(span)
+            self._innermost = stack[-1] if stack else None
         self.end(span, status, attributes, end_ns)
 
     def resume(self, span: OpenSpan | None) -> None:
@@ -159,10 +160,12 @@ class TraceRecorder:
         span.end_ns = end_ns or now()
         span.status = status
         if attributes:
-            if type(span.attributes) is Ready:
-                span.attributes = {**span.attributes, **attributes}
-            else:
+            if type(span.attributes) is not Ready:
                 span.attributes.update(attributes)
+            elif type(attributes) is Ready:
+                span.more = attributes
+            else:
+                span.attributes = {**span.attributes, **attributes}
         if CURRENT.get() is span:
             CURRENT.set(span.previous)
         span.previous = None

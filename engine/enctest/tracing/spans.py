@@ -15,6 +15,7 @@ TEXT_BUDGET: Final = 64 * 1024 * 1024
 """Characters of attributes sent in full per test."""
 ROOT: Final = 1
 """Number of every test's root span."""
+_NOTHING: Final[Attributes] = {}
 _NAME_LIMIT: Final = 300
 _IMMUTABLE: Final = frozenset({str, int, float, bool, type(None)})
 
@@ -64,7 +65,8 @@ class TestTrace:
 class OpenSpan:
     """A span under way. It is told when its start is sent, so `attributes` set until then are seen.
 
-    `refresh`, if given, is called before that, on the sending thread, to look for more of them.
+    `refresh`, if given, is called before that, on the sending thread, to look for more of them. `more` are
+    those that only the end tells, fit to be sent; they need `attributes` that are.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class OpenSpan:
         "attributes",
         "end_ns",
         "kind",
+        "more",
         "name",
         "number",
         "parent",
@@ -105,8 +108,7 @@ class OpenSpan:
         self.status: SpanStatus = "unset"
         self.end_ns = 0
         self.refresh: Callable[[], None] | None = None
-        self._raw: Attributes = {}
-        self._told: Attributes = {}
+        self.more = self._raw = self._told = _NOTHING
         self.start_ns = _clock()
 
     def started(self) -> SpanStarted:
@@ -149,7 +151,7 @@ class OpenSpan:
     def _news(self) -> Attributes:
         raw, told, now_set = self._raw, self._told, self.attributes
         if now_set is raw:
-            return {}
+            return self.more
         changed = {
             key: value
             for key, value in now_set.copy().items()

@@ -88,12 +88,14 @@ class Cleaner:
 
     def clean(self, attributes: Mapping[str, Any]) -> Attributes:
         """Return `attributes` with plain, bounded values, secrets left out."""
-        return {
-            key if type(key) is str else str(key): value
-            if type(value) in _NUMBERS
-            else self._safe(str(key), value)
-            for key, value in attributes.items()
-        }
+        found: Attributes = {}
+        for key, value in attributes.items():
+            name = key if type(key) is str else str(key)
+            if type(value) is str:
+                found[name] = self._text(REDACTED if is_secret(name) else value)
+            else:
+                found[name] = value if type(value) in _NUMBERS else self._safe(name, value)
+        return found
 
     def _safe(self, key: str, value: Any) -> Any:
         try:
@@ -122,11 +124,11 @@ class Cleaner:
 
     def _text(self, text: str) -> str:
         limit = TEXT_LIMIT if self._left > 0 else _BRIEF
-        text = (
-            redact(text)
-            if len(text) <= limit
-            else shorten(redact(text[: limit + 1024]) + text[limit + 1024 :], limit)
-        )
+        length = len(text)
+        if length > limit:
+            text = shorten(redact(text[: limit + 1024]) + text[limit + 1024 :], limit)
+        else:
+            text = _redact_short(text) if length <= _SHORT else _redact(text)
         self._left -= len(text)
         return text
 

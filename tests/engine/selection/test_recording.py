@@ -285,11 +285,11 @@ def test_a_run_that_saw_another_content_is_not_current(lab: Lab) -> None:
     lab.write("test_a.py", "import coded\n\n\ndef test_a():\n    assert coded.f()\n")
     lab.write("test_b.py", "def test_b():\n    pass\n")
     lab.record()
-    assert lab.index.is_current("test_a.py::test_a")
+    tests = ["test_a.py::test_a", "test_b.py::test_b", "test_c.py::test_never_recorded"]
+    assert lab.index.stale(tests) == tests[2:]
     lab.replace("coded.py", "return 1", "return 2")
     lab.take()
-    assert not lab.index.is_current("test_a.py::test_a")
-    assert lab.index.is_current("test_b.py::test_b")
+    assert lab.index.stale(tests) == [tests[0], tests[2]]
 
 
 def test_a_new_warning_of_the_compiler_affects_all_importers(lab: Lab) -> None:
