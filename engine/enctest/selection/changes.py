@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from enctest.paths import CONFIG_FILES
 from enctest.selection.environment import ALL
 from enctest.selection.fingerprint import Fingerprint
-from enctest.selection.paths import listings, looked_at, mentioned, module_names, spoken
+from enctest.selection.paths import inspected, listings, looked_at, mentioned, module_names, spoken
 from enctest.selection.unused import Project
 from enctest.selection.variables import configures, is_of_the_terminal
 
@@ -25,7 +25,8 @@ class Delta:
         everything: Why everything is affected.
         levels: Module level, by file.
         blocks: Function bodies, by number.
-        data: Files that somebody may have read, and folders (ending in `/`) that somebody may have listed.
+        data: Files that somebody may have read, and folders (ending in `/`) that somebody may have listed,
+            and the like, spelled as in `dependencies.ModuleRecorded`.
         data_names: Names (without folder) of new data files: somebody may look for them in several folders.
         modules: Names under which a new module can be imported.
         folders: Folders whose tests are affected, whatever they import (a new conftest, a new package).
@@ -151,6 +152,10 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
             result.blocks[number] = (
                 f"`{spoken(path, name)}` {'changed' if name in new.blocks else 'was removed'}"
             )
+    for name in old.defaults.keys() & new.defaults.keys():
+        if old.defaults[name] != new.defaults[name]:
+            result.data[inspected(path)] = f"a default value of `{spoken(path, name)}` changed"
+            result.reach_processes = True
     for name in added:
         test = name.rpartition(".")[2].partition("#")[0]
         if test.startswith("test"):

@@ -12,11 +12,12 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from enctest.selection.defaults import is_literal
 from enctest.selection.mentions import Reflection, mentioned_words, reflection
 from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
 from enctest.selection.plain import plain_functions
 
-FORMAT = f"2/{sys.version_info.major}.{sys.version_info.minor}"
+FORMAT = f"4/{sys.version_info.major}.{sys.version_info.minor}"
 """Fingerprints of different formats say nothing about each other: syntax trees differ between Pythons."""
 
 PYTHON_FILES = ("test_*.py", "*_test.py")
@@ -40,6 +41,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         level: Hash of everything outside function bodies; of the bytes when it is not Python or broken.
         blocks: Qualified function name to hash of its body, in source order.
         heads: Functions whose signature is left out of `level` (see `plain`), each with a hash of it.
+        defaults: Functions with default values that are literals, each with a hash of those. They count in
+            its block, and neither in `level` nor in `heads`.
         words: What the file mentions, see `mentions.mentioned_words`.
         reflects: Whose namespaces it goes through.
         classes: Qualified names of its classes.
@@ -52,12 +55,18 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     blocks: dict[str, str] = {}
     heads: dict[str, str] = {}
+    defaults: dict[str, str] = {}
     words: bytes = b""
     reflects: Reflection = ""
     classes: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     tests: bool = False
     format: str = FORMAT
+
+    @property
+    def outside(self) -> Fingerprint:
+        """What it says of everything but function bodies and what counts in them."""
+        return msgspec.structs.replace(self, digest="", blocks={}, defaults={})
 
 
 def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:
@@ -86,6 +95,7 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         level=_digest(hasher.level),
         blocks=blocks,
         heads={name: _digest(stream) for name, stream in hasher.heads.items()},
+        defaults={name: _digest(stream) for name, stream in hasher.defaults.items()},
         words=words,
         reflects=reflection(source, tree),
         classes=tuple(hasher.classes),
@@ -130,6 +140,7 @@ class _Hasher:
         named = functions(tree)
         self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
         self.heads: dict[str, list[str]] = {}
+        self.defaults: dict[str, list[str]] = {}
         self._names = {node: name for name, node in named}
         self._tests = tests
         self._doctest = doctest
@@ -177,11 +188,36 @@ class _Hasher:
             self._emit(statement, block)
 
     def _signature(self, node: Function, out: list[str]) -> None:
-        """Emit what is evaluated when the function is made, and whether a call runs its body at once."""
+        """Emit what is evaluated when the function is made, and whether a call runs its body at once.
+
+        Literal default values go to its block: a call that uses one runs that.
+        """
         lazy = any(isinstance(inner, _YIELDS) for inner in own_nodes(node))
         out.append(f"{type(node).__name__} {node.name} {lazy}")
-        for field in ("type_params", "args", "returns", "decorator_list"):
-            self._value(getattr(node, field, None), out)
+        self._value(getattr(node, "type_params", None), out)
+        literals: list[str] = []
+        for field in _FIELDS[ast.arguments]:
+            values = getattr(node.args, field)
+            if field in {"defaults", "kw_defaults"}:
+                self._defaults(values, out, literals)
+            else:
+                self._value(values, out)
+        if literals:
+            name = self._names[node]
+            self.defaults[name] = literals
+            self.blocks[name] += literals
+        for field in ("returns", "decorator_list"):
+            self._value(getattr(node, field), out)
+
+    def _defaults(self, values: list[ast.expr | None], out: list[str], literals: list[str]) -> None:
+        out.append("[")
+        for value in values:
+            if value is not None and is_literal(value):
+                out.append("a literal")
+                self._emit(value, literals)
+            else:
+                self._value(value, out)
+        out.append("]")
 
     def _emit(self, node: ast.AST, out: list[str]) -> None:
         if isinstance(node, Function):

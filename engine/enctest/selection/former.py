@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import msgspec
-
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.rows import FileRow, FormerRow
 
@@ -36,9 +34,9 @@ class Former:
         for state in states:
             if state.fingerprint == fingerprint:
                 return state
-        level = _level(fingerprint)
+        level = fingerprint.outside
         for state in states:
-            if state.fingerprint is not None and _level(state.fingerprint) == level:
+            if state.fingerprint is not None and state.fingerprint.outside == level:
                 return state
         return None
 
@@ -58,7 +56,7 @@ class Former:
         for state in states:
             if state is None:
                 continue
-            if _level(old) != _level(new) == _level(state):
+            if old.outside != new.outside == state.outside:
                 return True
             if any(state.blocks.get(name) == new.blocks[name] for name in changed):
                 return True
@@ -70,8 +68,3 @@ class Former:
         """Return what has to be stored since the last call."""
         changed, self._changed = self._changed, set()
         return tuple(FormerRow(path=path, states=self._files[path]) for path in changed)
-
-
-def _level(fingerprint: Fingerprint) -> Fingerprint:
-    """Return what a fingerprint says of everything but function bodies."""
-    return msgspec.structs.replace(fingerprint, digest="", blocks={})

@@ -19,6 +19,7 @@ from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
+from enctest.selection.inspection import InspectionWatch
 from enctest.selection.kept import KeptValues, in_main_thread
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Hits, Layout
@@ -64,6 +65,7 @@ class Recorder:
         self._files = FileWatch(self._boundary, callers, self._used, self._opaque, self.guard)
         self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
         self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
+        self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -79,6 +81,7 @@ class Recorder:
         self._files.install()
         self._environment.install()
         self._existence.install()
+        self._inspection.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
@@ -87,6 +90,7 @@ class Recorder:
         self._files.active = False
         self._environment.uninstall()
         self._existence.uninstall()
+        self._inspection.active = False
 
     @property
     def environment_set(self) -> frozenset[str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from enctest.paths import CONFIG_FILES
-from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.paths import mentioned, module_names
 from enctest.selection.rows import TestRow, function_name
 
@@ -81,7 +80,7 @@ class StateKeys:
         reached = self._reach(self._seeds(row))
         for path in list(reached):
             reached |= self._index.files[path].files
-        return {path for path in reached | set(row.files) if not path.startswith(("$", "?"))}
+        return {path for path in reached | set(row.files) if not path.startswith(("$", "?", "&"))}
 
     def _keep_up(self) -> None:
         world = self._world()
@@ -157,7 +156,7 @@ class StateKeys:
             if file.digest:
                 raise Unknown(file.path)
             return "gone"
-        parts = [_level(print_)]
+        parts = [_encode(print_.outside).hex()]
         parts += [f"{name} {body}" for name, body in print_.blocks.items() if name not in file.names]
         for block in sorted(file.blocks):
             home, name = self._index.homes[block]
@@ -176,11 +175,20 @@ class StateKeys:
             if self._variable is None:
                 raise Unknown(path)
             return self._variable(path[1:])
+        if path.startswith("&"):
+            return self._defaults(path[1:])
         path = path.removeprefix("?")
         if path.endswith("/"):
             return self._layout.listing(path)
         namesakes = self._layout.namesakes(path)
         return f"{_content(self._index.files.get(path))} {self._layout.listing(f'{path}/')} {namesakes}"
+
+    def _defaults(self, path: str) -> str:
+        file = self._index.files.get(path)
+        print_ = None if file is None else file.fingerprint
+        return (
+            "" if print_ is None else " ".join(f"{name} {value}" for name, value in print_.defaults.items())
+        )
 
     def _everything(self) -> str:
         if not self._project:
@@ -232,11 +240,6 @@ def _configuring(test_file: str) -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
         yield f"{prefix}conftest.py"
         yield f"{prefix}__init__.py"
-
-
-def _level(print_: Fingerprint) -> str:
-    """Return what a fingerprint says of everything but function bodies."""
-    return _encode(msgspec.structs.replace(print_, digest="", blocks={})).hex()
 
 
 def _blocks(file: File) -> Iterable[str]:
