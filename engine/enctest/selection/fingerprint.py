@@ -65,8 +65,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outside(self) -> Fingerprint:
-        """What it says of everything but function bodies and what counts in them."""
-        return msgspec.structs.replace(self, digest="", blocks={}, defaults={})
+        """What it says of everything but function bodies, and what counts or is mentioned in them."""
+        return msgspec.structs.replace(self, digest="", blocks={}, defaults={}, words=b"")
 
 
 def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:

@@ -199,7 +199,8 @@ def test_a_process_may_see_them(project: Lab) -> None:
 
 
         def test_process():
-            assert not subprocess.call([sys.executable, "-c", "import shop"])
+            look = "import inspect, shop; inspect.signature(shop.plain)"
+            assert not subprocess.call([sys.executable, "-c", look])
         """,
     )
     project.record()
