@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +20,6 @@ CONFIG_FILES = (
     "setup.py",
 )
 """Files in the root that decide how pytest runs."""
-FOREIGN_FOLDERS = frozenset(
-    {
-        ".cache", ".direnv", ".eggs", ".enctest", ".git", ".hg", ".hypothesis", ".idea", ".mypy_cache",
-        ".nox", ".pytest_cache", ".ruff_cache", ".svn", ".tox", ".venv", ".vscode", "__pycache__",
-        "__pypackages__", "dist-packages", "htmlcov", "node_modules", "site-packages",
-    }
-)  # fmt: skip
-"""Names of folders whose content is installed, generated or kept by tools."""
-
 _LONGEST = 50
 """Bytes of a base folder that leave room for the folders and the socket in it."""
 
@@ -69,11 +59,6 @@ def find_root(start: Path) -> Path:
     return start
 
 
-def is_foreign_folder(folder: str, name: str) -> bool:
-    """Tell whether the folder `name` at path `folder` is no source (a virtual environment, too)."""
-    return name in FOREIGN_FOLDERS or os.path.isfile(os.path.join(folder, "pyvenv.cfg"))  # noqa: PTH113, PTH118 - hot
-
-
 def runtime_folder() -> Path:
     """Return this user's private folder for sockets, made if need be.
 
@@ -84,7 +69,12 @@ def runtime_folder() -> Path:
     """
     base = os.environ.get("XDG_RUNTIME_DIR")
     usable = base and len(base) <= _LONGEST and os.access(base, os.W_OK)
-    parent = Path(base) if base and usable else Path(tempfile.gettempdir())
+    if base and usable:
+        parent = Path(base)
+    else:
+        import tempfile
+
+        parent = Path(tempfile.gettempdir())
     folder = parent / f"enctest-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     status = folder.lstat()

@@ -82,7 +82,7 @@ def environment(prepared: Prepared, log: Path) -> dict[str, str]:
     }
     variables["VIRTUAL_ENV"] = str(prepared.bin.parent)
     variables["PATH"] = f"{prepared.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    variables["PYTHONPATH"] = str(PLUGINS)
+    variables["PYTHONPATH"] = os.pathsep.join(map(str, [*prepared.sources, PLUGINS]))
     variables["OUTCOME_LOG"] = str(log)
     variables.pop("PYTHONDONTWRITEBYTECODE", None)
     return variables

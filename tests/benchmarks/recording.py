@@ -106,6 +106,7 @@ class _Start:
         from enctest.record import Record
         from enctest.selection.pytest_plugin import RecordingPlugin
         from enctest.selection.recorder import Recorder
+        from enctest.selection.records import Records
         from enctest.session.emitter import Emitter
         from enctest.session.instruments import Instruments
         from enctest.session.job import Job
@@ -113,7 +114,7 @@ class _Start:
 
         if self._mode == "recorded":
             records: list[Record] = []
-            recorder = Recorder(self._root, 1, records.append, self._state)
+            recorder = Recorder(self._root, Records(1, records.append), self._state)
             recorder.install()
             config.pluginmanager.register(RecordingPlugin(recorder))
         elif self._mode == "recorded and traced":

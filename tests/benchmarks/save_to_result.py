@@ -1,14 +1,16 @@
-"""Save to result of one affected test, against a fresh pytest and against pytest-watcher with testmon.
+"""Save to result of one affected test, against a fresh pytest and a fresh `pytest --testmon`.
 
-    python -m tests.benchmarks.save_to_result [--rounds N] [--cache FOLDER] [NAME ...]
+    python -m tests.benchmarks.save_to_result [--rounds N] [--cache FOLDER] [--no-peers] [NAME ...]
 
-Per project, in turn in each round: a test's own body is edited and saved, which affects that one test.
-Measured is the time from the file's modification time to the arrival of its result:
+Per project and in turn in each round, a line is edited and saved: in a test's own body, or in a function of
+the project. Measured is the time from the file's modification time to the arrival of the first result:
 
-* enctest: the `test_finished` event of `enctest watch`;
-* pytest: a fresh process on exactly that test, started when the file is saved, until it has ended: what
-  somebody has who knows which test to run and starts it at once;
-* watcher+testmon: pytest-watcher running `pytest --testmon` in a pseudo-terminal, until its summary line.
+* enctest: the first `test_finished` event of `enctest watch`, which has had a moment of quiet before;
+* pytest: a fresh process on exactly one affected test, until it has ended: what somebody has who knows which
+  test to run and starts it at once;
+* testmon: a fresh `pytest --testmon` on the same edit, until it has ended.
+
+`heavy` is a made web application that imports 300 modules of its own and as many foreign ones.
 """
 
 from __future__ import annotations
@@ -16,31 +18,30 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import pty
-import re
-import select
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
+from tests.benchmarks import heavy
+from tests.benchmarks.suites import SUITES, Prepared, add_arguments, prepare_chosen
 from tests.harness import Sample, Watch
 
-PATIENCE = 60.0
-PEER = ("pytest-watcher==0.6.3", "pytest-testmon==2.2.0", "watchdog<7")
-_SUMMARY = re.compile(rb"\d+ (passed|failed)[^\n]* in [\d.]+s")
+from enctest.paths import cache_folder
+
+PEER = ("pytest-testmon==2.2.0",)
+PAUSE = 1.5
+"""Seconds between a result and the next save: nobody edits faster."""
+NAMES = ("flask", "httpx", "itsdangerous", "heavy")
 
 
 @dataclass(frozen=True)
 class Edit:
-    """A line in a test's body, and the test; the line gets a counter, so that each save is a new one."""
+    """A line, and a test that its edit affects; a counter before the line makes each save a new one."""
 
     path: str
     test: str
@@ -62,83 +63,82 @@ class Edit:
 
 
 EDITS = {
-    "flask": Edit("tests/test_json_tag.py", "test_tag_interface", "    t = JSONTag(None)"),
-    "httpx": Edit(
-        "tests/test_status_codes.py", "test_status_code_as_int", "    assert httpx.codes.NOT_FOUND == 404"
-    ),
-    "itsdangerous": Edit(
-        "tests/test_itsdangerous/test_encoding.py", "test_want_bytes", "    out = want_bytes("
-    ),
+    "flask": {
+        "test": Edit(
+            "tests/test_json_tag.py", "tests/test_json_tag.py::test_tag_interface", "    t = JSONTag(None)"
+        ),
+        "source": Edit(
+            "src/flask/json/tag.py",
+            "tests/test_json_tag.py::test_duplicate_tag",
+            "            if not force and key in self.tags:",
+        ),
+    },
+    "httpx": {
+        "test": Edit(
+            "tests/test_status_codes.py",
+            "tests/test_status_codes.py::test_status_code_as_int",
+            "    assert httpx.codes.NOT_FOUND == 404",
+        ),
+        "source": Edit(
+            "httpx/_status_codes.py",
+            "tests/test_status_codes.py::test_reason_phrase_for_status_code",
+            "        try:",
+        ),
+    },
+    "itsdangerous": {
+        "test": Edit(
+            "tests/test_itsdangerous/test_encoding.py",
+            "tests/test_itsdangerous/test_encoding.py::test_want_bytes",
+            "    out = want_bytes(",
+        ),
+        "source": Edit(
+            "src/itsdangerous/encoding.py",
+            "tests/test_itsdangerous/test_encoding.py::test_int_bytes",
+            "    return int.from_bytes(",
+        ),
+    },
+    "heavy": {
+        "test": Edit("tests/test_m160.py", "tests/test_m160.py::test_compute", "    assert compute160(1)"),
+        "source": Edit("app/m160.py", "tests/test_m160.py::test_compute", "    return x + 160"),
+    },
 }
 
 
 class Project(Sample):
-    """A copy of a prepared suite, watched like any sample."""
+    """A copy of a prepared suite, imported from where it is, watched like any sample."""
 
     def __init__(self, prepared: Prepared, folder: Path) -> None:
         self.root = folder / prepared.suite.name
         shutil.copytree(prepared.root, self.root, ignore=shutil.ignore_patterns(".enctest", "__pycache__"))
         self.runtime = Path(tempfile.mkdtemp(prefix="et-"))
 
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment for commands: the copy itself is what is imported, and bytecode is written."""
+        variables = {name: value for name, value in super().env.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        source = self.root / "src"
+        return variables | {"PYTHONPATH": str(source if source.is_dir() else self.root)}
 
-def by_enctest(watch: Watch, root: Path, edit: Edit, number: int) -> float:
-    """Return seconds from save to the result of the affected test."""
+
+def by_enctest(watch: Watch, edit: Edit, number: int) -> float:
+    """Return seconds from save to the first result."""
+    time.sleep(PAUSE)
     watch.mark()
-    saved = edit.apply(root, number)
+    saved = edit.apply(watch.sample.root, number)
     finished = float(watch.wait_for("test_finished")["t"])
     watch.idle()
     return finished - saved
 
 
-def by_pytest(prepared: Prepared, root: Path, edit: Edit, number: int) -> float:
-    """Return seconds from save to the end of a fresh process on the one test."""
-    saved = edit.apply(root, number)
-    command = [str(prepared.python), "-m", "pytest", "-q", *prepared.suite.arguments, "-p", "no:randomly"]
-    subprocess.run(
-        [*command, f"{edit.path}::{edit.test}"], cwd=root, check=False, stdout=subprocess.DEVNULL, env=_env()
-    )
+def by_process(project: Project, command: list[str], edit: Edit, number: int) -> float:
+    """Return seconds from save to the end of a process that is started then."""
+    saved = edit.apply(project.root, number)
+    subprocess.run(command, cwd=project.root, check=False, stdout=subprocess.DEVNULL, env=project.env)
     return time.time() - saved
 
 
-@contextlib.contextmanager
-def watcher(prepared: Prepared, root: Path, home: Path) -> Iterator[Callable[[Edit, int], float]]:
-    """Run pytest-watcher with testmon in a pseudo-terminal; yield what measures one save."""
-    python = _peer_environment(prepared, home)
-    subprocess.run(
-        [python, "-m", "pytest", "-q", "--testmon"], cwd=root, check=False, stdout=subprocess.DEVNULL
-    )
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(root)
-        os.execv(
-            python.parent / "ptw", ["ptw", ".", "--runner", str(python.parent / "pytest"), "-q", "--testmon"]
-        )
-    try:
-        _read_until(terminal, re.compile(rb"Current runner args|Invoke a runner|Press"))
-
-        def measure(edit: Edit, number: int) -> float:
-            saved = edit.apply(root, number)
-            _read_until(terminal, _SUMMARY)
-            return time.time() - saved
-
-        yield measure
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(terminal)
-
-
-def _read_until(terminal: int, pattern: re.Pattern[bytes]) -> None:
-    seen = b""
-    deadline = time.monotonic() + PATIENCE
-    while not pattern.search(seen):
-        if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
-            raise TimeoutError(f"{pattern.pattern!r} did not appear in {seen[-500:]!r}")
-        seen += os.read(terminal, 65536)
-
-
-def _peer_environment(prepared: Prepared, home: Path) -> Path:
-    """Return the interpreter of an environment like the suite's, with the peers in it instead of enctest."""
+def peer_environment(prepared: Prepared, home: Path) -> Path:
+    """Return the interpreter of an environment like the suite's, with the peer in it instead of enctest."""
     place = home / f"peer-{prepared.suite.name}"
     python = place / "bin" / "python"
     if not (place / "ready").exists():
@@ -150,42 +150,33 @@ def _peer_environment(prepared: Prepared, home: Path) -> Path:
             capture_output=True,
             text=True,
         ).stdout
-        pinned = [line for line in frozen.splitlines() if "==" in line and not line.startswith("watch")]
+        pinned = [line for line in frozen.splitlines() if "==" in line]
         install = [str(python), "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, *pinned, *PEER], check=True)
         (place / "ready").touch()
-    subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--no-deps", "--editable", "."],
-        cwd=prepared.root,
-        check=True,
-    )
     return python
 
 
-def _env() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-
-
-def run(prepared: Prepared, rounds: int, home: Path, *, peers: bool) -> dict[str, list[float]]:
-    """Measure one suite; return seconds per way."""
-    edit = EDITS[prepared.suite.name]
-    times: dict[str, list[float]] = {"enctest": [], "pytest": [], "watcher+testmon": []}
+def run(prepared: Prepared, kind: str, rounds: int, home: Path, *, peers: bool) -> dict[str, list[float]]:
+    """Measure one kind of edit on one suite; return seconds per way."""
+    edit = EDITS[prepared.suite.name][kind]
+    times: dict[str, list[float]] = {"enctest": [], "pytest": [], "testmon": []}
+    quiet = ["-q", "-p", "no:randomly", *prepared.suite.arguments]
+    plain = [str(prepared.python), "-m", "pytest", *quiet, edit.test]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours = Project(prepared, folder / "a")
-        plain = Project(prepared, folder / "b")
-        theirs = Project(prepared, folder / "c")
+        ours, fresh, theirs = (Project(prepared, folder / name) for name in "abc")
+        peer = [str(peer_environment(prepared, home)), "-m", "pytest", "--testmon", "-q"] if peers else []
+        if peers:
+            subprocess.run(peer, cwd=theirs.root, check=False, stdout=subprocess.DEVNULL, env=theirs.env)
         arguments = ["--python", str(prepared.python), *prepared.suite.arguments]
         watch = stack.enter_context(ours.watch(*arguments))
-        measure = stack.enter_context(watcher(prepared, theirs.root, home)) if peers else None
-        for number in range(rounds + 1):
-            took = {
-                "enctest": by_enctest(watch, ours.root, edit, number),
-                "pytest": by_pytest(prepared, plain.root, edit, number),
-            }
-            if measure is not None:
-                took["watcher+testmon"] = measure(edit, number)
-            if number:  # the first warms files and hosts up
+        for number in range(rounds + 2):
+            took = {"enctest": by_enctest(watch, edit, number)}
+            took["pytest"] = by_process(fresh, plain, edit, number)
+            if peers:
+                took["testmon"] = by_process(theirs, peer, edit, number)
+            if number > 1:  # the first ones warm files and hosts up
                 for way, seconds in took.items():
                     times[way].append(seconds)
     return times
@@ -197,18 +188,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.save_to_result", description=__doc__)
     add_arguments(parser)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--no-peers", action="store_true", help="leave pytest-watcher and testmon out")
+    parser.add_argument("--no-peers", action="store_true", help="leave testmon out")
     options = parser.parse_args()
-    print(f"{'project':<16}{'way':<18}{'p50 ms':>8}{'p95 ms':>8}{'to enctest':>12}", flush=True)
-    for prepared in prepare_chosen(options):
-        times = run(prepared, options.rounds, prepared.root.parent, peers=not options.no_peers)
-        base = statistics.median(times["enctest"])
-        for way, seconds in times.items():
-            if seconds:
-                middle, high = statistics.median(seconds), sorted(seconds)[int(len(seconds) * 0.95)]
-                ratio = f"{middle / base:.1f}"
-                row = f"{prepared.suite.name:<16}{way:<18}{middle * 1000:>8.0f}{high * 1000:>8.0f}{ratio:>12}"
-                print(row, flush=True)
+    names = options.names or list(NAMES)
+    cache = (options.cache or cache_folder() / "suites").resolve()
+    options.names = [name for name in names if name in SUITES]
+    prepared = prepare_chosen(options) if options.names else []
+    prepared += [heavy.prepare(cache)] if "heavy" in names else []
+    print(f"{'project':<14}{'edit':<8}{'way':<10}{'p50 ms':>8}{'p95 ms':>8}{'to enctest':>12}", flush=True)
+    for one in prepared:
+        for kind in EDITS[one.suite.name]:
+            times = run(one, kind, options.rounds, cache, peers=not options.no_peers)
+            base = statistics.median(times["enctest"])
+            for way, seconds in times.items():
+                if seconds:
+                    middle, high = statistics.median(seconds), sorted(seconds)[int(len(seconds) * 0.95)]
+                    figures = f"{middle * 1000:>8.0f}{high * 1000:>8.0f}{middle / base:>12.1f}"
+                    print(f"{one.suite.name:<14}{kind:<8}{way:<10}{figures}", flush=True)
     return 0
 
 

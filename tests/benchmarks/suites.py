@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from enctest.errors import EnctestError
@@ -44,16 +44,29 @@ class Suite:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A suite that is ready: `root` is the project's folder, `bin` that of its interpreter and commands."""
+    """A suite that is ready.
+
+    Attributes:
+        suite: What it is.
+        root: The project's folder.
+        bin: The folder of its interpreter and commands.
+        sources: Folders to import it from, if not from where it is installed.
+    """
 
     suite: Suite
     root: Path
     bin: Path
+    sources: tuple[Path, ...] = ()
 
     @property
     def python(self) -> Path:
         """Its interpreter."""
         return self.bin / "python"
+
+    def elsewhere(self, root: Path) -> Prepared:
+        """Return the same suite with its files at `root`, in front of the installed ones."""
+        sources = root / "src"
+        return replace(self, root=root, sources=(sources if sources.is_dir() else root,))
 
 
 # Versions as they were when the release was made: newer ones break a few of its tests.

@@ -12,8 +12,9 @@ from enctest.record import Event
 
 
 class TestState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a test when a front end attaches; `outcome` None means never run, `warm` is as in
-    `TestFinished`.
+    """What is known of a test when a front end attaches.
+
+    `outcome` None means never run; `warm` is as in `TestFinished`.
     """
 
     __test__ = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from enctest.paths import FOREIGN_FOLDERS, is_foreign_folder
+from enctest.foreign import FOREIGN_FOLDERS, is_foreign_folder
 
 
 class Boundary:

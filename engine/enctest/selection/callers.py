@@ -10,6 +10,8 @@ from types import FrameType
 from enctest.selection.boundary import Boundary
 
 _OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
+_RUNS_TESTS = "_pytest.pytester"
+"""A part of pytest that works for tests."""
 _BETWEEN = "enctest.tracing"
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
 _QUOTERS = tuple(os.path.join(os.sep, f"{name}.py") for name in ("traceback", "warnings", "linecache"))
@@ -48,7 +50,7 @@ class Callers:
             if not self.is_stdlib(file):
                 name = _module(current)
                 if not name.startswith(_BETWEEN):
-                    return _is_own(name)
+                    return _is_own(name) and name != _RUNS_TESTS
             elif not quoting and file.endswith(_QUOTERS):
                 return True
             current = current.f_back

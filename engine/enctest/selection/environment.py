@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from enctest.selection.callers import Callers
 
@@ -59,6 +59,18 @@ class Variables(dict[bytes, bytes]):
         return dict, (dict(super().items()),)
 
 
+class Passed(NamedTuple):
+    """What a process that the run has started was given.
+
+    Attributes:
+        own: Names of variables whose values are the run's own.
+        others: Names of those that are as the run found them; None if it was given all that there were.
+    """
+
+    own: frozenset[str]
+    others: frozenset[str] | None
+
+
 class EnvironmentWatch:
     """Tells of variables that are read as the run found them; what the run has set itself is its own.
 
@@ -72,7 +84,7 @@ class EnvironmentWatch:
     def __init__(
         self,
         callers: Callers,
-        used: Callable[[str, FrameType], None],
+        used: Callable[[str, FrameType | None], None],
         guard: Callable[[Callable[[], object]], None],
         given: Collection[str] = (),
     ) -> None:
@@ -108,6 +120,28 @@ class EnvironmentWatch:
         if isinstance(watched, Variables):
             self._found |= {name: watched[name] for name in map(os.fsencode, variables)}
             watched.watch = self
+
+    def passed(self, variables: Mapping[str, str] | None) -> Passed:
+        """Return what counts of the variables (None: all of this process) that another process is given."""
+        watched = isinstance(self._data, Variables)
+        mine = (
+            {}
+            if variables is None
+            else {os.fsencode(name): os.fsencode(variables[name]) for name in variables}
+        )
+        data = dict(dict.items(self._data)) if variables is None else mine
+        own = {name for name in data.keys() | self._found.keys() if data.get(name) != self._found.get(name)}
+        names = frozenset(map(os.fsdecode, own - self._left_by_test if watched else ()))
+        return Passed(names, None if variables is None else frozenset(map(os.fsdecode, data)) - names)
+
+    def read_there(self, names: Iterable[str], passed: Passed) -> set[str]:
+        """Return which reads of another process (`$NAME` or `$*`) were of what the run found."""
+        found = {name for name in names if name[1:] not in passed.own}
+        if ALL in found and passed.others is not None:
+            found = found - {ALL} | {f"${name}" for name in passed.others}
+        given = {name for name in found if os.fsencode(name[1:]) in self._given}
+        self._given_read |= {os.fsencode(name[1:]) for name in given}
+        return found - given
 
     def install(self) -> None:
         """Start to listen, unless somebody has exchanged `os.environ` itself."""

@@ -37,7 +37,7 @@ class ExistenceWatch:
         self,
         boundary: Boundary,
         callers: Callers,
-        used: Callable[[str, FrameType], None],
+        used: Callable[[str, FrameType | None], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._boundary = boundary

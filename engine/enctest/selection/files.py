@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from importlib.util import source_from_cache
@@ -20,14 +19,6 @@ _LISTS = frozenset({"os.listdir", "os.scandir"})
 _EVENTS = _STARTS | _LISTS | {"open"}
 _IMPORT_FILE = "<frozen importlib._bootstrap_external>"
 _METADATA = os.path.join("importlib", "metadata")
-_HARMLESS_PROGRAMS = frozenset(
-    {
-        *("cc", "gcc", "ld", "ldconfig", "objdump", "file", "which"),
-        *("date", "hostname", "id", "locale", "lsb_release", "stty", "sw_vers", "sysctl", "tput"),
-        *("uname", "whoami", "git", "docker"),
-        *("createdb", "dropdb", "initdb", "pg_ctl", "pg_dump", "pg_restore", "postgres", "psql"),
-    }
-)
 
 
 class FileWatch:
@@ -37,24 +28,27 @@ class FileWatch:
         boundary: Says which files are the project's own.
         callers: Knows who asks.
         used: Gets a path relative to the root (folders end in `/`) and the frame that asks.
-        opaque: Called when a process was started that may run the project's code unseen.
+        started: Called with an audit event and its arguments when a process is started.
         guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
+
+    Attributes:
+        written: Files that this process opened to write.
     """
 
     def __init__(
         self,
         boundary: Boundary,
         callers: Callers,
-        used: Callable[[str, FrameType], None],
-        opaque: Callable[[], None],
+        used: Callable[[str, FrameType | None], None],
+        started: Callable[[str, tuple[object, ...]], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._guard = guard
         self._boundary = boundary
         self._callers = callers
         self._used = used
-        self._opaque = opaque
-        self._written: set[str] = set()
+        self._started = started
+        self.written: set[str] = set()
         self._made: set[str] = set()
         self.active = False
 
@@ -68,8 +62,8 @@ class FileWatch:
 
         def hear(event: str, arguments: tuple[object, ...]) -> None:
             if event in _EVENTS and self.active:
-                frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                self._guard(lambda: self._heard(event, arguments, frame))
+                frame = sys._getframe().f_back  # noqa: SLF001 - the only way to know who asks
+                self._guard(lambda: self.heard(event, arguments, frame))
 
         sys.addaudithook(hear)
 
@@ -77,15 +71,16 @@ class FileWatch:
         """Return `names` without the files that were only looked at and that the run itself has written."""
         return names - self._made if self._made else names
 
-    def _heard(self, event: str, arguments: tuple[object, ...], frame: FrameType) -> None:
+    def heard(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
+        """Take an audit event that `frame` raised (None: Python itself, before any code)."""
         if event == "open":
             self._opened(arguments, frame)
         elif event in _LISTS:
             self._listed(arguments[0], frame)
-        elif not _harmless(event, arguments) and not self._callers.is_own(frame):
-            self._opaque()
+        elif event in _STARTS and not self._callers.is_own(frame):
+            self._started(event, arguments)
 
-    def _opened(self, arguments: tuple[object, ...], frame: FrameType) -> None:
+    def _opened(self, arguments: tuple[object, ...], frame: FrameType | None) -> None:
         path, _, flags = arguments
         text = absolute(path)
         if text is None or _is_import(frame):
@@ -97,17 +92,17 @@ class FileWatch:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             self._wrote(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self._written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
+        elif name not in self.written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
             self._used(name, frame)
 
     def _wrote(self, name: str) -> None:
-        self._written.add(name)
+        self.written.add(name)
         while name:
             self._made.add(looked_at(name))
             name = name.rpartition("/")[0]
 
-    def _listed(self, path: object, frame: FrameType) -> None:
-        caller = frame.f_code.co_filename
+    def _listed(self, path: object, frame: FrameType | None) -> None:
+        caller = "" if frame is None else frame.f_code.co_filename
         if caller == _IMPORT_FILE or _METADATA in caller:
             return
         text = absolute("." if path is None else path)
@@ -116,11 +111,15 @@ class FileWatch:
             self._used(folder, frame)
 
 
-def _is_import(frame: FrameType) -> bool:
+def _is_import(frame: FrameType | None) -> bool:
     """Tell whether the import machinery reads a module's source or bytecode, for itself."""
-    getter = frame.f_back
+    getter = None if frame is None else frame.f_back
     asker = None if getter is None else getter.f_back
-    return asker is not None and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
+    return (
+        frame is not None
+        and asker is not None
+        and frame.f_code.co_filename == _IMPORT_FILE == asker.f_code.co_filename
+    )
 
 
 def absolute(path: object) -> str | None:
@@ -134,33 +133,11 @@ def absolute(path: object) -> str | None:
         return None
 
 
-def _source(path: str, frame: FrameType) -> str:
+def _source(path: str, frame: FrameType | None) -> str:
     """Return the source of a bytecode file that something other than an import loads (`runpy`)."""
-    if frame.f_code.co_filename != _IMPORT_FILE:
+    if frame is None or frame.f_code.co_filename != _IMPORT_FILE:
         return path
     try:
         return source_from_cache(path)
     except ValueError:
         return path
-
-
-def _harmless(event: str, arguments: tuple[object, ...]) -> bool:
-    """Tell whether the started program is one that runs no project code."""
-    if event in {"os.fork", "os.forkpty"}:
-        return False
-    first = arguments[0]
-    command = arguments[1] if event == "subprocess.Popen" and len(arguments) > 1 else None
-    if isinstance(first, str | bytes | os.PathLike):
-        words: list[str] = _words(os.fsdecode(first)) if event == "os.system" else [os.fsdecode(first)]
-    elif isinstance(command, list | tuple) and command:
-        words = [os.fsdecode(command[0])]
-    else:
-        words = []
-    return bool(words) and os.path.basename(words[0]) in _HARMLESS_PROGRAMS
-
-
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)[:1]
-    except ValueError:
-        return []

@@ -30,6 +30,11 @@ _HARMLESS = frozenset(
 _READ_BY_OTHERS = frozenset(
     {"conftest.py", "conf.py", "env.py", "settings.py", "setup.py", "noxfile.py", "tasks.py"}
 )
+_SUSPECTS = frozenset({ast.Compare, ast.Assert, ast.Call, ast.Subscript, ast.Try, ast.TryStar})
+_LITERALS = (
+    ast.Tuple, ast.List, ast.Dict, ast.Set, ast.JoinedStr,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
 _YIELDS = (ast.Yield, ast.YieldFrom)
 
 
@@ -63,9 +68,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     tests: bool = False
     format: str = FORMAT
 
-    @property
-    def outside(self) -> Fingerprint:
-        """What it says of everything but function bodies, and what counts or is mentioned in them."""
+    def without_bodies(self) -> Fingerprint:
+        """Return what it says of everything but function bodies (defaults and words are theirs, too)."""
         return msgspec.structs.replace(self, digest="", blocks={}, defaults={}, words=b"")
 
 
@@ -83,10 +87,14 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         return Fingerprint(digest=digest, level=digest, words=words)
     tests = is_test_module(path, python_files)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
             tree = ast.parse(source)
-        hasher = _Hasher(tree, tests=tests, doctest=b">>>" in source, plain=_has_plain(path, tests=tests))
+            hasher = _Hasher(tree, tests=tests, doctest=b">>>" in source, plain=_has_plain(path, tests=tests))
+            if hasher.may_warn:
+                compile(tree, path, "exec", dont_inherit=True)
+        # Where warnings are errors, one that Python gives for a function's body fails the import.
+        hasher.level += sorted(f"{each.category.__name__} {each.message}" for each in given)
         blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprint(digest=digest, level=digest, tests=tests, words=words, reflects="any")
@@ -137,6 +145,7 @@ class _Hasher:
     def __init__(self, tree: ast.Module, *, tests: bool, doctest: bool, plain: bool) -> None:
         self.level: list[str] = []
         self.classes: list[str] = []
+        self.may_warn = False
         named = functions(tree)
         self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
         self.heads: dict[str, list[str]] = {}
@@ -227,6 +236,8 @@ class _Hasher:
             self._class(node, out, "", tests=False)
             return
         kind = type(node)
+        if kind in _SUSPECTS and _may_warn(node):
+            self.may_warn = True
         out.append(kind.__name__)
         for field in _FIELDS[kind]:
             self._value(getattr(node, field, None), out)
@@ -242,6 +253,26 @@ class _Hasher:
             out.append("]")
         else:
             out.append(repr(value))
+
+
+def _may_warn(node: ast.AST) -> bool:
+    """Tell whether Python may give a warning when it compiles this; it does not matter if it does not."""
+    if isinstance(node, ast.Compare):
+        literal = any(_is_literal(operand) for operand in (node.left, *node.comparators))
+        return literal and any(isinstance(operator, ast.Is | ast.IsNot) for operator in node.ops)
+    if isinstance(node, ast.Assert):
+        return isinstance(node.test, ast.Tuple)
+    if isinstance(node, ast.Call):
+        return _is_literal(node.func)
+    if isinstance(node, ast.Subscript):
+        return _is_literal(node.value)
+    return bool(getattr(node, "finalbody", None))
+
+
+def _is_literal(node: ast.expr) -> bool:
+    if isinstance(node, ast.Constant):
+        return not (node.value is None or isinstance(node.value, bool))
+    return isinstance(node, _LITERALS)
 
 
 def _harmless(decorator: ast.expr) -> bool:

@@ -34,9 +34,9 @@ class Former:
         for state in states:
             if state.fingerprint == fingerprint:
                 return state
-        level = fingerprint.outside
+        level = fingerprint.without_bodies()
         for state in states:
-            if state.fingerprint is not None and state.fingerprint.outside == level:
+            if state.fingerprint is not None and state.fingerprint.without_bodies() == level:
                 return state
         return None
 
@@ -56,7 +56,7 @@ class Former:
         for state in states:
             if state is None:
                 continue
-            if old.outside != new.outside == state.outside:
+            if old.without_bodies() != new.without_bodies() == state.without_bodies():
                 return True
             if any(state.blocks.get(name) == new.blocks[name] for name in changed):
                 return True

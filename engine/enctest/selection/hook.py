@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, Protocol
 
+from enctest.selection import rewriting
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
 from enctest.selection.probe import Hits, Layout, attach, instrument
@@ -137,6 +138,8 @@ class Load:
 
     def end(self) -> None:
         """The module's code has run."""
+        if self._path is None and self._module.__name__ == rewriting.MODULE:
+            self._importer.listener.guard(lambda: rewriting.install(self._importer))
         if self._token is not None:
             self._importer.listener.guard(lambda: self._importer.listener.ends(self._token))
 
@@ -186,8 +189,6 @@ class Importer:
 
     def install(self) -> None:
         """Hook the loader, the computed imports, the failed ones, and pytest's rewriter if it is there."""
-        from enctest.selection import rewriting
-
         names = {"_prepare": self._prepare, "_bootstrap": importlib._bootstrap}  # noqa: SLF001 - see the module
         self.exchange(_Loader, "exec_module", _like(_Loader.exec_module, _EXEC_MODULE, names))
         self._hook_import_module()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ from enctest.selection.affected import Answer, Graph
 from enctest.selection.fingerprint import Fingerprint
 from enctest.selection.former import Former
 from enctest.selection.inverse import Inverse
+from enctest.selection.numbers import Numbers
 from enctest.selection.rows import Affection, Changes, FileRow, FormerRow, TestRow
 
 T = TypeVar("T")
@@ -100,7 +101,7 @@ class DependencyIndex:
         self.layout = 0
         self._former = Former()
         self._paths: dict[int, str] = {}
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, Numbers] = {}
         self._recorded_by: dict[str, int] = {}
         self._shared: dict[Any, Any] = {}
         self._next_file = 0
@@ -125,7 +126,7 @@ class DependencyIndex:
     def begin_run(self, run: int, parent: int | None = None) -> None:
         """Records of a process follow; what its parent (which it was forked from) declared counts as well."""
         above = self._runs.get(parent) if parent is not None else None
-        self._runs[run] = _Run(above)
+        self._runs[run] = Numbers(above)
 
     def end_run(self, run: int) -> None:
         """Forget a process's numbers: no record of it, or of a fork of it, follows."""
@@ -354,11 +355,11 @@ class DependencyIndex:
             self._touch(file)
             return number
 
-    def _run(self, run: int) -> _Run:
+    def _run(self, run: int) -> Numbers:
         try:
             return self._runs[run]
         except KeyError:
-            state = self._runs[run] = _Run()
+            state = self._runs[run] = Numbers()
             return state
 
     def _digest(self, path: str) -> str:
@@ -390,15 +391,3 @@ def _joined(paths: Iterable[str], more: Iterable[str]) -> tuple[str, ...]:
 def _is_other_level(file: File, old: Fingerprint, new: Fingerprint) -> bool:
     """Tell whether what importing the file needs is no longer what is known of it."""
     return old.level != new.level and file.digest != new.digest
-
-
-class _Run:
-    """What the records of one process refer to."""
-
-    def __init__(self, parent: _Run | None = None) -> None:
-        self.numbers: dict[int, int] = dict(parent.numbers) if parent else {}
-        self.digests: dict[str, str] = dict(parent.digests) if parent else {}
-
-    def blocks(self, numbers: Sequence[int]) -> Iterator[int]:
-        """Translate a worker's numbers to the index's."""
-        return map(self.numbers.__getitem__, numbers)

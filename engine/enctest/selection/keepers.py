@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from enctest.selection.memo import is_cached
 from enctest.selection.names import Function, dotted, own_nodes
@@ -20,8 +20,7 @@ Place = tuple[list[ast.stmt], int, int]
 """Statements of a block, from one index up to another."""
 
 
-@dataclass(frozen=True)
-class Keeping:
+class Keeping(NamedTuple):
     """Where a function keeps a value.
 
     Attributes:

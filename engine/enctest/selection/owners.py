@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from enctest.selection.probe import Hits
+
+if TYPE_CHECKING:
+    from enctest.selection.processes.started import Child
 
 
 class Owner:
@@ -18,9 +23,10 @@ class Owner:
         absent: Module names that were looked for in vain.
         opaque: Another process was started, whose work was not seen.
         uses: Fixtures of wider scope that this one asked for.
+        children: Processes that were started on its behalf and are to report.
     """
 
-    __slots__ = ("absent", "blocks", "files", "imports", "opaque", "path", "uses")
+    __slots__ = ("absent", "blocks", "children", "files", "imports", "opaque", "path", "uses")
 
     def __init__(self, path: str = "") -> None:
         self.path = path
@@ -30,6 +36,7 @@ class Owner:
         self.absent: set[str] = set()
         self.opaque = False
         self.uses: set[Owner] = set()
+        self.children: set[Child] = set()
 
     def take(self, other: Owner) -> None:
         """Add everything that another owner has."""
@@ -41,10 +48,23 @@ class Owner:
         if other.absent:
             self.absent |= other.absent
         self.opaque |= other.opaque
+        self.children |= other.children
 
     def extent(self) -> tuple[int, ...]:
         """Say how much there is; it only grows."""
         return len(self.blocks), len(self.imports), len(self.files), len(self.absent), self.opaque
+
+
+def closure(fixtures: Iterable[Owner]) -> set[Owner]:
+    """Return fixtures and all that they use."""
+    found: set[Owner] = set()
+    pending = list(fixtures)
+    while pending:
+        owner = pending.pop()
+        if owner not in found:
+            found.add(owner)
+            pending.extend(owner.uses)
+    return found
 
 
 class Ledger:

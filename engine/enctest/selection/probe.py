@@ -13,8 +13,6 @@ from collections.abc import Callable
 from types import CodeType
 from typing import NamedTuple
 
-import msgspec
-
 from enctest.selection.keepers import keeping
 from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
@@ -22,7 +20,7 @@ from enctest.selection.names import Function, docstring, functions, imported_nam
 MARKER = b"\0enctest: the hits of this module\0"
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(NamedTuple):
     """What is known of the functions of one compiled file; functions are numbered from 0 in source order.
 
     Attributes:

@@ -7,9 +7,6 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
-from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
-from enctest.events import Notice
-from enctest.record import Record
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
@@ -21,8 +18,12 @@ from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
 from enctest.selection.inspection import InspectionWatch
 from enctest.selection.kept import KeptValues, in_main_thread
-from enctest.selection.owners import Ledger, Owner
+from enctest.selection.owners import Ledger, Owner, closure
 from enctest.selection.probe import Hits, Layout
+from enctest.selection.processes.reports import Reports
+from enctest.selection.processes.started import Child, Launches
+from enctest.selection.roots import Roots
+from enctest.selection.telling import Functions, Needs, Teller
 
 if TYPE_CHECKING:
     import pytest
@@ -33,28 +34,18 @@ class Recorder:
 
     Args:
         root: The folder that recorded paths are relative to.
-        run: The number that records refer to; it may be another one after a fork.
-        emit: Takes records, costs nothing.
+        teller: Takes what is recorded, costs nothing.
         state: The folder for compiled files.
         given: Names of environment variables that the run is given, whatever the user's are.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        run: int,
-        emit: Callable[[Record], None],
-        state: Path,
-        *,
-        given: Collection[str] = (),
-    ) -> None:
+    def __init__(self, root: Path, teller: Teller, state: Path, *, given: Collection[str] = ()) -> None:
         self.broken = False
-        self.run = run
-        self._emit = emit
+        self._teller = teller
         self._boundary = Boundary(root.resolve())
         self._ledger = Ledger()
         self._modules: dict[str, Owner] = {}
-        self._conftests: list[str] = []
+        self._roots = Roots(self._boundary)
         self._dirty: set[str] = set()
         self._executed: set[str] = set()
         self._told: dict[str, tuple[int, ...]] = {}
@@ -62,16 +53,21 @@ class Recorder:
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
         callers = self._callers = Callers(self._boundary)
-        self._files = FileWatch(self._boundary, callers, self._used, self._opaque, self.guard)
+        self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
+        self._files = FileWatch(self._boundary, callers, self._used, self._launches.started, self.guard)
         self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
         self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
+        variables = self._environment.read_there
+        self._reports = Reports(self._executed_there, self._number, self._files.written, variables)
+        self._lingering: set[Child] = set()
+        self._strangers: set[str] = set()
+        self._has_finalizers = False
         self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
         self._test: Owner | None = None
-        self._rooted: dict[str, tuple[int, tuple[str, ...]]] = {}
 
     # --- life ---
 
@@ -81,12 +77,14 @@ class Recorder:
         self._files.install()
         self._environment.install()
         self._existence.install()
+        self._launches.install(self._callers.is_own)
         self._inspection.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
+        self._launches.uninstall()
         self._files.active = False
         self._environment.uninstall()
         self._existence.uninstall()
@@ -105,16 +103,38 @@ class Recorder:
             action()
         except Exception as error:  # noqa: BLE001 - a test's outcome must not change; the failure is told
             self.broken = True
-            reason = f"{type(error).__name__}: {error}"
-            self._emit(Notice(message=f"dependencies are no longer recorded in this run: {reason}"))
+            self._teller.broken(f"{type(error).__name__}: {error}")
 
     def flush(self) -> None:
-        """Tell what is known of modules by now."""
+        """Tell what is known of modules; processes that go on report to nobody."""
+        self._flush()
+        self.guard(self._launches.clean)
+
+    def _flush(self) -> None:
         self.guard(self._kept.end_test)
         self.guard(self._resolve)
         self.guard(self._tell_modules)
 
-    # --- suspended copies of this process ---
+    # --- copies of this process ---
+
+    @property
+    def opaque(self) -> bool:
+        """Whether work of other processes was not seen, outside of tests."""
+        return any(owner.opaque for owner in self._shared())
+
+    def before_fork(self) -> None:
+        """Take over what processes have reported by now: their reports are there for one reader only."""
+        self.guard(self._take_reports)
+
+    def _take_reports(self) -> None:
+        for owner in self._shared():
+            for child in list(owner.children):
+                self._reports.read(child)
+                if child.needs is not None:
+                    owner.take(child.needs)
+
+    def _shared(self) -> list[Owner]:
+        return [self._ledger.session, *self._modules.values(), *self._fixtures.values()]
 
     def before_import(self, callback: Callable[[str], None] | None) -> None:
         """Have `callback` called with the path of each project file that is about to be imported."""
@@ -130,8 +150,8 @@ class Recorder:
         Args:
             pending: A file that is about to be imported: nothing of it was read yet.
         """
-        self.flush()
-        owners = [self._ledger.session, *self._modules.values(), *self._fixtures.values()]
+        self._flush()
+        owners = self._shared()
         files = {path for owner in owners for path in (*owner.files, *owner.imports)} | self._modules.keys()
         files |= self._environment.given_read
         files |= set(self._graph.loading())
@@ -144,6 +164,8 @@ class Recorder:
     def start_test(self) -> None:
         """Let a test own what happens from now on."""
         self._test = Owner()
+        self._lingering = {child for child in self._lingering if child.lives()}
+        self._test.opaque = bool(self._lingering)  # it may use a process that another test has left behind
         self._ledger.push(self._test)
         self._environment.start_test()
 
@@ -154,43 +176,39 @@ class Recorder:
 
     def finish_test(self, item: pytest.Item) -> None:
         """Tell what `item` needed since `start_test`."""
+        test = self._end_test()
+        if test is not None:
+            test.blocks.update(self._own_block(item))
+            self._kept.spread(test)
+            self._tell_modules()
+            self._teller.test(self._needs(item.nodeid, test, self._roots.of(item)))
+
+    def finish_process(self, files: Iterable[str]) -> None:
+        """Tell what this process needed since `start_test`, and `files`; a test in another one started it."""
+        test = self._end_test()
+        if test is not None:
+            test.files |= self._strangers.union(files)
+            test.opaque |= self._has_finalizers  # they run when this process has reported
+            self._kept.spread(test)
+            self._tell_modules()
+            self._teller.test(self._needs("", test))
+
+    def _end_test(self) -> Owner | None:
+        """End the current test's time; return it with all that it needed of others."""
         test, self._test = self._test, None
         if test is None:
-            return
+            return None
         self._ledger.pop(test)
         self._kept.end_test(test)
         self._environment.end_test()
         self._resolve()
-        for fixture in _closure(test.uses):
+        if test.children:
+            self._lingering |= test.children.difference(*(owner.children for owner in self._fixture_owners))
+        for fixture in closure(test.uses):
             test.take(fixture)
         test.take(self._ledger.session)
-        test.blocks.update(self._own_block(item))
-        self._kept.spread(test)
-        self._tell_modules()
-        roots = self._roots(item)
-        self._emit(
-            TestRecorded(
-                run=self.run,
-                test=item.nodeid,
-                roots=tuple(dict.fromkeys([*roots, *sorted(test.imports)])) if test.imports else roots,
-                blocks=tuple(test.blocks),
-                files=tuple(sorted(self._files.not_made(test.files))),
-                absent=tuple(sorted(test.absent)),
-                opaque=test.opaque,
-            )
-        )
-
-    def _roots(self, item: pytest.Item) -> tuple[str, ...]:
-        """Return the test's file and the conftests that count there."""
-        file = str(item.path)
-        count, roots = self._rooted.get(file, (-1, ()))
-        if count != len(self._conftests):
-            path = self._boundary.relative(file) or item.nodeid.partition("::")[0]
-            folder = path.rpartition("/")[0]
-            conftests = [name for name in self._conftests if _is_within(folder, name.rpartition("/")[0])]
-            roots = tuple(dict.fromkeys([path, *conftests]))
-            self._rooted[file] = len(self._conftests), roots
-        return roots
+        self._reports.settle(test)
+        return test
 
     def start_fixture(self, fixture: object) -> Owner:
         """Let a fixture of wider than function scope own what happens from now on."""
@@ -223,19 +241,20 @@ class Recorder:
             self._dirty.add(owner.path)
             self._kept.spread(owner)
 
+    def heard(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
+        """Take an audit event from before the recorder was there."""
+        self.guard(lambda: self._files.heard(event, arguments, frame))
+
     # --- the import hook tells (see hook.Listener) ---
 
     def declared(self, path: str, digest: str, layout: Layout) -> Hits:
         """Number the functions of a file."""
         hits = Hits(len(layout.names))
-        hits.path, hits.layout, hits.first = path, layout, self._numbers
-        self._numbers += len(layout.names)
+        hits.path, hits.layout, hits.first = path, layout, self._number(path, digest, layout.names)
         hits.numbers = range(hits.first, self._numbers)
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
-        self._emit(
-            BlocksDeclared(run=self.run, path=path, digest=digest, first=hits.first, names=layout.names)
-        )
+        self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
         if layout.names:
             self._ledger.watch(hits)
             self._kept.watch(hits)
@@ -266,13 +285,18 @@ class Recorder:
 
     # --- what happens ---
 
-    def _used(self, path: str, frame: FrameType) -> None:
+    def _used(self, path: str, frame: FrameType | None) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
         if self._callers.library(frame):  # it may keep the content: a template, a configuration
             near = self._graph.nearest_file()
             if near is not None:
                 self._module(near).files.add(path)
+
+    def _launched(self, child: Child, variables: Mapping[str, str] | None) -> None:
+        child.passed = self._environment.passed(variables)
+        for owner in self._ledger.all_current:
+            owner.children.add(child)
 
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
@@ -317,9 +341,13 @@ class Recorder:
             return self._modules[path]
         except KeyError:
             owner = self._modules[path] = Owner(path)
-            if path.rpartition("/")[2] == "conftest.py":
-                self._conftests.append(path)
+            self._roots.add(path)
             return owner
+
+    def _executed_there(self, path: str) -> Owner:
+        """Likewise for a file that another process has imported: its content counts from now on."""
+        self._executed.add(path)
+        return self._module(path)
 
     # --- telling ---
 
@@ -334,28 +362,32 @@ class Recorder:
         """Take note of project modules that came another way: whatever depends on them is the whole file."""
         for path, module, digest, imports in self._graph.strangers():
             self.declared(path, digest, Layout())
+            self._strangers.add(path)
             self._module(path)
             self._graph.add(path, module, imports)
             self._ledger.session.imports.add(path)
 
     def _tell_modules(self) -> None:
-        dirty, self._dirty = self._dirty, set()
-        for path in dirty:
+        while self._dirty:  # reports add to it
+            path = self._dirty.pop()
             owner = self._modules[path]
+            self._reports.settle(owner)
             if self._told.get(path) == owner.extent():
                 continue
             self._told[path] = owner.extent()
-            self._emit(
-                ModuleRecorded(
-                    run=self.run,
-                    path=path,
-                    imports=tuple(sorted(owner.imports)),
-                    blocks=tuple(sorted(owner.blocks)),
-                    files=tuple(sorted(self._files.not_made(owner.files))),
-                    absent=tuple(sorted(owner.absent)),
-                    opaque=owner.opaque,
-                )
-            )
+            self._teller.module(self._needs(path, owner))
+
+    def _needs(self, name: str, owner: Owner, roots: tuple[str, ...] = ()) -> Needs:
+        return Needs.of(name, owner, self._files.not_made(owner.files), roots)
+
+    def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
+        """Give numbers to the functions of a file; return the first."""
+        first = self._numbers
+        self._numbers += len(names)
+        functions = Functions(path, digest, first, names)
+        self._reports.declared(functions)
+        self._teller.functions(functions)
+        return first
 
     def _own_block(self, item: pytest.Item) -> list[int]:
         place = pytest_facts.function_place(item)
@@ -364,18 +396,3 @@ class Recorder:
             return []
         number = self._lines.get((path, place[1]))
         return [] if number is None else [number]
-
-
-def _closure(fixtures: Iterable[Owner]) -> set[Owner]:
-    found: set[Owner] = set()
-    pending = list(fixtures)
-    while pending:
-        owner = pending.pop()
-        if owner not in found:
-            found.add(owner)
-            pending.extend(owner.uses)
-    return found
-
-
-def _is_within(folder: str, parent: str) -> bool:
-    return not parent or folder == parent or folder.startswith(parent + "/")

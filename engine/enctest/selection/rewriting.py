@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from enctest.selection.hook import Importer, Load
 
 
+MODULE = "_pytest.assertion.rewrite"
 PARTS: tuple[str, ...] = ("_read_pyc", "_rewrite_test", "rewrite_asserts")
-"""What this needs of pytest's private module `_pytest.assertion.rewrite`."""
+"""What this needs of pytest's private module `MODULE`."""
 
 
 class _Current(threading.local):
@@ -35,7 +36,7 @@ _current = _Current()
 
 def install(importer: Importer) -> None:
     """Hook pytest's rewriter, if pytest is imported and has the parts."""
-    rewrite = sys.modules.get("_pytest.assertion.rewrite")
+    rewrite = sys.modules.get(MODULE)
     hook: Any = getattr(rewrite, "AssertionRewritingHook", None)
     if rewrite is None or not hasattr(hook, "exec_module"):
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from enctest.paths import is_foreign_folder
+from enctest.foreign import is_foreign_folder
 from enctest.selection.fingerprint import FORMAT, PYTHON_FILES, Fingerprint, fingerprint, is_test_module
 
 _SETTLED_NS = 2_000_000_000

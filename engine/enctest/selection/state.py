@@ -156,7 +156,7 @@ class StateKeys:
             if file.digest:
                 raise Unknown(file.path)
             return "gone"
-        parts = [_encode(print_.outside).hex()]
+        parts = [_encode(print_.without_bodies()).hex()]
         parts += [f"{name} {body}" for name, body in print_.blocks.items() if name not in file.names]
         for block in sorted(file.blocks):
             home, name = self._index.homes[block]

@@ -12,6 +12,7 @@ import pytest
 from enctest.dependencies import ModulesImported
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
+from enctest.selection.records import Records
 from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
@@ -29,6 +30,7 @@ class Instruments:
     def __init__(self, job: Job, emitter: Emitter) -> None:
         self._job = job
         self._emitter = emitter
+        self._records = Records(job.stream, emitter.emit)
         self._recorder: Recorder | None = None
         self._capture: Capture | None = None
         self._known: frozenset[str] = frozenset()
@@ -43,7 +45,7 @@ class Instruments:
             self._capture = Capture(job.run, emit, root)
             self._capture.arm(config)
         if job.record:
-            self._recorder = Recorder(root, job.stream, emit, Path(job.state), given=job.env)
+            self._recorder = Recorder(root, self._records, Path(job.state), given=job.env)
             self._recorder.install()
             config.pluginmanager.register(RecordingPlugin(self._recorder), "enctest-recording")
 
@@ -55,7 +57,7 @@ class Instruments:
         if self._recorder is None:
             os.environ.update(job.env)
         else:
-            self._recorder.run = job.stream
+            self._records.run = job.stream
             self._recorder.give(job.env)
 
     def collected(self) -> None:
@@ -68,6 +70,13 @@ class Instruments:
         """Have `callback` called with the path of each project file that is about to be imported."""
         if self._recorder is not None:
             self._recorder.before_import(callback)
+
+    def before_fork(self) -> str:
+        """Make ready for a copy of this process; return why it must not be suspended, empty if it may."""
+        if self._recorder is None:
+            return ""
+        self._recorder.before_fork()
+        return "a process was started, and what it read is not known" if self._recorder.opaque else ""
 
     def consumed(self, pending: str) -> tuple[Iterable[str], Iterable[str]]:
         """Return the files that were imported, read or listed so far, and the names looked for in vain.

@@ -16,6 +16,8 @@ from enctest.session.forkpoint import fork, tail
 from enctest.session.job import Job
 from enctest.session.report_plugin import ReportPlugin
 
+_LEAST_MS = 250.0
+"""Milliseconds that a piece of a file has at least: tests of a file may have to do with each other."""
 ISOLATED = "isolated"
 """The marker of a test that gets a process of its own."""
 
@@ -85,7 +87,7 @@ class LoopPlugin:
         known = [test for tests in self._job.files.values() for test in tests]
         durations = {test.test: test.ms for test in known if test.ms}
         failed = {test.test for test in known if test.failed}
-        found = units.cut(items, self._job.workers, durations) if self._queue is not None else []
+        found = units.cut(items, self._job.workers, durations, _LEAST_MS) if self._queue is not None else []
         if not found:
             return [units.Unit(0, len(items), 0.0)]
         found.sort(key=lambda unit: not any(i.nodeid in failed for i in items[unit.first : unit.end]))

@@ -140,6 +140,7 @@ class SpoolRecording:
 
     def before_copies(self) -> None:
         """Write what collection told: the copies refer to it."""
+        self._instruments.before_fork()
         self._emitter.flush()
 
     def copies(self) -> None:

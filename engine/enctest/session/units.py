@@ -14,8 +14,6 @@ import pytest
 
 _PER_WORKER = 6
 """Units that a worker is to have at least, if the tests can be cut so: the finer, the evener the end."""
-_WORTH_A_CUT = 250.0
-"""Milliseconds that a piece of a file has at least: tests of a file may have to do with each other."""
 _OVERHEAD = 1.0
 """Milliseconds that any test costs, whatever its recorded duration is."""
 _GUESS = 10.0
@@ -31,16 +29,19 @@ class Unit(NamedTuple):
     cost: float
 
 
-def cut(items: Sequence[pytest.Item], workers: int, durations: Mapping[str, float]) -> list[Unit]:
+def cut(
+    items: Sequence[pytest.Item], workers: int, durations: Mapping[str, float], least: float = 0.0
+) -> list[Unit]:
     """Return units that hold every test once, in the order in which they are to be handed out.
 
     Args:
         items: The tests, in pytest's order.
         workers: How many processes will take units.
         durations: Milliseconds by node id, of the tests that ran before.
+        least: Milliseconds that a piece of a file is to have.
     """
     costs = _costs(items, durations)
-    limit = max(_WORTH_A_CUT, sum(costs) / max(1, workers * _PER_WORKER))
+    limit = max(least, sum(costs) / max(1, workers * _PER_WORKER))
     units = [unit for first, end in _files(items) for unit in _pieces(items, costs, first, end, limit)]
     if workers > 1 and not _ordered_by_parameters(items):
         units.sort(key=lambda unit: -unit.cost)

@@ -124,8 +124,9 @@ class Worker:
             return False
         point = ForkPoint(self._orders.controls[number])
         self._orders.controls[number] = -1
+        unseen = self._instruments.before_fork()
         self._emitter.park()
-        reason = self._hazards.reason()
+        reason = self._hazards.reason() or unseen
         if reason:
             point.tell(SnapshotRefused(stream=self.job.stream, place=place, reason=reason))
             point.leave()

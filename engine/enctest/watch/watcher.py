@@ -11,7 +11,7 @@ from pathlib import Path
 
 import watchfiles
 
-from enctest.paths import FOREIGN_FOLDERS, is_foreign_folder
+from enctest.foreign import FOREIGN_FOLDERS, is_foreign_folder
 
 QUIET_MS = 10
 """Milliseconds without a further change after which a burst counts as over."""

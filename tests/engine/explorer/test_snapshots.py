@@ -190,6 +190,51 @@ def test_what_two_processes_cannot_both_have_is_not_copied(
     explore(tmp_path, monkeypatch, files, story)
 
 
+PROCESS = {
+    "core.py": "def used():\n    return 1\n\n\ndef unused():\n    return 2\n",
+    "made.py": """
+        import subprocess, sys
+        CODE = "import core; print(core.used())"
+        VALUE = subprocess.check_output([sys.executable, "-c", CODE], text=True).strip()
+    """,
+    "tests/test_a.py": "import made\n\ndef test_made():\n    assert made.VALUE == '1'\n",
+    "tests/test_b.py": "def test_b():\n    pass\n",
+}
+
+
+def test_what_a_process_told_before_a_copy_was_made_is_known_to_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(lab: Lab) -> None:
+        for number in range(2):
+            assert "collected" in await lab.places()
+            assert await lab.edit("tests/test_b.py", f"b{number or ''}()", f"b{number + 1}()") == {
+                f"tests/test_b.py::test_b{number + 1}": "passed"
+            }
+            one, wrong, other = (f"return {'1 * ' * number}{value}\n" for value in ("1", "3", "1 * 1"))
+            assert await lab.edit("core.py", one, wrong) == {"tests/test_a.py::test_made": "failed"}
+            assert await lab.edit("core.py", wrong, other) == {"tests/test_a.py::test_made": "passed"}
+            assert (await lab.places())[-2:] == ["tests/test_b.py", "collected"]
+            assert len(await lab.ask(RunTests())) == 2
+            assert await lab.edit("core.py", f"return {number + 2}", f"return {number + 3}") == {}
+
+    explore(tmp_path, monkeypatch, PROCESS, story)
+
+
+def test_what_a_process_did_unseen_may_be_untrue_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 'import subprocess\nVALUE = subprocess.check_output(["sh", "-c", "cat value"], text=True)\n'
+    files = PROCESS | {"made.py": made, "value": "1"}
+
+    async def story(lab: Lab) -> None:
+        refused = await lab.until("no copy", lambda: lab.explorer.hosts.refused.get("collected"))
+        assert "what it read" in refused
+        assert await lab.edit("value", "1", "2") == {"tests/test_a.py::test_made": "failed"}
+
+    explore(tmp_path, monkeypatch, files, story)
+
+
 def test_what_was_seeded_stays_seeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     number = tmp_path / "number"
     monkeypatch.setenv("NUMBER", str(number))

@@ -17,6 +17,7 @@ from enctest.record import Record
 from enctest.selection import rewriting
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
+from enctest.selection.records import Records
 from enctest.wire import pack
 
 
@@ -37,7 +38,7 @@ def main(root: str, state: str, out: str, run: str, *args: str) -> int:
     if "WITHOUT_REWRITER" in os.environ:
         rewriting.PARTS = (*rewriting.PARTS, "a part that no pytest has")
     records: list[Record] = []
-    recorder = Recorder(Path(root), int(run), records.append, Path(state))
+    recorder = Recorder(Path(root), Records(int(run), records.append), Path(state))
     sys.path.remove(str(Path(__file__).parent))
     code = int(pytest.main(list(args), plugins=[Start(recorder)]))
     recorder.flush()

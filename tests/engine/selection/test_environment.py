@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enctest.selection.recorder import Recorder
+from enctest.selection.records import Records
 from enctest.selection.variables import changed_names, environment_of
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def test_the_recorder_knows_what_was_set_and_leaves_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THERE", "1")
-    recorder = Recorder(tmp_path, 1, lambda _: None, tmp_path / "state")
+    recorder = Recorder(tmp_path, Records(1, lambda _: None), tmp_path / "state")
     recorder.install()
     try:
         os.environ["THERE"] = "1"

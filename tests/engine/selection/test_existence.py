@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from enctest.selection.recorder import Recorder
+from enctest.selection.records import Records
 
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
@@ -110,7 +111,7 @@ def test_what_a_run_makes_itself_is_no_dependency(looked: Lab) -> None:
 
 def test_the_functions_stay_what_they_are(tmp_path: Path) -> None:
     before = os.stat
-    recorder = Recorder(tmp_path, 1, lambda _: None, tmp_path / "state")
+    recorder = Recorder(tmp_path, Records(1, lambda _: None), tmp_path / "state")
     recorder.install()
     try:
         stat: Any = os.stat

@@ -148,3 +148,19 @@ def later():
     assert imported_names(ast.parse(source)) == [
         *(".", "..h", "..h.i", ".g", "a.b", "c", "c.d", "c.e", "j", "k", "otherwise")
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["x is 0", "x is not 'a'", "assert (x, 'always true')", "'text'(x)", "[1]['a']", "'\\d'"],
+)
+def test_a_warning_that_a_body_gives_when_compiled_belongs_to_the_module_level(body: str) -> None:
+    quiet = fingerprint("a.py", b"def f(x):\n    x is None\n")
+    warned = fingerprint("a.py", f"def f(x):\n    {body}\n".encode())
+    assert warned.level != quiet.level
+
+
+def test_a_body_that_gives_no_warning_leaves_the_module_level_alone() -> None:
+    quiet = fingerprint("a.py", b"def f(x):\n    x is None\n")
+    other = fingerprint("a.py", b"def f(x):\n    x == 0 or x[0]('a') is True\n    assert x, 'a'\n")
+    assert other.level == quiet.level

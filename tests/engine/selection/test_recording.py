@@ -290,3 +290,13 @@ def test_a_run_that_saw_another_content_is_not_current(lab: Lab) -> None:
     lab.take()
     assert not lab.index.is_current("test_a.py::test_a")
     assert lab.index.is_current("test_b.py::test_b")
+
+
+def test_a_new_warning_of_the_compiler_affects_all_importers(lab: Lab) -> None:
+    lab.write("pyproject.toml", '[tool.pytest.ini_options]\nfilterwarnings = ["error"]\n')
+    lab.write("coded.py", "def f(x):\n    return x is None\n")
+    lab.write("test_a.py", "import coded\n\n\ndef test_a():\n    pass\n")
+    lab.record()
+    lab.replace("coded.py", "is None", "is 0")
+    assert "1 error" in lab.plain()
+    assert "test_a.py::test_a" in lab.ask().tests

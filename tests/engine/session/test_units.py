@@ -52,7 +52,7 @@ def test_a_big_file_is_cut_and_the_slowest_comes_first(tmp_path: Path) -> None:
     units = cut(items, 2, {items[10].nodeid: 5000.0} | {item.nodeid: 1.0 for item in items[:10]})
     assert names(items, units)[0] == ["test_slow"]
     assert len(units) == 2  # ten quick tests hold up nobody
-    units = cut(items, 2, {item.nodeid: 300.0 for item in items})
+    units = cut(items, 2, {item.nodeid: 100.0 for item in items})
     assert len(units) > 5
     assert sorted(index for unit in units for index in range(unit.first, unit.end)) == list(range(11))
 
@@ -87,7 +87,7 @@ def test_tests_that_share_a_fixture_stay_together(tmp_path: Path) -> None:
             """
         },
     )
-    units = cut(items, 8, {item.nodeid: 200.0 for item in items})
+    units = cut(items, 8, {item.nodeid: 100.0 for item in items})
     together = [set(each) for each in names(items, units)]
     assert {"test_a", "test_between", "test_b"} in together
     assert {"test_c", "test_d"} in together
