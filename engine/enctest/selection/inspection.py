@@ -52,6 +52,7 @@ class InspectionWatch:
 
     def _asked(self, function: object, frame: FrameType) -> None:
         if isinstance(function, FunctionType):
-            path = self._boundary.relative(function.__code__.co_filename)
+            file = function.__code__.co_filename
+            path = None if file.startswith("<") else self._boundary.relative(file)
             if path is not None and not self._callers.is_own(frame):
                 self._used(inspected(path), frame)
