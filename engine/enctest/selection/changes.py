@@ -141,7 +141,13 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     whole = old.format != new.format or any(
         _is_unprobed(file, name) for name in changed if name in old.blocks
     )
-    level = whole or old.level != new.level or _heads_differ(project, path, old, new)
+    constants = _different(old.constants, new.constants)
+    level = (
+        whole
+        or old.level != new.level
+        or _heads_differ(project, path, old, new)
+        or (bool(constants) and project.uses(path, constants, None))
+    )
     if level:
         result.levels[path] = (
             f"module level of `{path}` changed" if old.blocks or new.blocks else f"`{path}` changed"
@@ -149,13 +155,13 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     for name in changed:
         number = file.names.get(name)
         if number is not None and name not in added:
+            told = next((each for each in constants if name in new.readers[each]), name)
             result.blocks[number] = (
-                f"`{spoken(path, name)}` {'changed' if name in new.blocks else 'was removed'}"
+                f"`{spoken(path, told)}` {'changed' if name in new.blocks else 'was removed'}"
             )
-    for name in old.defaults.keys() & new.defaults.keys():
-        if old.defaults[name] != new.defaults[name]:
-            result.data[inspected(path)] = f"a default value of `{spoken(path, name)}` changed"
-            result.reach_processes = True
+    for name in _different(old.defaults, new.defaults):
+        result.data[inspected(path)] = f"a default value of `{spoken(path, name)}` changed"
+        result.reach_processes = True
     for name in added:
         test = name.rpartition(".")[2].partition("#")[0]
         if test.startswith("test"):
@@ -164,6 +170,11 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     if set(new.classes) - set(old.classes):
         result.grown.add(path)
     result.reach_processes |= level or not new.tests
+
+
+def _different(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return the names that are in both with other values, sorted."""
+    return sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
 
 
 def _heads_differ(project: Project, path: str, old: Fingerprint, new: Fingerprint) -> bool:

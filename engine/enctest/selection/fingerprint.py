@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from enctest.selection.constants import candidates, readers
 from enctest.selection.defaults import is_literal
 from enctest.selection.mentions import Reflection, mentioned_words, reflection
 from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
@@ -48,6 +49,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         heads: Functions whose signature is left out of `level` (see `plain`), each with a hash of it.
         defaults: Functions with default values that are literals, each with a hash of those. They count in
             its block, and neither in `level` nor in `heads`.
+        constants: Private constants that only function bodies of the file mention, each with a hash of its
+            value. They count in the blocks of those functions, and not in `level`; `readers` names those.
         words: What the file mentions, see `mentions.mentioned_words`.
         reflects: Whose namespaces it goes through.
         classes: Qualified names of its classes.
@@ -61,6 +64,8 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     blocks: dict[str, str] = {}
     heads: dict[str, str] = {}
     defaults: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    readers: dict[str, tuple[str, ...]] = {}
     words: bytes = b""
     reflects: Reflection = ""
     classes: tuple[str, ...] = ()
@@ -69,8 +74,10 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     format: str = FORMAT
 
     def without_bodies(self) -> Fingerprint:
-        """Return what it says of everything but function bodies (defaults and words are theirs, too)."""
-        return msgspec.structs.replace(self, digest="", blocks={}, defaults={}, words=b"")
+        """Return what it says of everything but function bodies, and of what counts in them."""
+        return msgspec.structs.replace(
+            self, digest="", blocks={}, defaults={}, constants={}, readers={}, words=b""
+        )
 
 
 def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:
@@ -95,6 +102,8 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
                 compile(tree, path, "exec", dont_inherit=True)
         # Where warnings are errors, one that Python gives for a function's body fails the import.
         hasher.level += sorted(f"{each.category.__name__} {each.message}" for each in given)
+        reflects = reflection(source, tree)
+        hasher.settle(private=not reflects)
         blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprint(digest=digest, level=digest, tests=tests, words=words, reflects="any")
@@ -104,8 +113,10 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         blocks=blocks,
         heads={name: _digest(stream) for name, stream in hasher.heads.items()},
         defaults={name: _digest(stream) for name, stream in hasher.defaults.items()},
+        constants={name: _digest(hasher.constants[name]) for name in hasher.readers},
+        readers=hasher.readers,
         words=words,
-        reflects=reflection(source, tree),
+        reflects=reflects,
         classes=tuple(hasher.classes),
         imports=tuple(imported_names(tree)),
         tests=tests,
@@ -150,16 +161,38 @@ class _Hasher:
         self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
         self.heads: dict[str, list[str]] = {}
         self.defaults: dict[str, list[str]] = {}
+        self.constants: dict[str, list[str]] = {}
+        self.readers: dict[str, tuple[str, ...]] = {}
         self._names = {node: name for name, node in named}
         self._tests = tests
         self._doctest = doctest
         loose = dict(plain_functions(tree)) if plain and not doctest else {}
+        private = candidates(tree) if plain and not doctest else {}
         for node in tree.body:
-            if node in loose:
+            if node in private:
+                self.level.append(f"constant {private[node]}")
+                self._emit(node, self.constants.setdefault(private[node], []))
+            elif node in loose:
                 head = self.heads[self._names[node]] = [str(loose[node])]
                 self._function(node, head, tests=False)
             else:
                 self._statement(node, self.level, "", tests=tests)
+
+    def settle(self, *, private: bool) -> None:
+        """Deal private constants out to the functions that mention them, or all to the module level."""
+        if not self.constants:
+            return
+        level = frozenset(self.level)
+        heads = frozenset(token for stream in self.heads.values() for token in stream)
+        blocks = {name: frozenset(stream) for name, stream in self.blocks.items()}
+        for name, tokens in self.constants.items():
+            found = readers(name, level, blocks, heads) if private else ()
+            if found:
+                self.readers[name] = tuple(found)
+            else:
+                self.level += tokens
+            for function in found:
+                self.blocks[function] += tokens
 
     def _statement(self, node: ast.stmt, out: list[str], prefix: str, *, tests: bool) -> None:
         """Emit a statement of a module or class; `tests` says that test functions may stand here."""
