@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 import msgspec
 
-from enctest.selection.constants import candidates, readers
+from enctest.selection.constants import candidates, finds_names, readers
 from enctest.selection.defaults import is_literal
 from enctest.selection.mentions import Reflection, mentioned_words, reflection
 from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
@@ -103,7 +103,7 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         # Where warnings are errors, one that Python gives for a function's body fails the import.
         hasher.level += sorted(f"{each.category.__name__} {each.message}" for each in given)
         reflects = reflection(source, tree)
-        hasher.settle(private=not reflects)
+        hasher.settle(private=not (reflects or finds_names(source)))
         blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprint(digest=digest, level=digest, tests=tests, words=words, reflects="any")
@@ -180,19 +180,20 @@ class _Hasher:
 
     def settle(self, *, private: bool) -> None:
         """Deal private constants out to the functions that mention them, or all to the module level."""
-        if not self.constants:
-            return
-        level = frozenset(self.level)
-        heads = frozenset(token for stream in self.heads.values() for token in stream)
-        blocks = {name: frozenset(stream) for name, stream in self.blocks.items()}
-        for name, tokens in self.constants.items():
-            found = readers(name, level, blocks, heads) if private else ()
-            if found:
-                self.readers[name] = tuple(found)
+        defined = {name.rpartition(".")[2] for name in (*self.blocks, *self.classes)}
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self.constants:
+            others = (tokens for other, tokens in self.constants.items() if other != name)
+            outside = (self.level, *self.heads.values(), *others)
+            usable = private and name not in defined
+            found[name] = readers(name, outside, self.blocks) if usable else ()
+        for name, those in found.items():
+            if those:
+                self.readers[name] = those
             else:
-                self.level += tokens
-            for function in found:
-                self.blocks[function] += tokens
+                self.level += self.constants[name]
+            for function in those:
+                self.blocks[function] += self.constants[name]
 
     def _statement(self, node: ast.stmt, out: list[str], prefix: str, *, tests: bool) -> None:
         """Emit a statement of a module or class; `tests` says that test functions may stand here."""

@@ -73,6 +73,7 @@ def test_a_function_that_runs_at_import_counts_there(project: Lab) -> None:
         ("shop.py", "\n\ndef more(rate=_RATE):\n    return rate\n"),
         ("shop.py", "\n\ndef more(rate: '_RATE'):\n    return rate\n"),
         ("shop.py", "\n\n@[abs, len, min, callable][_RATE]\ndef more():\n    return 1\n"),
+        ("shop.py", "\n_WHERE = '_RATE'\n\n\ndef more(module):\n    return getattr(module, _WHERE)\n"),
         ("shop.py", "\n_RATE = 5\n"),
         ("shop.py", "\nfor _RATE in range(3): pass\n"),
         ("shop.py", "\nfrom os import sep as _SEP, altsep as _RATE\n_RATE = 2\n"),
