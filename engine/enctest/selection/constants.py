@@ -17,7 +17,7 @@ def finds_names(source: bytes) -> bool:
 
 
 def candidates(tree: ast.Module) -> dict[ast.stmt, str]:
-    """Return the statements `_NAME = literal` at the top of a module, each with its name."""
+    """Return the statements `_NAME = literal` (or `_NAME: type = literal`) at the top of a module."""
     found = {node: name for node in tree.body if (name := _private_name(node))}
     names = list(found.values())
     return {node: name for node, name in found.items() if names.count(name) == 1}
@@ -41,9 +41,10 @@ def readers(
 
 
 def _private_name(node: ast.stmt) -> str:
-    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not is_literal(node.value):
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None or not is_literal(node.value):
         return ""
-    target = node.targets[0]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    target = targets[0] if len(targets) == 1 else None
     if not isinstance(target, ast.Name) or not target.id.isascii():
         return ""
     return target.id if target.id.startswith("_") and not target.id.startswith("__") else ""

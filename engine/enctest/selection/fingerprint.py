@@ -171,6 +171,7 @@ class _Hasher:
         for node in tree.body:
             if node in private:
                 self.level.append(f"constant {private[node]}")
+                self._value(getattr(node, "annotation", None), self.level)
                 self._emit(node, self.constants.setdefault(private[node], []))
             elif node in loose:
                 head = self.heads[self._names[node]] = [str(loose[node])]

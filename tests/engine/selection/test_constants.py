@@ -47,9 +47,11 @@ def append(lab: Lab, path: str, text: str) -> None:
         file.write(text)
 
 
-def test_it_reaches_the_tests_that_ran_a_function_that_mentions_it(project: Lab) -> None:
+@pytest.mark.parametrize("annotation", ["", ": object"])
+def test_it_reaches_the_tests_that_ran_a_function_that_mentions_it(project: Lab, annotation: str) -> None:
+    project.replace("shop.py", "_RATE = 3", f"_RATE{annotation} = 3")
     project.record()
-    project.replace("shop.py", "_RATE = 3", "_RATE = (4, -5)")
+    project.replace("shop.py", " = 3", " = (4, -5)")
     assert project.ask().tests == {"test_shop.py::test_price": "`shop._RATE` changed"}
 
 
