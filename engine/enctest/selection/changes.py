@@ -146,7 +146,7 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
         whole
         or old.level != new.level
         or _heads_differ(project, path, old, new)
-        or (bool(constants) and project.uses(path, constants, None))
+        or (bool(constants) and project.uses(path, _spellings(constants), None))
     )
     if level:
         result.levels[path] = (
@@ -175,6 +175,11 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
 def _different(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """Return the names that are in both with other values, sorted."""
     return sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
+
+
+def _spellings(constants: Iterable[str]) -> list[str]:
+    """Return private names also without what makes them private: somebody may put that in front."""
+    return [spelling for name in constants for spelling in (name, name.lstrip("_"))]
 
 
 def _heads_differ(project: Project, path: str, old: Fingerprint, new: Fingerprint) -> bool:

@@ -88,6 +88,7 @@ def test_a_function_that_runs_at_import_counts_there(project: Lab) -> None:
         ("other.py", "\nfrom shop import _RATE\n"),
         ("other.py", "\nimport shop\n\nX = lambda: shop._RATE\n"),
         ("other.py", "\nX = lambda shop: getattr(shop, '_RATE')\n"),
+        ("other.py", "\nX = [lambda shop: getattr(shop, f'_{name}') for name in ['RATE']]\n"),
         ("other.py", "\nX = lambda module: vars(module)\n"),
         ("other.py", "\nfrom shop import *\n\nX = dict(globals())\n"),
         ("test_other.py", "\nWHERE = 'shop._RATE'\n"),
