@@ -27,9 +27,10 @@ class ModuleRecorded(Event, frozen=True, kw_only=True):
 
     `imports` are project files, `blocks` the numbers of functions that ran while it was imported,
     `files` data files it read, folders it listed (those end in `/`), files it looked at without reading
-    them (`?path`) and environment variables it read (`$NAME`, `$*` for all), `absent` module names it
-    looked for in vain; all paths are relative to the root. `opaque`: a process was started whose work was
-    not seen, so that any change of the project counts.
+    them (`?path`), files of whose functions it asked for the default values (`&path`) and environment
+    variables it read (`$NAME`, `$*` for all), `absent` module names it looked for in vain;
+    all paths are relative to the root. `opaque`: a process was started whose work was not seen, so that any
+    change of the project counts.
     """
 
     run: int

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from enctest.paths import CONFIG_FILES
 from enctest.selection.environment import ALL
 from enctest.selection.fingerprint import Fingerprint
-from enctest.selection.paths import listings, looked_at, mentioned, module_names, spoken
+from enctest.selection.paths import inspected, listings, looked_at, mentioned, module_names, spoken
 from enctest.selection.unused import Project
 from enctest.selection.variables import configures, is_of_the_terminal
 
@@ -25,7 +25,8 @@ class Delta:
         everything: Why everything is affected.
         levels: Module level, by file.
         blocks: Function bodies, by number.
-        data: Files that somebody may have read, and folders (ending in `/`) that somebody may have listed.
+        data: Files that somebody may have read, and folders (ending in `/`) that somebody may have listed,
+            and the like, spelled as in `dependencies.ModuleRecorded`.
         data_names: Names (without folder) of new data files: somebody may look for them in several folders.
         modules: Names under which a new module can be imported.
         folders: Folders whose tests are affected, whatever they import (a new conftest, a new package).
@@ -140,7 +141,13 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     whole = old.format != new.format or any(
         _is_unprobed(file, name) for name in changed if name in old.blocks
     )
-    level = whole or old.level != new.level or _heads_differ(project, path, old, new)
+    constants = _different(old.constants, new.constants)
+    level = (
+        whole
+        or old.level != new.level
+        or _heads_differ(project, path, old, new)
+        or (bool(constants) and project.uses(path, _spellings(constants), None))
+    )
     if level:
         result.levels[path] = (
             f"module level of `{path}` changed" if old.blocks or new.blocks else f"`{path}` changed"
@@ -148,9 +155,13 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     for name in changed:
         number = file.names.get(name)
         if number is not None and name not in added:
+            told = next((each for each in constants if name in new.readers[each]), name)
             result.blocks[number] = (
-                f"`{spoken(path, name)}` {'changed' if name in new.blocks else 'was removed'}"
+                f"`{spoken(path, told)}` {'changed' if name in new.blocks else 'was removed'}"
             )
+    for name in _different(old.defaults, new.defaults):
+        result.data[inspected(path)] = f"a default value of `{spoken(path, name)}` changed"
+        result.reach_processes = True
     for name in added:
         test = name.rpartition(".")[2].partition("#")[0]
         if test.startswith("test"):
@@ -159,6 +170,16 @@ def _edited(result: Delta, project: Project, file: File, old: Fingerprint, new: 
     if set(new.classes) - set(old.classes):
         result.grown.add(path)
     result.reach_processes |= level or not new.tests
+
+
+def _different(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return the names that are in both with other values, sorted."""
+    return sorted(name for name in old.keys() & new.keys() if old[name] != new[name])
+
+
+def _spellings(constants: Iterable[str]) -> list[str]:
+    """Return private names also without what makes them private: somebody may put that in front."""
+    return [spelling for name in constants for spelling in (name, name.lstrip("_"))]
 
 
 def _heads_differ(project: Project, path: str, old: Fingerprint, new: Fingerprint) -> bool:

@@ -12,11 +12,13 @@ from pathlib import PurePosixPath
 
 import msgspec
 
+from enctest.selection.constants import candidates, finds_names, readers
+from enctest.selection.defaults import is_literal
 from enctest.selection.mentions import Reflection, mentioned_words, reflection
 from enctest.selection.names import Function, docstring, dotted, functions, imported_names, own_nodes
 from enctest.selection.plain import plain_functions
 
-FORMAT = f"3/{sys.version_info.major}.{sys.version_info.minor}"
+FORMAT = f"4/{sys.version_info.major}.{sys.version_info.minor}"
 """Fingerprints of different formats say nothing about each other: syntax trees differ between Pythons."""
 
 PYTHON_FILES = ("test_*.py", "*_test.py")
@@ -45,6 +47,10 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
         level: Hash of everything outside function bodies; of the bytes when it is not Python or broken.
         blocks: Qualified function name to hash of its body, in source order.
         heads: Functions whose signature is left out of `level` (see `plain`), each with a hash of it.
+        defaults: Functions with default values that are literals, each with a hash of those. They count in
+            its block, and neither in `level` nor in `heads`.
+        constants: Private constants that only function bodies of the file mention, each with a hash of its
+            value. They count in the blocks of those functions, and not in `level`; `readers` names those.
         words: What the file mentions, see `mentions.mentioned_words`.
         reflects: Whose namespaces it goes through.
         classes: Qualified names of its classes.
@@ -57,6 +63,9 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     blocks: dict[str, str] = {}
     heads: dict[str, str] = {}
+    defaults: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    readers: dict[str, tuple[str, ...]] = {}
     words: bytes = b""
     reflects: Reflection = ""
     classes: tuple[str, ...] = ()
@@ -65,8 +74,10 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     format: str = FORMAT
 
     def without_bodies(self) -> Fingerprint:
-        """Return what it says of everything but function bodies (the words are theirs, too)."""
-        return msgspec.structs.replace(self, digest="", blocks={}, words=b"")
+        """Return what it says of everything but function bodies, and of what counts in them."""
+        return msgspec.structs.replace(
+            self, digest="", blocks={}, defaults={}, constants={}, readers={}, words=b""
+        )
 
 
 def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_FILES) -> Fingerprint:
@@ -91,6 +102,8 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
                 compile(tree, path, "exec", dont_inherit=True)
         # Where warnings are errors, one that Python gives for a function's body fails the import.
         hasher.level += sorted(f"{each.category.__name__} {each.message}" for each in given)
+        reflects = reflection(source, tree)
+        hasher.settle(private=not (reflects or finds_names(source)))
         blocks = {name: _digest(stream) for name, stream in hasher.blocks.items()}
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return Fingerprint(digest=digest, level=digest, tests=tests, words=words, reflects="any")
@@ -99,8 +112,11 @@ def fingerprint(path: str, source: bytes, python_files: Sequence[str] = PYTHON_F
         level=_digest(hasher.level),
         blocks=blocks,
         heads={name: _digest(stream) for name, stream in hasher.heads.items()},
+        defaults={name: _digest(stream) for name, stream in hasher.defaults.items()},
+        constants={name: _digest(hasher.constants[name]) for name in hasher.readers},
+        readers=hasher.readers,
         words=words,
-        reflects=reflection(source, tree),
+        reflects=reflects,
         classes=tuple(hasher.classes),
         imports=tuple(imported_names(tree)),
         tests=tests,
@@ -144,16 +160,41 @@ class _Hasher:
         named = functions(tree)
         self.blocks: dict[str, list[str]] = {name: [] for name, _ in named}
         self.heads: dict[str, list[str]] = {}
+        self.defaults: dict[str, list[str]] = {}
+        self.constants: dict[str, list[str]] = {}
+        self.readers: dict[str, tuple[str, ...]] = {}
         self._names = {node: name for name, node in named}
         self._tests = tests
         self._doctest = doctest
         loose = dict(plain_functions(tree)) if plain and not doctest else {}
+        private = candidates(tree) if plain and not doctest else {}
         for node in tree.body:
-            if node in loose:
+            if node in private:
+                self.level.append(f"constant {private[node]}")
+                self._value(getattr(node, "annotation", None), self.level)
+                self._emit(node, self.constants.setdefault(private[node], []))
+            elif node in loose:
                 head = self.heads[self._names[node]] = [str(loose[node])]
                 self._function(node, head, tests=False)
             else:
                 self._statement(node, self.level, "", tests=tests)
+
+    def settle(self, *, private: bool) -> None:
+        """Deal private constants out to the functions that mention them, or all to the module level."""
+        defined = {name.rpartition(".")[2] for name in (*self.blocks, *self.classes)}
+        found: dict[str, tuple[str, ...]] = {}
+        for name in self.constants:
+            others = (tokens for other, tokens in self.constants.items() if other != name)
+            outside = (self.level, *self.heads.values(), *others)
+            usable = private and name not in defined
+            found[name] = readers(name, outside, self.blocks) if usable else ()
+        for name, those in found.items():
+            if those:
+                self.readers[name] = those
+            else:
+                self.level += self.constants[name]
+            for function in those:
+                self.blocks[function] += self.constants[name]
 
     def _statement(self, node: ast.stmt, out: list[str], prefix: str, *, tests: bool) -> None:
         """Emit a statement of a module or class; `tests` says that test functions may stand here."""
@@ -191,11 +232,36 @@ class _Hasher:
             self._emit(statement, block)
 
     def _signature(self, node: Function, out: list[str]) -> None:
-        """Emit what is evaluated when the function is made, and whether a call runs its body at once."""
+        """Emit what is evaluated when the function is made, and whether a call runs its body at once.
+
+        Literal default values go to its block: a call that uses one runs that.
+        """
         lazy = any(isinstance(inner, _YIELDS) for inner in own_nodes(node))
         out.append(f"{type(node).__name__} {node.name} {lazy}")
-        for field in ("type_params", "args", "returns", "decorator_list"):
-            self._value(getattr(node, field, None), out)
+        self._value(getattr(node, "type_params", None), out)
+        literals: list[str] = []
+        for field in _FIELDS[ast.arguments]:
+            values = getattr(node.args, field)
+            if field in {"defaults", "kw_defaults"}:
+                self._defaults(values, out, literals)
+            else:
+                self._value(values, out)
+        if literals:
+            name = self._names[node]
+            self.defaults[name] = literals
+            self.blocks[name] += literals
+        for field in ("returns", "decorator_list"):
+            self._value(getattr(node, field), out)
+
+    def _defaults(self, values: list[ast.expr | None], out: list[str], literals: list[str]) -> None:
+        out.append("[")
+        for value in values:
+            if value is not None and is_literal(value):
+                out.append("a literal")
+                self._emit(value, literals)
+            else:
+                self._value(value, out)
+        out.append("]")
 
     def _emit(self, node: ast.AST, out: list[str]) -> None:
         if isinstance(node, Function):

@@ -30,6 +30,11 @@ def looked_at(path: str) -> str:
     return f"?{path.rstrip('/')}"
 
 
+def inspected(path: str) -> str:
+    """Return the name under which it is told that somebody looked at default values of a file's functions."""
+    return f"&{path}"
+
+
 def spoken(path: str, function: str) -> str:
     """Return a function's name for people, such as `shop.cart.Cart.total`."""
     parts = _parts(path)

@@ -7,6 +7,7 @@ import builtins
 import sys
 from collections.abc import Iterator
 
+from enctest.selection.defaults import is_literal
 from enctest.selection.names import Function
 
 _FOUND_BY_OTHERS = ("pytest_", "test", "setup", "teardown", "setUp", "tearDown", "load_tests", "on_", "_")
@@ -58,11 +59,9 @@ def _is_constant(node: ast.expr | None, bound: set[str]) -> bool:
     """Tell whether evaluating an expression can neither fail nor do anything."""
     if isinstance(node, ast.Tuple | ast.List):
         return all(_is_constant(element, bound) for element in node.elts)
-    if isinstance(node, ast.Dict):
-        return not node.keys
-    if isinstance(node, ast.UnaryOp):
-        return isinstance(node.operand, ast.Constant) and isinstance(node.operand.value, int | float)
-    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in bound)
+    if isinstance(node, ast.Name):
+        return node.id in bound
+    return node is not None and is_literal(node)
 
 
 def _is_type(node: ast.expr, bound: set[str]) -> bool:

@@ -16,6 +16,7 @@ from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
+from enctest.selection.inspection import InspectionWatch
 from enctest.selection.kept import KeptValues, in_main_thread
 from enctest.selection.owners import Ledger, Owner, closure
 from enctest.selection.probe import Hits, Layout
@@ -61,6 +62,7 @@ class Recorder:
         self._lingering: set[Child] = set()
         self._strangers: set[str] = set()
         self._has_finalizers = False
+        self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
         self._numbers = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
@@ -76,6 +78,7 @@ class Recorder:
         self._environment.install()
         self._existence.install()
         self._launches.install(self._callers.is_own)
+        self._inspection.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
@@ -85,6 +88,7 @@ class Recorder:
         self._files.active = False
         self._environment.uninstall()
         self._existence.uninstall()
+        self._inspection.active = False
 
     @property
     def environment_set(self) -> frozenset[str]:

@@ -80,7 +80,7 @@ class StateKeys:
         reached = self._reach(self._seeds(row))
         for path in list(reached):
             reached |= self._index.files[path].files
-        return {path for path in reached | set(row.files) if not path.startswith(("$", "?"))}
+        return {path for path in reached | set(row.files) if not path.startswith(("$", "?", "&"))}
 
     def _keep_up(self) -> None:
         world = self._world()
@@ -175,11 +175,20 @@ class StateKeys:
             if self._variable is None:
                 raise Unknown(path)
             return self._variable(path[1:])
+        if path.startswith("&"):
+            return self._defaults(path[1:])
         path = path.removeprefix("?")
         if path.endswith("/"):
             return self._layout.listing(path)
         namesakes = self._layout.namesakes(path)
         return f"{_content(self._index.files.get(path))} {self._layout.listing(f'{path}/')} {namesakes}"
+
+    def _defaults(self, path: str) -> str:
+        file = self._index.files.get(path)
+        print_ = None if file is None else file.fingerprint
+        return (
+            "" if print_ is None else " ".join(f"{name} {value}" for name, value in print_.defaults.items())
+        )
 
     def _everything(self) -> str:
         if not self._project:

@@ -1,4 +1,4 @@
-"""Whether anybody could notice that a plain function came or went."""
+"""Whether anybody could notice that a plain function came or went, or a private constant changed."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Project:
         self._changes = changes
         self._reach = reach
 
-    def uses(self, path: str, names: Iterable[str], without: Fingerprint) -> bool:
-        """Tell whether any file may find one of the functions `names` of `path`.
+    def uses(self, path: str, names: Iterable[str], without: Fingerprint | None) -> bool:
+        """Tell whether any file may find one of the functions or constants `names` of `path`.
 
         Args:
             path: Their file.
-            names: Plain functions that are new, or gone.
-            without: The file's fingerprint without them.
+            names: Plain functions that are new, or gone; private constants that changed.
+            without: The file's fingerprint without them; None if only other files count.
         """
         keys = [key for name in names for key in keys_of(name.partition("#")[0])]
         near = self._reach([path])
@@ -48,8 +48,9 @@ class Project:
             for other, print_ in self._prints(path, without)
         )
 
-    def _prints(self, path: str, without: Fingerprint) -> Iterator[tuple[str, Fingerprint]]:
-        yield path, without
+    def _prints(self, path: str, without: Fingerprint | None) -> Iterator[tuple[str, Fingerprint]]:
+        if without is not None:
+            yield path, without
         for other, file in self.files.items():
             if other != path and file.fingerprint is not None:
                 yield other, file.fingerprint

@@ -13,10 +13,13 @@ def of(source: str, path: str = "a.py") -> Fingerprint:
 
 
 def changed(old: str, new: str, path: str = "a.py") -> set[str]:
-    """Return the blocks that differ, `level` if that does, and heads as `name()`."""
+    """Return the blocks that differ, `level` if that does, heads as `name()` and defaults as `name(=)`."""
     one, two = of(old, path), of(new, path)
     names = {n for n in {**one.blocks, **two.blocks} if one.blocks.get(n) != two.blocks.get(n)}
     heads = {f"{n}()" for n in {**one.heads, **two.heads} if one.heads.get(n) != two.heads.get(n)}
+    heads |= {
+        f"{n}(=)" for n in {**one.defaults, **two.defaults} if one.defaults.get(n) != two.defaults.get(n)
+    }
     return names | heads | ({"level"} if one.level != two.level else set())
 
 
@@ -49,7 +52,17 @@ match x:
         ("def f(): return 1", "def f(): return True", {"f"}),
         ("def f(): return 1", "def f():\n\n  # why\n  return (1)", set()),
         ("def f(a): pass", "def f(b): pass", {"f()"}),
-        ("def f(a=1): pass", "def f(a=2): pass", {"f()"}),
+        ("def f(a=1): pass", "def f(a=2): pass", {"f", "f(=)"}),
+        ("def f(a, *, b=-1): pass", "def f(a, *, b=[1, {2: (3, {4})}]): pass", {"f", "f(=)"}),
+        ("def f(a, *, b=1): pass", "def f(a, *, b): pass", {"f", "f()", "f(=)"}),
+        ("def f(a=1): pass", "def f(a={[]: 1}): pass", {"f", "f()", "f(=)", "level"}),
+        ("def f(a=1): pass", "def f(a=-''): pass", {"f", "f()", "f(=)", "level"}),
+        ("x = 1\ndef f(a=1): pass", "x = 1\ndef f(a=x): pass", {"f", "f()", "f(=)"}),
+        ("@d\ndef f(a=1): pass", "@d\ndef f(a=2): pass", {"f", "f(=)"}),
+        ("class C:\n def f(self, a=1): pass", "class C:\n def f(self, a=2): pass", {"C.f", "C.f(=)"}),
+        ("def f():\n def g(a=1): pass", "def f():\n def g(a=2): pass", {"f.g", "f.g(=)"}),
+        ("def f(): return lambda a=1: a", "def f(): return lambda a=2: a", {"f"}),
+        ("x = lambda a=1: a", "x = lambda a=2: a", {"level"}),
         ("def f(a=g()): pass", "def f(a=h()): pass", {"level"}),
         ("def f() -> int: pass", "def f() -> str: pass", {"f()"}),
         ("def f() -> A: pass", "def f() -> B: pass", {"level"}),
@@ -92,6 +105,7 @@ def test_docstrings(template: str, expected: set[str]) -> None:
     ("old", "new", "expected"),
     [
         ("def test_a(): pass", "def test_a(x): pass", {"test_a"}),
+        ("def test_a(x=1): pass", "def test_a(x=2): pass", {"test_a", "test_a(=)"}),
         ("def test_a(): pass", "@pytest.mark.skip\ndef test_a(): pass", {"test_a"}),
         ("def test_a(): pass", "@pytest.fixture\ndef test_a(): pass", {"test_a", "level"}),
         ("def test_a(): pass", "def test_a(): pass\ndef test_b(): pass", {"test_b"}),

@@ -12,12 +12,12 @@ from enctest.selection.rows import TestRow
 from enctest.selection.state import StateKeys
 
 FILES = {
-    "shop/cart.py": "import tax\ndef total(): return tax.rate()\ndef other(): return 2\n",
+    "shop/cart.py": "import tax\ndef total(): return tax.rate()\ndef other(a=1): return 2\n",
     "shop/tax.py": "LIMIT = 3\ndef rate(): return 1\ndef unused(): return 2\n",
     "tests/test_cart.py": "import cart\ndef test_total(): cart.total()\ndef test_other(): cart.other()\n",
     "tests/conftest.py": "def helper(): return 1\n",
     "tests/data/prices.csv": "1,2\n",
-    "elsewhere.py": "def far(): return 1\n",
+    "elsewhere.py": "def far(a=1): return 1\n",
     "notes.txt": "nothing\n",
 }
 TOTAL = "tests/test_cart.py::test_total"
@@ -52,7 +52,7 @@ class Project:
                 test=TOTAL,
                 roots=("tests/test_cart.py", "tests/conftest.py"),
                 blocks=tuple(numbers[each] for each in ran),
-                files=("tests/data/prices.csv", "tests/data/"),
+                files=("tests/data/prices.csv", "tests/data/", "&elsewhere.py"),
                 absent=("fast_tax",),
             )
         )
@@ -80,6 +80,7 @@ NEEDED = {
     "a conftest's level": ("tests/conftest.py", "import os\n" + FILES["tests/conftest.py"]),
     "a module it imports is gone": ("shop/tax.py", None),
     "a data file": ("tests/data/prices.csv", "1,3\n"),
+    "a default value of a file it inspects": ("elsewhere.py", "def far(a=2): return 1\n"),
     "a listed folder": ("tests/data/more.csv", "5\n"),
     "a file of the same name as one it reads": ("other/prices.csv", "1\n"),
     "a module it looked for": ("shop/fast_tax.py", ""),
@@ -114,9 +115,10 @@ def test_what_a_test_needs_changes_its_key_and_going_back_brings_it_back(project
         ("shop/cart.py", FILES["shop/cart.py"].replace("return 2", "return 3")),
         ("shop/tax.py", "# a remark\n" + FILES["shop/tax.py"]),
         ("tests/test_cart.py", FILES["tests/test_cart.py"].replace("cart.other()", "pass")),
-        ("elsewhere.py", "def far(): return 2\n"),
+        ("elsewhere.py", "def far(a=1): return 2\n"),
         ("notes.txt", "something\n"),
         ("sub/new_module.py", "def anything(): pass\n"),
+        ("shop/cart.py", FILES["shop/cart.py"].replace("a=1", "a=2")),
     ],
 )
 def test_what_a_test_does_not_need_leaves_its_key(project: Project, path: str, source: str) -> None:
