@@ -94,7 +94,7 @@ EDITS = {
         "source": Edit(
             "src/itsdangerous/encoding.py",
             "tests/test_itsdangerous/test_encoding.py::test_int_bytes",
-            "    return int.from_bytes(",
+            "    return _int_to_bytes(num).lstrip(",
         ),
     },
     "heavy": {
