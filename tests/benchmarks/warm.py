@@ -29,7 +29,7 @@ from tests.harness import Watch
 from enctest.errors import EnctestError
 from enctest.selection.scan import project_files
 
-_SOURCES = ("src/", "tests/", "httpx/")
+_SOURCES = ("src/", "tests/", "httpx/", "more_itertools/")
 
 
 def plain(prepared: Prepared, project: Project, *tests: str) -> Result:

@@ -55,6 +55,7 @@ class Crew:
 
     async def events(self) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
         """Yield what each process says, until all have ended."""
+        self._hosts.use()
         if self._workers == 1 or self._fresh:
             start = await self._start()
             async for said in self._follow(self._hosts.launch(start, self._job)):
@@ -149,6 +150,12 @@ class Crew:
 
     async def ended(self, patience: float) -> None:
         """Wait until every process is gone; one that takes longer than `patience` seconds is stopped."""
+        try:
+            await self._end(patience)
+        finally:
+            self._hosts.leave()
+
+    async def _end(self, patience: float) -> None:
         for process in self.processes:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(process.status), patience)

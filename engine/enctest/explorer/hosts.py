@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -88,6 +89,8 @@ class Hosts:
         self._records = records
         self._leaving: list[tuple[Host, Chain]] = []
         self._ended: set[int] = set()
+        self._unused = asyncio.Event()
+        self._unused.set()
         self._streams = itertools.count(1)
 
     # --- hosts ---
@@ -122,6 +125,7 @@ class Hosts:
             if self.host is old:
                 return
             self._leaving.append((old, chain))
+            await self._unused.wait()  # a run that has begun may fork more workers from what it has
             await old.wait_until_idle()
             await self._see_off()
 
@@ -191,6 +195,14 @@ class Hosts:
         await self._see_off()
 
     # --- workers ---
+
+    def use(self) -> None:
+        """A run begins: until `leave`, no process that it may go on from is ended for another host."""
+        self._unused.clear()
+
+    def leave(self) -> None:
+        """The run is over."""
+        self._unused.set()
 
     def start_of(self, env: Mapping[str, str], rather: Point | None = None) -> Point:
         """Return the deepest process from which a run with these variables can go on; `rather` if that can.
