@@ -177,6 +177,8 @@ def _depth(point: Point) -> int:
 
 
 def _suits(point: Point, env: Mapping[str, str]) -> bool:
+    if not point.is_known():
+        return False  # its socket was quicker than that of the records, or nobody has read those to the end
     files = point.info.files if point.info else ()
     other = {f"${name}" for name, value in env.items() if point.env.get(name) != value}
     return not other or (other.isdisjoint(files) and _ALL_VARIABLES not in files)

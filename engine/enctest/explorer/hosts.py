@@ -35,6 +35,9 @@ class Records(Protocol):
     def feed(self, record: BlocksDeclared | ModuleRecorded | TestRecorded, *, ahead: bool = False) -> None:
         """Take a record, of a run or `ahead` of any."""
 
+    def has_numbered(self, stream: int, functions: int) -> bool:
+        """Tell whether so many functions of a worker have been declared by now."""
+
     def end_run(self, stream: int) -> None:
         """No record of this worker follows, nor of one that goes on from it."""
 
@@ -298,10 +301,12 @@ class Hosts:
 
     def _suspended(self, chain: Chain, point: Point) -> None:
         """Take a snapshot; one whose worker's records are over would tell of functions nobody knows."""
-        if point.info is not None and point.info.stream in self._ended:
+        info = point.info
+        if info is None or info.stream in self._ended:
             chain.retire(point)
-        else:
-            chain.add(point)
+            return
+        point.is_known = lambda: self._records.has_numbered(info.stream, info.declared)
+        chain.add(point)
 
     def _gone(self, point: Point) -> None:
         for chain in self._chains():

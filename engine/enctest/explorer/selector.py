@@ -163,6 +163,10 @@ class Selector:
         """Take what a worker recorded, in a run or `ahead` of any."""
         self._index.feed(record, ahead=ahead)
 
+    def has_numbered(self, stream: int, functions: int) -> bool:
+        """Tell whether so many functions of a process have been declared."""
+        return self._index.has_numbered(stream, functions)
+
     def unrecorded(self, tests: Iterable[str]) -> set[str]:
         """Return the tests of which it is not known what they need."""
         return set(tests) - self._index.tests.keys()

@@ -127,6 +127,10 @@ class DependencyIndex:
         """Records of a process follow; what its parent (which it was forked from) declared counts as well."""
         self._runs[run] = Run(self._runs.get(parent) if parent is not None else None)
 
+    def has_numbered(self, run: int, functions: int) -> bool:
+        """Tell whether so many functions of a process have been declared."""
+        return run in self._runs and len(self._runs[run].numbers) >= functions
+
     def end_run(self, run: int) -> None:
         """Forget a process's numbers: no record of it, or of a fork of it, follows."""
         self._runs.pop(run, None)
@@ -361,11 +365,9 @@ class DependencyIndex:
             return number
 
     def _run(self, run: int) -> Run:
-        try:
-            return self._runs[run]
-        except KeyError:
-            state = self._runs[run] = Run()
-            return state
+        if run not in self._runs:
+            self._runs[run] = Run()
+        return self._runs[run]
 
     def _digest(self, path: str) -> str:
         file = self.files.get(path)

@@ -63,7 +63,7 @@ class Recorder:
         self._strangers: set[str] = set()
         self._has_finalizers = False
         self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
-        self._numbers = 0
+        self.functions = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
@@ -251,7 +251,7 @@ class Recorder:
         """Number the functions of a file."""
         hits = Hits(len(layout.names))
         hits.path, hits.layout, hits.first = path, layout, self._number(path, digest, layout.names)
-        hits.numbers = tuple(range(hits.first, self._numbers))
+        hits.numbers = tuple(range(hits.first, self.functions))
         for index, line in enumerate(layout.lines):
             self._lines[path, line] = hits.first + index
         self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
@@ -382,8 +382,8 @@ class Recorder:
 
     def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
         """Give numbers to the functions of a file; return the first."""
-        first = self._numbers
-        self._numbers += len(names)
+        first = self.functions
+        self.functions += len(names)
         functions = Functions(path, digest, first, names)
         self._reports.declared(functions)
         self._teller.functions(functions)

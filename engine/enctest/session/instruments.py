@@ -79,6 +79,11 @@ class Instruments:
         self._recorder.before_fork()
         return "a process was started, and what it read is not known" if self._recorder.opaque else ""
 
+    @property
+    def declared(self) -> int:
+        """How many functions have been numbered."""
+        return self._recorder.functions if self._recorder is not None else 0
+
     def consumed(self, pending: str) -> tuple[Iterable[str], Iterable[str]]:
         """Return the files that were imported, read or listed so far, and the names looked for in vain.
 

@@ -145,6 +145,7 @@ class SnapshotReady(Record, frozen=True, kw_only=True):
             relative to the root.
         absent: Module names that were looked for in vain.
         collected: Test files whose tests it holds, relative to pytest's root.
+        declared: How many functions it has numbered: who goes on from it refers to all of them.
     """
 
     stream: int
@@ -155,6 +156,7 @@ class SnapshotReady(Record, frozen=True, kw_only=True):
     files: tuple[str, ...]
     absent: tuple[str, ...]
     collected: tuple[str, ...] = ()
+    declared: int = 0
 
 
 class SnapshotRefused(Record, frozen=True, kw_only=True):

@@ -110,6 +110,7 @@ class Point:
         info: What it says of itself, once it is ready; None for the session host, and before.
         env: Variables that were set when it was made.
         since: Number of the last change before it was made.
+        is_known: Tells whether all that its worker has told until then has been taken.
     """
 
     def __init__(self, family: Family, sock: socket.socket) -> None:
@@ -117,6 +118,7 @@ class Point:
         self.info: SnapshotReady | None = None
         self.env: dict[str, str] = {}
         self.since = 0
+        self.is_known: Callable[[], bool] = lambda: True
         self._family = family
         self._socket = sock
         family.points.add(self)

@@ -170,6 +170,7 @@ class Worker:
                 files=tuple(files),
                 absent=tuple(absent),
                 collected=tuple(self._collection.files()),
+                declared=self._instruments.declared,
             )
         )
         if pid > 0:
