@@ -139,7 +139,7 @@ class ParallelRun:
         self._prepare(size, apart)
         try:
             self._rounds()
-        except BaseException:
+        except BaseException:  # Ctrl+C and pytest.exit too: no worker may run on; it is raised again
             self._stop(at_once=True)
             raise
         finally:
@@ -197,7 +197,7 @@ class ParallelRun:
                     self._listen(worker)
                     if gone:
                         self._ended(worker, units, queue)
-        except BaseException:
+        except BaseException:  # likewise: workers must find nothing more to take; it is raised again
             queue.drain()
             raise
         finally:

@@ -48,7 +48,7 @@ def bring_up_to_date(db: sqlite3.Connection) -> None:
     try:
         _climb(db, _version(db))
         db.execute("commit")
-    except BaseException:
+    except BaseException:  # Ctrl+C too: half a step must not stay; it is raised again
         db.execute("rollback")
         raise
 
