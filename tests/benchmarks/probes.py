@@ -21,7 +21,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from enctest.selection.owners import Ledger, Owner
-from enctest.selection.probe import Hits, attach, instrument
+from enctest.selection.probe import Section, attach, instrument
 
 FUNCTIONS, TESTS, CALLED, LIBRARY = 2_000, 300, 100, 500
 SOURCE = "\n".join(f"def f{n}(a, b):\n    c = a + b\n    return c * {n}\n" for n in range(FUNCTIONS))
@@ -64,11 +64,9 @@ def probed(calls: int) -> tuple[float, list[set[int]]]:
     """Return seconds, and the functions found in each test, by entry probes."""
     tree = ast.parse(SOURCE)
     layout = instrument(tree)
-    hits = Hits(len(layout.names))
-    hits.layout, hits.numbers = layout, tuple(range(len(layout.names)))
     ledger = Ledger()
-    ledger.watch(hits)
-    run = body(functions(attach(compile(tree, "made", "exec"), hits)), calls)
+    section = Section(ledger.board, ledger.board.number(len(layout.names)), layout)
+    run = body(functions(attach(compile(tree, "made", "exec"), section)), calls)
     found = []
     started = time.process_time()
     for test in range(TESTS):

@@ -12,7 +12,7 @@ from types import CodeType
 
 from enctest.selection.probe import Layout
 
-_FORMAT = b"enctest probes 6\n"
+_FORMAT = b"enctest probes 7\n"
 
 
 class Bytecode:

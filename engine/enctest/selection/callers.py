@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from enum import Enum, auto
 from types import FrameType
+from typing import NamedTuple
 
 from enctest.selection.boundary import Boundary
 
@@ -14,7 +16,37 @@ _RUNS_TESTS = "_pytest.pytester"
 """A part of pytest that works for tests."""
 _BETWEEN = "enctest.tracing"
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
+_RESTORER = "unittest.mock"
 _QUOTERS = frozenset({"traceback", "warnings", "linecache"})
+
+
+class Asker(NamedTuple):
+    """Who asks.
+
+    Attributes:
+        own: pytest, or the recorder, for itself.
+        library: Top-level name of the installed library that asks; empty if none does. It may keep what it
+            finds for later callers.
+        puts_back: A patch asks, to put back later what it finds.
+    """
+
+    own: bool = False
+    library: str = ""
+    puts_back: bool = False
+
+
+class _Kind(Enum):
+    """Whose code a frame runs."""
+
+    STDLIB = auto()
+    BETWEEN = auto()
+    OWN = auto()
+    PROJECT = auto()
+    LIBRARY = auto()
+
+
+_NOBODY = Asker()
+_ITSELF = Asker(own=True)
 
 
 class Callers:
@@ -31,56 +63,74 @@ class Callers:
             | {"<frozen", "<string>"}
         )
         self._installed = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib")})
-        self._known: dict[str, bool] = {}
+        self._kinds: dict[object, _Kind] = {}
 
     def is_stdlib(self, file: str) -> bool:
         """Tell whether code of this file belongs to the standard library (or to no file)."""
-        try:
-            return self._known[file]
-        except KeyError:
-            found = file.startswith(self._stdlib) and not file.startswith(self._installed)
-            self._known[file] = found
-            return found
+        return file.startswith(self._stdlib) and not file.startswith(self._installed)
 
-    def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
-        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
-        current = frame
-        known = self._known
-        while current is not None:
-            file = current.f_globals.get("__file__")  # as `file_of`, which would be a call for each frame
-            if type(file) is not str:
-                file = current.f_code.co_filename
-            if not (known[file] if file in known else self.is_stdlib(file)):
-                name = _module(current)
-                if not name.startswith(_BETWEEN):
-                    return _is_own(name) and name != _RUNS_TESTS
-            elif not quoting and _module(current) in _QUOTERS:
+    def asker(self, frame: FrameType | None) -> Asker:
+        """Return who asks: the nearest code that is neither the standard library's nor a wrapper's."""
+        kinds = self._kinds
+        puts_back = False
+        while frame is not None:
+            space = frame.f_globals
+            file = space.get("__file__")
+            try:
+                kind = kinds[file]
+            except (KeyError, TypeError):  # TypeError: a module has given itself a strange one
+                kind = self._kind(frame, file)
+            if kind is _Kind.STDLIB:
+                puts_back = puts_back or space.get("__name__") == _RESTORER
+            elif kind is not _Kind.BETWEEN:
+                if kind is _Kind.OWN:
+                    return _ITSELF
+                if kind is _Kind.PROJECT and not puts_back:
+                    return _NOBODY
+                library = _module(frame).partition(".")[0] if kind is _Kind.LIBRARY else ""
+                return Asker(library=library, puts_back=puts_back)
+            frame = frame.f_back
+        return Asker(puts_back=puts_back)
+
+    def is_own(self, frame: FrameType | None) -> bool:
+        """Tell whether pytest or the recorder asks."""
+        return self.asker(frame).own
+
+    def is_quoted(self, frame: FrameType | None) -> bool:
+        """Tell whether Python asks, to quote a line."""
+        while frame is not None:
+            name = _module(frame)
+            if name in _QUOTERS:
                 return True
-            current = current.f_back
+            if not (self.is_stdlib(file_of(frame)) or name.startswith(_BETWEEN)):
+                return False
+            frame = frame.f_back
         return False
 
-    def library(self, frame: FrameType | None) -> str:
-        """Return the top-level name of the installed library that asks, if one does.
-
-        It may keep what it finds for later callers.
-        """
-        current = frame
-        while current is not None:
-            file, name = file_of(current), _module(current)
-            if not self.is_stdlib(file) and not name.startswith(_BETWEEN):
-                ours = _is_own(name) or file.startswith("<") or self._boundary.relative(file) is not None
-                return "" if ours else name.partition(".")[0]
-            current = current.f_back
-        return ""
-
     def importing_library(self) -> str:
-        """Likewise for who asked for the module that is being imported now."""
+        """Return the top-level name of the library that asked for the module that is being imported now."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
         while frame is not None and not self.is_stdlib(file_of(frame)):
             if not _is_own(_module(frame)):
                 return ""
             frame = frame.f_back
-        return self.library(frame)
+        return self.asker(frame).library
+
+    def _kind(self, frame: FrameType, named: object) -> _Kind:
+        """Return what a frame runs; remembered for the file that its module says it is."""
+        file, name = file_of(frame), _module(frame)
+        kind = _Kind.LIBRARY
+        if self.is_stdlib(file):
+            kind = _Kind.STDLIB
+        elif name.startswith(_BETWEEN):
+            kind = _Kind.BETWEEN
+        elif _is_own(name) and name != _RUNS_TESTS:
+            kind = _Kind.OWN
+        elif name == _RUNS_TESTS or file.startswith("<") or self._boundary.relative(file) is not None:
+            kind = _Kind.PROJECT
+        if type(named) is str:
+            self._kinds[named] = kind
+        return kind
 
 
 def file_of(frame: FrameType) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from enctest.selection.callers import Callers, file_of
+from enctest.selection.callers import Asker, Callers, file_of
 
 ALL = "$*"
 """All variables were read at once: to copy them, mostly."""
@@ -20,7 +20,6 @@ _LOOKED_UP_FOR_NOBODY = frozenset({b"PATH", b"TMPDIR", b"TEMP", b"TMP"})
 """What the standard library reads to find programs and a place for temporary files."""
 
 _VIEWS = vars(sys.modules["_collections_abc"])
-_RESTORER = "unittest.mock"
 
 
 class Variables(dict[bytes, bytes]):
@@ -76,7 +75,7 @@ class EnvironmentWatch:
 
     Args:
         callers: Knows who asks.
-        used: Gets `$NAME` or `$*`, and the frame that asks.
+        used: Gets `$NAME` or `$*`, and who asks.
         guard: Does something and keeps its exceptions.
         given: Variables that whoever started the run gives it, whatever the user's are.
     """
@@ -84,7 +83,7 @@ class EnvironmentWatch:
     def __init__(
         self,
         callers: Callers,
-        used: Callable[[str, FrameType | None], None],
+        used: Callable[[str, Asker], None],
         guard: Callable[[Callable[[], object]], None],
         given: Collection[str] = (),
     ) -> None:
@@ -204,12 +203,13 @@ class EnvironmentWatch:
             return
         if name in _LOOKED_UP_FOR_NOBODY and self._for_nobody(asker):
             return
-        if self._is_own(asker):
+        found = self._callers.asker(asker)
+        if found.own or found.puts_back:
             return
         if name in self._given:
             self._given_read.add(name)
         else:
-            self._used(f"${os.fsdecode(name)}", asker)
+            self._used(f"${os.fsdecode(name)}", found)
 
     def _read_all(self, frame: FrameType) -> None:
         asker: FrameType | None = frame
@@ -218,8 +218,9 @@ class EnvironmentWatch:
         if asker is None:
             return
         self._copying = id(asker), asker.f_lasti, asker.f_code
-        if not self._is_own(asker):
-            self._used(ALL, asker)
+        found = self._callers.asker(asker)
+        if not found.own and not found.puts_back:
+            self._used(ALL, found)
 
     def _is_copying(self, asker: FrameType) -> bool:
         """Tell whether one variable is read only because all are: by a view, or by `dict(os.environ)`."""
@@ -236,15 +237,6 @@ class EnvironmentWatch:
                 return True
             asker = asker.f_back
         return self._callers.is_stdlib(file_of(asker))
-
-    def _is_own(self, asker: FrameType) -> bool:
-        """Tell whether pytest asks, or a patch that puts back what it finds."""
-        current: FrameType | None = asker
-        while current is not None and self._callers.is_stdlib(file_of(current)):
-            if current.f_globals.get("__name__") == _RESTORER:
-                return True
-            current = current.f_back
-        return self._callers.is_own(current)
 
 
 def _is_view(frame: FrameType) -> bool:

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers, file_of
+from enctest.selection.callers import Asker, Callers, file_of
 from enctest.selection.files import absolute
 from enctest.selection.paths import looked_at
 
@@ -32,7 +32,7 @@ class ExistenceWatch:
     Args:
         boundary: Says which files are the project's own.
         callers: Knows who asks.
-        used: Gets `?path`, relative to the root, and the frame that asks.
+        used: Gets `?path`, relative to the root, and who asks.
         guard: Does something and keeps its exceptions.
     """
 
@@ -40,7 +40,7 @@ class ExistenceWatch:
         self,
         boundary: Boundary,
         callers: Callers,
-        used: Callable[[str, FrameType | None], None],
+        used: Callable[[str, Asker], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._boundary = boundary
@@ -87,11 +87,12 @@ class ExistenceWatch:
         return watched
 
     def _look(self, path: object, frame: FrameType) -> None:
-        if _METADATA in file_of(frame) or self._callers.is_own(frame):
+        asker = self._callers.asker(frame)
+        if asker.own or _METADATA in file_of(frame):
             return
         text = absolute(path)
         name = None if text is None else self._boundary.relative(text)
         if text is not None and name is None and text == path and len(self._foreign) < _MOST_FOREIGN:
             self._foreign.add(text)
-        if name and not (name.endswith(".py") and self._callers.is_own(frame, quoting=False)):
-            self._used(looked_at(name), frame)
+        if name and not (name.endswith(".py") and self._callers.is_quoted(frame)):
+            self._used(looked_at(name), asker)

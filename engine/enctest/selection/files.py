@@ -10,7 +10,7 @@ from importlib.util import source_from_cache
 from types import FrameType
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers, file_of
+from enctest.selection.callers import Asker, Callers, file_of
 from enctest.selection.paths import looked_at
 
 _STARTS = frozenset(
@@ -28,7 +28,7 @@ class FileWatch:
     Args:
         boundary: Says which files are the project's own.
         callers: Knows who asks.
-        used: Gets a path relative to the root (folders end in `/`) and the frame that asks.
+        used: Gets a path relative to the root (folders end in `/`) and who asks.
         started: Called with an audit event and its arguments when a process is started.
         guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
 
@@ -40,7 +40,7 @@ class FileWatch:
         self,
         boundary: Boundary,
         callers: Callers,
-        used: Callable[[str, FrameType | None], None],
+        used: Callable[[str, Asker], None],
         started: Callable[[str, tuple[object, ...]], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
@@ -93,8 +93,8 @@ class FileWatch:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             self._wrote(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self.written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
-            self._used(name, frame)
+        elif name not in self.written and not (name.endswith(".py") and self._callers.is_quoted(frame)):
+            self._tell(name, frame)
 
     def _wrote(self, name: str) -> None:
         self.written.add(name)
@@ -107,8 +107,13 @@ class FileWatch:
             return
         text = absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
-        if folder is not None and not self._callers.is_own(frame):
-            self._used(folder, frame)
+        if folder is not None:
+            self._tell(folder, frame)
+
+    def _tell(self, name: str, frame: FrameType | None) -> None:
+        asker = self._callers.asker(frame)
+        if not asker.own:
+            self._used(name, asker)
 
 
 def _is_import(frame: FrameType | None) -> bool:

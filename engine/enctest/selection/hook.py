@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from enctest.selection import rewriting
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
-from enctest.selection.probe import Hits, Layout, attach, instrument
+from enctest.selection.probe import Layout, Section, attach, instrument
 
 _EXTERNAL = "<frozen importlib._bootstrap_external>"
 _Loader = importlib.machinery.SourceFileLoader
@@ -49,8 +49,8 @@ class Listener(Protocol):
     def guard(self, action: Callable[[], object]) -> None:
         """Do something; if it fails, tell, and let the import go on."""
 
-    def declared(self, path: str, digest: str, layout: Layout) -> Hits:
-        """A project file was compiled; its hits go into what is returned."""
+    def declared(self, path: str, digest: str, layout: Layout) -> Section:
+        """A project file was compiled; what is returned belongs into its code."""
 
     def begins(self, path: str, module: ModuleType, imports: tuple[str, ...]) -> object:
         """A project module is about to be executed; returns a token for `ends`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType, FunctionType
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Asker, Callers
 from enctest.selection.paths import inspected
 
 _ATTRIBUTES = frozenset({"__defaults__", "__kwdefaults__"})
@@ -22,7 +22,7 @@ class InspectionWatch:
         boundary: Says which files are the project's own.
         callers: Knows who asks. pytest does so for each test and fixture, to know the arguments it has to
             give: the values are nothing to it.
-        used: Gets `&path` and the frame that asks.
+        used: Gets `&path` and who asks.
         guard: Does something and keeps its exceptions.
     """
 
@@ -30,7 +30,7 @@ class InspectionWatch:
         self,
         boundary: Boundary,
         callers: Callers,
-        used: Callable[[str, FrameType], None],
+        used: Callable[[str, Asker], None],
         guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._boundary = boundary
@@ -51,8 +51,9 @@ class InspectionWatch:
         sys.addaudithook(hear)
 
     def _asked(self, function: object, frame: FrameType) -> None:
-        if isinstance(function, FunctionType):
+        asker = self._callers.asker(frame)
+        if isinstance(function, FunctionType) and not asker.own:
             file = function.__code__.co_filename
             path = None if file.startswith("<") else self._boundary.relative(file)
-            if path is not None and not self._callers.is_own(frame):
-                self._used(inspected(path), frame)
+            if path is not None:
+                self._used(inspected(path), asker)

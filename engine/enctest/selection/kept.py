@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from enctest.selection.owners import Ledger, Owner
-from enctest.selection.probe import Hits
+from enctest.selection.probe import Section
 
 _ENOUGH = 200
 """Calls of one function within one test that are looked at one by one."""
@@ -43,11 +43,11 @@ class KeptValues:
         self._rest: list[tuple[Owner, str]] = []
         self._wide: dict[int, str] = {}
 
-    def watch(self, hits: Hits) -> None:
+    def watch(self, section: Section) -> None:
         """Follow the functions of one more module."""
-        hits.entered, hits.left = self._entered, self._left
-        for index in hits.layout.lazy:
-            self._wide[hits.first + index] = hits.path
+        section.entered, section.left = self._entered, self._left
+        for index in section.layout.lazy:
+            self._wide[section.first + index] = section.path
 
     def end_test(self, test: Owner | None = None) -> None:
         """Credit what is kept on objects that live on, and what followed after many calls; count anew."""
@@ -55,7 +55,7 @@ class KeptValues:
         for call in [call for call in self._open if call.deferred]:
             self._open.remove(call)
             if call.owner is not None:
-                self._credit(call.owner, call.hits.path, call.alive)
+                self._credit(call.owner, call.section.path, call.alive)
         while self._rest:
             owner, path = self._rest.pop()
             self._ledger.pop(owner)
@@ -74,32 +74,32 @@ class KeptValues:
         for number in self._wide.keys() & owner.blocks:
             self._module(self._wide[number]).take(owner)
 
-    def _entered(self, hits: Hits, index: int, keeper: object, deferred: bool) -> None:
-        key = hits.path, index
+    def _entered(self, section: Section, index: int, keeper: object, deferred: bool) -> None:
+        key = section.path, index
         self._calls[key] += 1
         owner: Owner | None = None
         alive = None if keeper is None else _reference(keeper)
         if self._calls[key] <= _ENOUGH:
             owner = Owner()
             self._ledger.push(owner, beside=deferred or not in_main_thread())
-            owner.blocks.add(hits.first + index)
+            owner.blocks.add(section.first + index)
         elif alive is not None:
             if self._calls[key] <= _MOST:
-                self._on_objects.append((alive, None, hits.path))
-        elif self._calls[key] == _ENOUGH + 1 and index in hits.layout.cached:
+                self._on_objects.append((alive, None, section.path))
+        elif self._calls[key] == _ENOUGH + 1 and index in section.layout.cached:
             rest = Owner()
             self._ledger.push(rest, beside=True)
-            self._rest.append((rest, hits.path))
-        self._open.append(_Call(threading.get_ident(), hits, index, owner, alive, deferred))
+            self._rest.append((rest, section.path))
+        self._open.append(_Call(threading.get_ident(), section, index, owner, alive, deferred))
 
-    def _left(self, hits: Hits, index: int) -> None:
+    def _left(self, section: Section, index: int) -> None:
         thread = threading.get_ident()
         for place in range(len(self._open) - 1, -1, -1):
             call = self._open[place]
-            if call.thread == thread and call.hits is hits and call.function == index:
+            if call.thread == thread and call.section is section and call.function == index:
                 del self._open[place]
                 if call.owner is not None:
-                    self._credit(call.owner, hits.path, call.alive)
+                    self._credit(call.owner, section.path, call.alive)
                 return
 
     def _credit(self, owner: Owner, path: str, alive: Alive | None) -> None:
@@ -116,7 +116,7 @@ class _Call(NamedTuple):
     """A call that has not ended; `owner` is None if it is one of too many."""
 
     thread: int
-    hits: Hits
+    section: Section
     function: int
     owner: Owner | None
     alive: Alive | None

@@ -8,6 +8,7 @@ from enctest.selection.names import Function, dotted, own_nodes
 
 _WORDS = ("cache", "memo", "once", "singleton", "lazy", "reify")
 _MUTATORS = frozenset({"append", "add", "update", "setdefault", "extend", "insert"})
+_PLAIN = (ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.expr_context)
 
 
 def is_cached(node: Function) -> bool:
@@ -38,10 +39,11 @@ def keeps_state(node: Function, shared: set[str]) -> bool:
     """Tell whether the function stores into a variable of its module or into its class: a memo by hand."""
     if node.name.startswith("test"):
         return False
-    kept = shared - _local_names(node)
+    given = _argument_names(node)
+    kept = shared - given - _stored_names(node)
     if node.args.args and node.args.args[0].arg == "cls":
         kept.add("cls")
-    return any(_keeps(inner, kept) for inner in own_nodes(node))
+    return any(_keeps(inner, kept, given - _stored_names(node)) for inner in own_nodes(node))
 
 
 def is_lazy(node: Function) -> bool:
@@ -51,22 +53,34 @@ def is_lazy(node: Function) -> bool:
     )
 
 
-def _local_names(node: Function) -> set[str]:
+def _argument_names(node: Function) -> set[str]:
     arguments = node.args
     names = {argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)}
-    names |= {argument.arg for argument in (arguments.vararg, arguments.kwarg) if argument is not None}
-    names |= {n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    return names
+    return names | {each.arg for each in (arguments.vararg, arguments.kwarg) if each is not None}
 
 
-def _keeps(node: ast.AST, kept: set[str]) -> bool:
+def _stored_names(node: Function) -> set[str]:
+    return {n.id for n in own_nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def _keeps(node: ast.AST, kept: set[str], given: set[str]) -> bool:
+    """Tell whether a node keeps something in one of `kept` that was made here, not just `given`."""
     if isinstance(node, ast.Global):
         return True
     if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store):
         return _root(node.value) in kept
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _MUTATORS:
-        return _root(node.func.value) in kept
+        values = [*node.args, *(keyword.value for keyword in node.keywords)]
+        return _root(node.func.value) in kept and any(_is_made(value, given) for value in values)
     return False
+
+
+def _is_made(value: ast.expr, given: set[str]) -> bool:
+    """Tell whether a value is more than arguments and literals, as they are."""
+    return any(
+        not isinstance(node, _PLAIN) and not (isinstance(node, ast.Name) and node.id in given)
+        for node in ast.walk(value)
+    )
 
 
 def _root(node: ast.expr) -> str:

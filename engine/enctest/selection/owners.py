@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import compress
 from typing import TYPE_CHECKING
 
-from enctest.selection.probe import Hits
+from enctest.selection.probe import Board
 
 if TYPE_CHECKING:
     from enctest.selection.processes.started import Child
@@ -68,7 +67,7 @@ def closure(fixtures: Iterable[Owner]) -> set[Owner]:
 
 
 class Ledger:
-    """The stack of owners and the hits that were not credited yet.
+    """The stack of owners, and the board with what was not credited yet.
 
     Imports and cached calls of other threads stand beside the stack: while one is at work, what happens
     is credited both to it and to the top of the stack.
@@ -78,7 +77,7 @@ class Ledger:
         self.session = Owner()
         self._stack = [self.session]
         self._beside: list[Owner] = []
-        self._hits: list[Hits] = []
+        self.board = Board()
 
     @property
     def current(self) -> Owner:
@@ -94,10 +93,6 @@ class Ledger:
     def all_current(self) -> list[Owner]:
         """All owners of what happens now."""
         return [self._stack[-1], *self._beside]
-
-    def watch(self, hits: Hits) -> None:
-        """Look for hits of one more module."""
-        self._hits.append(hits)
 
     def push(self, owner: Owner, *, beside: bool = False) -> None:
         """Let `owner` own what happens from now on."""
@@ -116,14 +111,8 @@ class Ledger:
                 return
 
     def settle(self) -> None:
-        """Credit the hits since the last time. Other threads may go on: only what was seen is cleared."""
-        found: list[int] = []
-        for hits in [hits for hits in self._hits if 1 in hits]:
-            seen = list(compress(hits.numbers, hits))
-            found += seen
-            first = hits.first
-            for number in seen:
-                hits[number - first] = 0
+        """Credit the functions that were entered since the last time."""
+        found = self.board.take()
         if found:
             self._stack[-1].blocks.update(found)
             for owner in self._beside:

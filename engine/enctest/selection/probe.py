@@ -1,15 +1,16 @@
-"""Entry probes: the statement `HITS[i] = 1` at the head of every function, put in while compiling.
+"""Entry probes: the statement `BOARD[number] = 1` at the head of every function, put in while compiling.
 
-`HITS` is no name: it is a constant of the code object, first a marker (so that the code can be cached on
-disk), then the module's own byte array. So the module's namespace stays as it was, no call is made, and
-a function's entry costs about 15 ns. The line numbers of everything else stay, and the probe has that of
-the function's first statement. Functions that keep values for later callers say when they begin and end.
+Neither is a name: they are constants of the code object, first markers (so that the code can be cached on
+disk), then the process's byte array and the function's number in it. So the module's namespace stays as it
+was, no call is made, and a function's entry costs about 15 ns. The line numbers of everything else stay, and
+the probe has that of the function's first statement. Functions that keep values for later callers say when
+they begin and end.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import CodeType
 from typing import NamedTuple
 
@@ -17,7 +18,9 @@ from enctest.selection.keepers import keeping
 from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
 from enctest.selection.names import Function, docstring, functions, imported_names
 
-MARKER = b"\0enctest: the hits of this module\0"
+MARK = b"\0enctest: "
+_BOARD = MARK + b"the board\0"
+_SECTION = MARK + b"the section\0"
 
 
 class Layout(NamedTuple):
@@ -38,24 +41,8 @@ class Layout(NamedTuple):
     imports: tuple[str, ...] = ()
 
 
-class Hits(bytearray):
-    """One byte per function of a module, 1 once it was entered; the module's code holds it as a constant.
-
-    Attributes:
-        first: Number of the module's first function.
-        numbers: Those of all its functions (no range: that would make them anew each time).
-        path: The module's file, relative to the root.
-        layout: Its functions.
-        entered, left: Called when a function that keeps values begins, with (hits, index, the object it keeps
-            them on or None, whether others can run before it ends), and when it ends, with (hits, index).
-    """
-
-    first: int = 0
-    numbers: Sequence[int] = ()
-    path: str = ""
-    layout: Layout = Layout()
-    entered: Callable[[Hits, int, object, bool], None] | None = None
-    left: Callable[[Hits, int], None] | None = None
+class Board(bytearray):
+    """One byte per function of this process, 1 once it was entered; code holds it as a constant."""
 
     # Code objects are hashed and compared by their constants, byte arrays are not hashable.
     __hash__ = object.__hash__  # type: ignore[assignment]
@@ -63,19 +50,67 @@ class Hits(bytearray):
     def __eq__(self, other: object) -> bool:
         return self is other
 
-    def __reduce_ex__(self, _protocol: object) -> tuple[type[Hits], tuple[int]]:
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Board], tuple[int]]:
         """Record nothing in another process (functions are sent to others by value, at times)."""
-        return Hits, (len(self),)
+        return Board, (len(self),)
+
+    def number(self, functions: int) -> int:
+        """Make room for more functions; return the number of the first."""
+        first = len(self)
+        self.extend(bytes(functions))
+        return first
+
+    def take(self) -> list[int]:
+        """Return the numbers that were entered since the last time, in order.
+
+        Other threads may go on: only what was seen is cleared.
+        """
+        found = []
+        number = self.find(1)
+        while number >= 0:
+            self[number] = 0
+            found.append(number)
+            number = self.find(1, number + 1)
+        return found
+
+
+class Section:
+    """One module's part of a board; the module's code holds it as a constant.
+
+    Args:
+        board: Has room for the module's functions.
+        first: Number of the first one.
+        layout: What they are.
+        path: The module's file, relative to the root.
+
+    Attributes:
+        entered, left: Called when a function that keeps values begins, with (section, index, the object it
+            keeps them on or None, whether others can run before it ends), and when it ends, with (section,
+            index).
+    """
+
+    entered: Callable[[Section, int, object, bool], None] | None = None
+    left: Callable[[Section, int], None] | None = None
+
+    def __init__(self, board: Board, first: int, layout: Layout, path: str = "") -> None:
+        self.board = board
+        self.first = first
+        self.layout = layout
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[Section], tuple[Board, int, Layout]]:
+        """Tell nobody in another process."""
+        return Section, (self.board, self.first, self.layout)
 
     def enter(self, index: int, keeper: object = None) -> None:
         """A function that keeps values (on `keeper`, if that is known) begins."""
-        self[index] = 1
+        self.board[self.first + index] = 1
         if self.entered is not None:
             self.entered(self, index, keeper, False)
 
     def begin(self, index: int, keeper: object = None) -> None:
         """The body of a coroutine or generator that keeps values begins."""
-        self[index] = 1
+        self.board[self.first + index] = 1
         if self.entered is not None:
             self.entered(self, index, keeper, True)
 
@@ -132,7 +167,7 @@ def _insert(node: Function, index: int, probe: _Probe | None) -> None:
     if probe is not None and rest:
         _bracket(node.body, start, len(node.body), probe)
         return
-    target = ast.Subscript(ast.Constant(MARKER), ast.Constant(index), ast.Store())
+    target = ast.Subscript(ast.Constant(_BOARD), ast.Constant(b"%b%d" % (MARK, index)), ast.Store())
     node.body.insert(start, _placed(ast.Assign([target], ast.Constant(1)), place))
 
 
@@ -152,7 +187,7 @@ def _last(statements: list[ast.stmt]) -> ast.stmt:
 
 
 def _call(method: str, index: int, argument: str = "") -> ast.stmt:
-    function = ast.Attribute(ast.Constant(MARKER), method, ast.Load())
+    function = ast.Attribute(ast.Constant(_SECTION), method, ast.Load())
     arguments: list[ast.expr] = [ast.Constant(index)]
     if argument:
         arguments.append(ast.Name(argument, ast.Load()))
@@ -168,16 +203,22 @@ def _placed(statement: ast.stmt, place: ast.stmt) -> ast.stmt:
     return statement
 
 
-def attach(code: CodeType, hits: Hits) -> CodeType:
-    """Return `code` with the marker replaced by `hits`, in nested functions too."""
+def attach(code: CodeType, section: Section) -> CodeType:
+    """Return `code` with the markers replaced by what they stand for, in nested functions too."""
     constants: list[object] | None = None
     for index, constant in enumerate(code.co_consts):
         new: object = constant
         if type(constant) is CodeType:
-            new = attach(constant, hits)
-        elif type(constant) is bytes and constant == MARKER:
-            new = hits
+            new = attach(constant, section)
+        elif type(constant) is bytes and constant.startswith(MARK):
+            new = _meant(constant, section)
         if new is not constant:
             constants = constants or list(code.co_consts)
             constants[index] = new
     return code if constants is None else code.replace(co_consts=tuple(constants))
+
+
+def _meant(marker: bytes, section: Section) -> object:
+    if marker == _BOARD:
+        return section.board
+    return section if marker == _SECTION else section.first + int(marker[len(MARK) :])

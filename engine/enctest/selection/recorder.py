@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from enctest.selection import pytest_facts
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Asker, Callers
 from enctest.selection.environment import EnvironmentWatch
 from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
@@ -19,7 +19,7 @@ from enctest.selection.imports import ImportGraph
 from enctest.selection.inspection import InspectionWatch
 from enctest.selection.kept import KeptValues, in_main_thread
 from enctest.selection.owners import Ledger, Owner, closure
-from enctest.selection.probe import Hits, Layout
+from enctest.selection.probe import Layout, Section
 from enctest.selection.processes.reports import Reports
 from enctest.selection.processes.started import Child, Launches
 from enctest.selection.roots import Roots
@@ -43,6 +43,7 @@ class Recorder:
         self.broken = False
         self._teller = teller
         self._boundary = Boundary(root.resolve())
+        callers = self._callers = Callers(self._boundary)
         self._ledger = Ledger()
         self._modules: dict[str, Owner] = {}
         self._roots = Roots(self._boundary)
@@ -52,7 +53,6 @@ class Recorder:
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
-        callers = self._callers = Callers(self._boundary)
         self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
         self._files = FileWatch(self._boundary, callers, self._used, self._launches.started, self.guard)
         self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
@@ -63,7 +63,6 @@ class Recorder:
         self._strangers: set[str] = set()
         self._has_finalizers = False
         self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
-        self.functions = 0
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
@@ -116,6 +115,11 @@ class Recorder:
         self.guard(self._tell_modules)
 
     # --- copies of this process ---
+
+    @property
+    def functions(self) -> int:
+        """How many functions have been numbered."""
+        return len(self._ledger.board)
 
     @property
     def opaque(self) -> bool:
@@ -247,18 +251,16 @@ class Recorder:
 
     # --- the import hook tells (see hook.Listener) ---
 
-    def declared(self, path: str, digest: str, layout: Layout) -> Hits:
+    def declared(self, path: str, digest: str, layout: Layout) -> Section:
         """Number the functions of a file."""
-        hits = Hits(len(layout.names))
-        hits.path, hits.layout, hits.first = path, layout, self._number(path, digest, layout.names)
-        hits.numbers = tuple(range(hits.first, self.functions))
+        first = self._number(path, digest, layout.names)
+        section = Section(self._ledger.board, first, layout, path)
         for index, line in enumerate(layout.lines):
-            self._lines[path, line] = hits.first + index
+            self._lines[path, line] = section.first + index
         self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
         if layout.names:
-            self._ledger.watch(hits)
-            self._kept.watch(hits)
-        return hits
+            self._kept.watch(section)
+        return section
 
     def begins(self, path: str, module: ModuleType, imports: Iterable[str]) -> object:
         """Let a module own what its execution runs."""
@@ -285,10 +287,10 @@ class Recorder:
 
     # --- what happens ---
 
-    def _used(self, path: str, frame: FrameType | None) -> None:
+    def _used(self, path: str, asker: Asker) -> None:
         for owner in self._ledger.all_current:
             owner.files.add(path)
-        if self._callers.library(frame):  # it may keep the content: a template, a configuration
+        if asker.library:  # it may keep the content: a template, a configuration
             near = self._graph.nearest_file()
             if near is not None:
                 self._module(near).files.add(path)
@@ -382,8 +384,7 @@ class Recorder:
 
     def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
         """Give numbers to the functions of a file; return the first."""
-        first = self.functions
-        self.functions += len(names)
+        first = self._ledger.board.number(len(names))
         functions = Functions(path, digest, first, names)
         self._reports.declared(functions)
         self._teller.functions(functions)

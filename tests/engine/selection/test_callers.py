@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from enctest.selection.boundary import Boundary
-from enctest.selection.callers import Callers
+from enctest.selection.callers import Asker, Callers
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,8 @@ def test_who_asks(tmp_path: Path, modules: list[str], *, own: bool, library: str
     for name in reversed(modules):
         folder = root if name == "project" else tmp_path / "installed"
         call = partial(function_of(name, folder / f"{name}.py"), call)
-    frame = call()
-    assert callers.is_own(frame) is own
-    assert callers.library(frame) == library
+    assert callers.asker(call()) == Asker(own=own, library=library)
+    assert callers.is_own(call()) is own
 
 
 def function_of(module: str, file: Path) -> Any:

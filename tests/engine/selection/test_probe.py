@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from enctest.selection.bytecode import Bytecode
-from enctest.selection.probe import Hits, Layout, attach, instrument
+from enctest.selection.probe import Board, Layout, Section, attach, instrument
 
 SOURCE = '''"""Module."""
 from __future__ import annotations
@@ -78,20 +78,19 @@ def outer():
 '''
 
 
-def load(source: str = SOURCE, name: str = "probed.py") -> tuple[dict[str, Any], Hits]:
+def load(source: str = SOURCE, name: str = "probed.py") -> tuple[dict[str, Any], Section]:
     tree = ast.parse(source)
     layout = instrument(tree)
-    hits = Hits(len(layout.names))
-    hits.layout = layout
+    board = Board(b"\1\0\1")  # of other modules
+    board.take()
+    hits = Section(board, board.number(len(layout.names)), layout)
     namespace: dict[str, Any] = {"__name__": "probed"}
     exec(attach(compile(tree, name, "exec", dont_inherit=True), hits), namespace)  # noqa: S102 - the text is above
     return namespace, hits
 
 
-def entered(hits: Hits) -> set[str]:
-    found = {name for name, hit in zip(hits.layout.names, hits, strict=True) if hit}
-    hits[:] = bytes(len(hits))
-    return found
+def entered(hits: Section) -> set[str]:
+    return {hits.layout.names[number - hits.first] for number in hits.board.take()}
 
 
 def test_every_kind_of_function_is_seen_when_its_body_runs() -> None:
@@ -182,7 +181,8 @@ def test_code_objects_can_be_hashed_compared_and_copied() -> None:
     restored = pickle.loads(pickle.dumps(hits))  # noqa: S301 - made here
     restored.enter(0)
     restored.leave(0)
-    assert len(restored) == len(hits)
+    assert len(restored.board) == len(hits.board)
+    assert entered(hits) == set()
 
 
 def test_bytecode_is_found_by_content_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from enctest.selection.probe import MARKER
+from enctest.selection.probe import MARK
 
 if TYPE_CHECKING:
     from tests.engine.selection.conftest import Lab
@@ -106,7 +106,7 @@ def lines(output: str) -> list[str]:
 def test_pytests_own_cache_gets_no_probes(lab: Lab) -> None:
     lab.write("test_a.py", "def test_a():\n    assert 1 == 1\n")
     lab.record(bytecode=True)
-    assert not [path for path in lab.root.rglob("*.pyc") if MARKER in path.read_bytes()]
+    assert not [path for path in lab.root.rglob("*.pyc") if MARK in path.read_bytes()]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q"], cwd=lab.root, capture_output=True, text=True, check=False
     )
