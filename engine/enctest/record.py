@@ -12,8 +12,8 @@ def _tag(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_tag):
-    """Base of everything that travels."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag=_tag):
+    """Base of everything that travels. It is in no reference cycle, so garbage collections can pass it by."""
 
 
 class Event(Record, frozen=True, kw_only=True):

@@ -170,6 +170,7 @@ class EnvironmentWatch:
     def start_test(self) -> None:
         """What was set before belongs to the run."""
         self._set_in_test.clear()
+        self._copying = None
 
     def end_test(self) -> None:
         """What a test has left behind is no other test's own: alone, that one finds what the run found."""
@@ -199,7 +200,7 @@ class EnvironmentWatch:
 
     def _read(self, name: bytes, frame: FrameType) -> None:
         asker = frame.f_back
-        if asker is None or self._is_copying(asker):
+        if asker is None or (self._copying is not None and self._is_copying(asker)):
             return
         if name in _LOOKED_UP_FOR_NOBODY and self._for_nobody(asker):
             return

@@ -1,10 +1,9 @@
-"""Which project files a test reads, which folders it lists, whether it starts processes: an audit hook."""
+"""Which project files a test reads, which folders it lists, whether it starts processes, by audit events."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable
 from importlib.util import source_from_cache
 from types import FrameType
@@ -17,7 +16,8 @@ _STARTS = frozenset(
     {"subprocess.Popen", "os.posix_spawn", "os.spawn", "os.system", "os.exec", "os.fork", "os.forkpty"}
 )
 _LISTS = frozenset({"os.listdir", "os.scandir"})
-_EVENTS = _STARTS | _LISTS | {"open"}
+EVENTS = _STARTS | _LISTS | {"open"}
+"""The audit events to hear."""
 _IMPORT_MODULE = vars(importlib._bootstrap_external)  # noqa: SLF001 - who reads modules for Python itself
 _METADATA = os.path.join("importlib", "metadata")
 
@@ -30,7 +30,6 @@ class FileWatch:
         callers: Knows who asks.
         used: Gets a path relative to the root (folders end in `/`) and who asks.
         started: Called with an audit event and its arguments when a process is started.
-        guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
 
     Attributes:
         written: Files that this process opened to write.
@@ -42,31 +41,13 @@ class FileWatch:
         callers: Callers,
         used: Callable[[str, Asker], None],
         started: Callable[[str, tuple[object, ...]], None],
-        guard: Callable[[Callable[[], object]], None],
     ) -> None:
-        self._guard = guard
         self._boundary = boundary
         self._callers = callers
         self._used = used
         self._started = started
         self.written: set[str] = set()
         self._made: set[str] = set()
-        self.active = False
-
-    def install(self) -> None:
-        """Start to listen; an audit hook stays until the process ends, but can be deaf.
-
-        It hears tens of thousands of events, so it is a plain function: Python looks for an attribute of the
-        hook at each of them, which takes three times as long with a method.
-        """
-        self.active = True
-
-        def hear(event: str, arguments: tuple[object, ...]) -> None:
-            if event in _EVENTS and self.active:
-                frame = sys._getframe().f_back  # noqa: SLF001 - the only way to know who asks
-                self._guard(lambda: self.heard(event, arguments, frame))
-
-        sys.addaudithook(hear)
 
     def not_made(self, names: set[str]) -> set[str]:
         """Return `names` without the files that were only looked at and that the run itself has written."""

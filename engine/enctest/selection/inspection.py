@@ -1,8 +1,7 @@
-"""Whose default values somebody looks at, without a call: `inspect.signature` and its like. An audit hook."""
+"""Whose default values somebody looks at, without a call: `inspect.signature` and its like, by audit events."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from types import FrameType, FunctionType
 
@@ -10,7 +9,7 @@ from enctest.selection.boundary import Boundary
 from enctest.selection.callers import Asker, Callers
 from enctest.selection.paths import inspected
 
-_ATTRIBUTES = frozenset({"__defaults__", "__kwdefaults__"})
+ATTRIBUTES = frozenset({"__defaults__", "__kwdefaults__"})
 
 
 class InspectionWatch:
@@ -23,7 +22,6 @@ class InspectionWatch:
         callers: Knows who asks. pytest does so for each test and fixture, to know the arguments it has to
             give: the values are nothing to it.
         used: Gets `&path` and who asks.
-        guard: Does something and keeps its exceptions.
     """
 
     def __init__(
@@ -31,26 +29,13 @@ class InspectionWatch:
         boundary: Boundary,
         callers: Callers,
         used: Callable[[str, Asker], None],
-        guard: Callable[[Callable[[], object]], None],
     ) -> None:
         self._boundary = boundary
         self._callers = callers
         self._used = used
-        self._guard = guard
-        self.active = False
 
-    def install(self) -> None:
-        """Start to listen; an audit hook stays until the process ends, but can be deaf."""
-        self.active = True
-
-        def hear(event: str, arguments: tuple[object, ...]) -> None:
-            if event == "object.__getattr__" and arguments[1] in _ATTRIBUTES and self.active:
-                frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
-                self._guard(lambda: self._asked(arguments[0], frame))
-
-        sys.addaudithook(hear)
-
-    def _asked(self, function: object, frame: FrameType) -> None:
+    def heard(self, function: object, frame: FrameType | None) -> None:
+        """Take the audit event that `frame` raised: it reads one of `ATTRIBUTES`."""
         asker = self._callers.asker(frame)
         if isinstance(function, FunctionType) and not asker.own:
             file = function.__code__.co_filename

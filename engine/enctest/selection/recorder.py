@@ -14,6 +14,7 @@ from enctest.selection.callers import Asker, Callers
 from enctest.selection.environment import EnvironmentWatch
 from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
+from enctest.selection.hearing import Hearing
 from enctest.selection.hook import Importer
 from enctest.selection.imports import ImportGraph
 from enctest.selection.inspection import InspectionWatch
@@ -54,7 +55,7 @@ class Recorder:
         self._kept = KeptValues(self._ledger, self._module)
         self._importer = Importer(self._boundary, Bytecode(state), self)
         self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
-        self._files = FileWatch(self._boundary, callers, self._used, self._launches.started, self.guard)
+        self._files = FileWatch(self._boundary, callers, self._used, self._launches.started)
         self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
         self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
         variables = self._environment.read_there
@@ -62,7 +63,7 @@ class Recorder:
         self._lingering: set[Child] = set()
         self._strangers: set[str] = set()
         self._has_finalizers = False
-        self._inspection = InspectionWatch(self._boundary, callers, self._used, self.guard)
+        self._hearing = Hearing(self._files, InspectionWatch(self._boundary, callers, self._used), self.guard)
         self._lines: dict[tuple[str, int], int] = {}
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
@@ -73,21 +74,19 @@ class Recorder:
     def install(self) -> None:
         """Start to record; call it before anything of the project is imported."""
         self._importer.install()
-        self._files.install()
+        self._hearing.install()
         self._environment.install()
         self._existence.install()
         self._launches.install(self._callers.is_own)
-        self._inspection.install()
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
         self._launches.uninstall()
-        self._files.active = False
+        self._hearing.active = False
         self._environment.uninstall()
         self._existence.uninstall()
-        self._inspection.active = False
 
     @property
     def environment_set(self) -> frozenset[str]:

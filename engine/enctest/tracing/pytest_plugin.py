@@ -14,12 +14,15 @@ import pytest
 from enctest.events import Attributes, SpanStatus
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
-from enctest.tracing.values import Ready, show_named
+from enctest.tracing.values import Ready, shorten, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
 _PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
 _PASSED: Final = Ready.of({"pytest.outcome": "passed"})
 _IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
+_CO_COROUTINE: Final = inspect.CO_COROUTINE
+_MARKED_COROUTINE: Final = "_is_coroutine_marker"
+"""What `inspect.markcoroutinefunction` sets, from Python 3.12 on."""
 _CO_GENERATOR: Final = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
@@ -44,7 +47,7 @@ class TracingPlugin:
         """Open the root span; close it at the latest when the test's protocol is over."""
         self._failed = False
         self._phase = None
-        self._recorder.begin_test(item.nodeid, Ready.of(_describe(item, self._recorder)))
+        self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
         try:
             return (yield)
         except BaseException:  # `pytest.exit` and interrupts too: the root span must say that it broke off
@@ -163,7 +166,7 @@ class TracingPlugin:
         """Let a coroutine test know its span: anyio runs it in the context of an earlier test's fixture."""
         __tracebackhide__ = True
         function = pyfuncitem.obj
-        if not inspect.iscoroutinefunction(function) or hasattr(function, "hypothesis"):
+        if not _may_be_coroutine(function) or hasattr(function, "hypothesis"):
             return (yield)
         pyfuncitem.obj = _in_span(function, self._recorder, self._phase)
         try:
@@ -230,15 +233,26 @@ def _in_span(
     return test
 
 
-def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
+def _may_be_coroutine(function: Any) -> bool:
+    """Tell what `inspect.iscoroutinefunction` does, quickly for a plain function, which most tests are."""
+    code = getattr(function, "__code__", None)
+    if code is not None and not code.co_flags & _CO_COROUTINE and not hasattr(function, _MARKED_COROUTINE):
+        return False
+    return inspect.iscoroutinefunction(function)
+
+
+def _describe(item: pytest.Item, recorder: TraceRecorder) -> Ready:
     """Return the attributes of a test's root span."""
     path, line, name = item.location  # computed once, unlike `reportinfo()`
-    attributes: Attributes = {
-        "pytest.nodeid": item.nodeid,
-        "test.case.name": name,
-        "code.file.path": recorder.frames.shown(os.path.join(item.config.rootpath, path)),
-        "code.line.number": (line or 0) + 1,
-    }
+    # What names the test is shown everywhere: nothing in it is secret.
+    attributes = Ready(
+        {
+            "pytest.nodeid": shorten(item.nodeid),
+            "test.case.name": shorten(name),
+            "code.file.path": recorder.frames.shown(os.path.join(item.config.rootpath, path)),
+            "code.line.number": (line or 0) + 1,
+        }
+    )
     function = getattr(item, "function", None)
     if function is not None:
         attributes["code.function.name"] = f"{function.__module__}.{function.__qualname__}"
@@ -247,9 +261,8 @@ def _describe(item: pytest.Item, recorder: TraceRecorder) -> Attributes:
         attributes["pytest.markers"] = markers
     callspec = getattr(item, "callspec", None)
     if callspec is not None:
-        attributes["pytest.parameters"] = [
-            f"{key}={show_named(key, value)}" for key, value in callspec.params.items()
-        ]
+        parameters = [f"{key}={show_named(key, value)}" for key, value in callspec.params.items()]
+        attributes |= Ready.of({"pytest.parameters": parameters})
     return attributes
 
 
