@@ -1,4 +1,4 @@
-"""Whose default values somebody looks at, without a call: `inspect.signature` and its like, by audit events."""
+"""Whose default values somebody looks at, without a call (`inspect.signature` and its like): audit events."""
 
 from __future__ import annotations
 
