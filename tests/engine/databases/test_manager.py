@@ -257,6 +257,8 @@ def test_one_failing_database_does_not_hide_the_other(shop: Shop, any_server: Bi
     ("settings", "complaint"),
     [
         ({"shop": DatabaseSettings(version="8")}, "no PostgreSQL 8 was found"),
+        ({"shop": DatabaseSettings(engine="oracle")}, "no engine of databases is called 'oracle'"),
+        ({"shop": DatabaseSettings(engine="no_such:Class")}, "No module named 'no_such'"),
         ({"shop": DatabaseSettings(bin="nowhere")}, "holds no working postgres"),
         ({"shop": DatabaseSettings(), "log": DatabaseSettings()}, "2 databases set the variable"),
         ({"shop": DatabaseSettings(migrations="empty")}, "holds no SQL files"),
