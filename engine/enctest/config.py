@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, TypeAlias
 
 import msgspec
 
 from enctest.errors import EnctestError
 
+Env: TypeAlias = str | list[str] | dict[str, str]
+"""Variable(s) that get a database's URL, or a table of templates such as `PGHOST = "{host}"`."""
+
 
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """`[tool.enctest.databases.NAME]`: a database that tests find ready and migrated."""
 
-    engine: Literal["postgresql"] = "postgresql"
-    """The kind of server."""
+    engine: str = "postgresql"
+    """The kind of server, or `package.module:Class` of a provider of your own."""
     version: str = ""
     """Major version asked for, such as `16`; empty accepts any."""
     migrations: str = ""
     """Folder of SQL files, relative to the root; empty leaves the database bare."""
-    env: str | list[str] | dict[str, str] = "DATABASE_URL"
+    env: Env | None = None
     """Variable(s) that get the URL, or a table of templates with {url}, {host}, {port}, {user},
-    {password} and {name}."""
-    scheme: str = "postgresql"
-    """Scheme of the URL, such as `postgresql+asyncpg`."""
+    {password}, {name} (PostgreSQL's); the engine's usual one unless given."""
+    scheme: str = ""
+    """Scheme of the URL, such as `postgresql+asyncpg`; empty is the engine's own."""
     bin: str = ""
-    """Folder with `postgres` and `initdb`; empty finds one."""
+    """Folder with the server's programs; empty finds one."""
     tcp: bool = False
     """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
+    options: dict[str, Any] = {}
+    """What a provider of your own asks for."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):

@@ -30,7 +30,6 @@ def test_databases_are_read_with_their_names(tmp_path: Path) -> None:
         ("[tool.enctest\n", "not valid TOML"),
         ("[tool.enctest]\nspanz = true\n", "spanz"),
         ("[tool.enctest]\nspans = 3\n", "spans"),
-        ('[tool.enctest.databases.x]\nengine = "oracle"\n', "oracle"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, part: str) -> None:

@@ -126,7 +126,7 @@ def _databases(project: Project, settings: Settings) -> Iterator[Finding]:
     with contextlib.closing(manager):
         report = manager.describe()
         for name, server in report.chosen.items():
-            yield Finding("server", f"{name}: PostgreSQL {server.version} from {server.source}, {server.bin}")
+            yield Finding("server", f"{name}: {server}")
         for problem in report.problems:
             yield Finding("databases", problem.title, problem.hint or "See the message.")
         if report.problems:

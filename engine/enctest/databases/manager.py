@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
-from typing import Literal
 
-from enctest.config import DatabaseSettings
-from enctest.databases import binaries, folders, migrations, urls
-from enctest.databases.account import server_account
-from enctest.databases.binaries import Binaries
-from enctest.databases.folders import Base
-from enctest.databases.protocol import ServerError
-from enctest.databases.server import explain, group
-from enctest.databases.templates import Plan, Template
+from enctest.config import DatabaseSettings, Env
+from enctest.databases import migrations, urls
+from enctest.databases.providers import Copy, Provider, StaleError, State, provider, told
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
@@ -30,12 +25,14 @@ class Lease:
         env: All variables to set before project code is imported.
         urls: URL of each declared database.
         names: Name on the server of each declared database.
+        copies: All that is known of them.
     """
 
     label: str
     env: dict[str, str] = field(default_factory=dict)
     urls: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    copies: dict[str, Copy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,11 @@ class Report:
     """What `enctest doctor` tells about databases.
 
     Attributes:
-        servers: Every PostgreSQL there is, the preferred first.
-        chosen: The one each declared database uses.
-        bases: Where clusters could live, the preferred first.
+        chosen: What would serve each declared database.
         problems: What is wrong, each with what to do about it.
     """
 
-    servers: tuple[Binaries, ...]
-    chosen: dict[str, Binaries]
-    bases: tuple[Base, ...]
+    chosen: dict[str, str]
     problems: tuple[EnctestError, ...]
 
 
@@ -75,11 +68,10 @@ class DatabaseManager:
         self._on_status = on_status
         self._mutex = RLock()
         self._status = {name: DatabaseStatus(name=name, state="off") for name in self._settings}
-        self._templates: dict[str, Template] = {}
+        self._prepared: set[str] = set()
         self._leases: set[Lease] = set()
-        self._servers = group(
-            project.root, {name: (one.version, one.bin, one.tcp) for name, one in self._settings.items()}
-        )
+        self._providers: dict[str, Provider] = {}
+        self._closed = False
 
     def status(self) -> tuple[DatabaseStatus, ...]:
         """Return the state of every declared database."""
@@ -92,12 +84,12 @@ class DatabaseManager:
             EnctestError: A database cannot be had; the others are prepared all the same.
         """
         with self._mutex:
-            self._templates.clear()
+            self._prepared.clear()
             first: EnctestError | None = None
             for name in self._settings:
                 try:
-                    urls.check(self._settings)
-                    self._templates[name] = self._prepare_one(name)
+                    self._check()
+                    self._prepare_one(name)
                 except EnctestError as error:
                     self._tell(name, "failed", error.title)
                     first = first or error
@@ -111,16 +103,13 @@ class DatabaseManager:
             EnctestError: They cannot be had.
         """
         with self._mutex:
-            if len(self._templates) < len(self._settings):
+            if len(self._prepared) < len(self._settings):
                 self.prepare()
             try:
                 lease = self._copy_all(label)
-            except (OSError, ServerError):  # the server died, or another process dropped an old template
+            except StaleError:  # the server died, or another process dropped an old template
                 self.prepare()
-                try:
-                    lease = self._copy_all(label)
-                except (OSError, ServerError) as error:
-                    raise explain(error) from error
+                lease = self._copy_all(label)
             self._leases.add(lease)
             return lease
 
@@ -132,28 +121,27 @@ class DatabaseManager:
         """
         with self._mutex:
             try:
-                if lease not in self._leases or len(self._templates) < len(self._settings):
-                    raise ConnectionError("there is nothing to copy from")
-                for name, copy in lease.names.items():
-                    self._servers[name].renew(self._templates[name], copy)
-            except (OSError, ServerError):
-                self.release(lease)
-                return self.lease(lease.label)
-            return lease
+                if lease in self._leases and len(self._prepared) == len(self._settings):
+                    self._renew_all(lease)
+                    return lease
+            except StaleError:
+                pass  # the server died: there is nothing to copy from
+            self.release(lease)
+            return self.lease(lease.label)
 
     def release(self, lease: Lease) -> None:
         """Give the copies back; they are dropped in the background."""
         with self._mutex:
             if lease in self._leases:
                 self._leases.remove(lease)
-                self._drop(lease.names)
+                self._drop(lease.copies)
 
     def migration_files(self) -> dict[str, tuple[Path, ...]]:
         """Return the SQL files of each database as they are now; none where they cannot be told."""
         files: dict[str, tuple[Path, ...]] = {}
-        for name in self._settings:
+        for name, one in self._settings.items():
             try:
-                files[name] = self._files(name)
+                files[name] = migrations.declared(self._root, one.migrations)
             except EnctestError:
                 files[name] = ()  # `prepare` says why
         return files
@@ -170,91 +158,103 @@ class DatabaseManager:
     def invalidate(self) -> None:
         """Have the next `prepare` or `lease` look at the migrations again."""
         with self._mutex:
-            self._templates.clear()
+            self._prepared.clear()
 
     def close(self) -> None:
         """Give everything back; when nobody else uses the server, it is gone when this returns."""
-        for server in set(self._servers.values()):
-            server.close()
+        self._closed = True
+        self._close_providers()  # not under the mutex: they end what is under way
         with self._mutex:
-            self._templates.clear()
+            self._close_providers()  # one that another thread was about to use
+            self._prepared.clear()
             self._leases.clear()
 
     def describe(self) -> Report:
         """Look at what is there, starting nothing."""
-        problems: list[EnctestError] = []
-        chosen: dict[str, Binaries] = {}
-        for name in self._settings:
+        problems: dict[str, EnctestError] = {}
+        chosen: dict[str, str] = {}
+        for name, one in self._settings.items():
             try:
-                chosen[name] = self._servers[name].find()
-                self._files(name)
-                urls.check(self._settings)
+                with told(one.engine, "look around"):
+                    chosen[name] = self._provider(name).look(name)
+                self._check()
             except EnctestError as error:
-                problems.append(error)
-        bases = tuple(folders.bases(server_account()))
-        if self._settings and (problem := _room(bases)):
-            problems.append(problem)
-        return Report(tuple(binaries.found()), chosen, bases, tuple(problems))
+                problems.setdefault(error.title, error)
+        return Report(chosen, tuple(problems.values()))
 
-    def _prepare_one(self, name: str) -> Template:
-        server = self._servers[name]
+    def _close_providers(self) -> None:
+        first: EnctestError | None = None
+        for engine, made in list(self._providers.items()):
+            try:
+                with told(engine, "be closed"):
+                    made.close()
+            except EnctestError as error:
+                first = first or error
+        if first is not None:
+            raise first
+
+    def _check(self) -> None:
+        known: dict[str, tuple[Env, Sequence[str]]] = {}
+        for name in self._settings:
+            with suppress(EnctestError):  # there is no such engine: told of the database that names it
+                known[name] = (self._env(name), self._provider(name).fields)
+        urls.check(known)
+
+    def _prepare_one(self, name: str) -> None:
         if self._status[name].state != "ready":
             self._tell(name, "starting")
-        plan = Plan(name, migrations.read(self._files(name)), self._root)
-        try:
-            about = server.start()
-            template = server.template(plan)
-            if template is None:
-                self._tell(name, "migrating", about)
-                server.settle()  # a copy about to go must not keep the application's name from the migrations
-                template = server.make_template(plan)
-        except (OSError, ServerError) as error:
-            raise explain(error) from error
-        self._tell(name, "ready", f"{about}, {len(plan.migrations)} migrations")
-        return template
 
-    def _files(self, name: str) -> tuple[Path, ...]:
-        folder = self._settings[name].migrations
-        return migrations.find(self._root / folder) if folder else ()
+        def tell(state: State, detail: str) -> None:
+            self._tell(name, state, detail)
+
+        with told(self._settings[name].engine, "be prepared"):
+            detail = self._provider(name).prepare(name, tell)
+        self._prepared.add(name)
+        self._tell(name, "ready", detail)
+
+    def _provider(self, name: str) -> Provider:
+        """Return the provider of a database; made when it is first needed, as what it imports may fail."""
+        engine = self._settings[name].engine
+        with self._mutex:
+            if self._closed:
+                raise EnctestError("the managed databases are closed")
+            if engine not in self._providers:
+                mine = {other: one for other, one in self._settings.items() if one.engine == engine}
+                self._providers[engine] = provider(engine, self._root, mine)
+            return self._providers[engine]
+
+    def _env(self, name: str) -> Env:
+        declared = self._settings[name].env
+        return self._provider(name).default_env if declared is None else declared
 
     def _copy_all(self, label: str) -> Lease:
         lease = Lease(label)
         try:
-            for name, template in self._templates.items():
-                server, settings = self._servers[name], self._settings[name]
-                lease.names[name] = server.create(template)
-                location = server.locate(lease.names[name], tcp=settings.tcp)
-                lease.urls[name] = location.url(settings.scheme)
-                lease.env.update(urls.variables(settings, location))
-        except (OSError, ServerError):
-            self._drop(lease.names)
+            for name, one in self._settings.items():
+                with told(one.engine, "make a copy"):
+                    copy = self._provider(name).create(name)
+                lease.copies[name] = copy
+                lease.names[name] = copy.name
+                lease.urls[name] = copy.values["url"]
+                lease.env.update(urls.variables(self._env(name), copy.values))
+        except EnctestError:
+            self._drop(lease.copies)
             raise
         return lease
 
-    def _drop(self, names: Mapping[str, str]) -> None:
-        for name, copy in names.items():
-            self._servers[name].drop_later(copy)
+    def _renew_all(self, lease: Lease) -> None:
+        for name, copy in lease.copies.items():
+            with told(self._settings[name].engine, "renew a copy"):
+                self._provider(name).renew(name, copy)
 
-    def _tell(
-        self, name: str, state: Literal["off", "starting", "migrating", "ready", "failed"], detail: str = ""
-    ) -> None:
+    def _drop(self, copies: Mapping[str, Copy]) -> None:
+        for name, copy in copies.items():
+            engine = self._settings[name].engine
+            with suppress(StaleError), told(engine, "drop a copy"):  # it went with its server
+                self._providers[engine].drop(name, copy)
+
+    def _tell(self, name: str, state: State, detail: str = "") -> None:
         status = DatabaseStatus(name=name, state=state, detail=detail)
         if status != self._status[name]:
             self._status[name] = status
             self._on_status(self.status())
-
-
-def _room(bases: tuple[Base, ...]) -> EnctestError | None:
-    memory = next((base for base in bases if base.in_memory), None)
-    other = next((base for base in bases if base.free >= folders.ROOM), None)
-    if other is None:
-        return EnctestError(
-            f"no folder has the {folders.ROOM >> 20} MB that a PostgreSQL cluster needs",
-            "Free some space, or point TMPDIR at a folder that has it.",
-        )
-    if memory and memory is not other and memory.path.is_dir():
-        return EnctestError(
-            f"{memory.path} has only {memory.free >> 20} MB free, so databases are in {other.path}",
-            f"With {folders.ROOM >> 20} MB they are in memory, and quicker (Docker: --shm-size=1g).",
-        )
-    return None

@@ -64,6 +64,15 @@ def find(folder: Path) -> tuple[Path, ...]:
     return ordered
 
 
+def declared(root: Path, folder: str) -> tuple[Path, ...]:
+    """Return the SQL files of a declaration's `migrations`, which may be empty.
+
+    Raises:
+        EnctestError: As `find` does.
+    """
+    return find(root / folder) if folder else ()
+
+
 def read(files: Iterable[Path]) -> tuple[Migration, ...]:
     """Read the files.
 

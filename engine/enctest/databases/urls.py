@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from enctest.config import DatabaseSettings
+from enctest.config import Env
 from enctest.errors import EnctestError
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
 _LONGEST_NAME = 36
 """Bytes; PostgreSQL takes 63, and templates have a prefix and a hash too."""
 
-_FIELDS = ("url", "host", "port", "user", "password", "name")
+FIELDS = ("url", "host", "port", "user", "password", "name")
+"""What is known of a location."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,20 @@ class Location:
             return f"{scheme}://{user}@/{path}?host={quote(self.host)}&port={self.port}"
         return f"{scheme}://{user}:{quote(self.password, safe='')}@{self.host}:{self.port}/{path}"
 
+    def values(self, scheme: str) -> dict[str, str]:
+        """Return all of `FIELDS`."""
+        values = (self.url(scheme), self.host, str(self.port), self.user, self.password, self.name)
+        return dict(zip(FIELDS, values, strict=True))
 
-def variables(settings: DatabaseSettings, location: Location) -> dict[str, str]:
-    """Return the environment variables that `settings` asks for."""
-    values = {
-        "url": location.url(settings.scheme),
-        "host": location.host,
-        "port": str(location.port),
-        "user": location.user,
-        "password": location.password,
-        "name": location.name,
-    }
-    templates = _templates(settings)
+
+def variables(env: Env, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment variables that a declaration's `env` asks for."""
+    templates = _templates(env)
     return {key: _FIELD.sub(lambda match: values[match[1]], text) for key, text in templates.items()}
 
 
-def check(databases: Mapping[str, DatabaseSettings]) -> None:
-    """Check what types cannot say.
+def check(databases: Mapping[str, tuple[Env, Sequence[str]]]) -> None:
+    """Check what types cannot say, of each database's `env` and the fields that it may name.
 
     Raises:
         EnctestError: Two databases set one variable, a template names an unknown field, or a name is no name.
@@ -62,26 +60,26 @@ def check(databases: Mapping[str, DatabaseSettings]) -> None:
             raise EnctestError(
                 f"{name!r} cannot be the name of a database", f"It may have 1 to {_LONGEST_NAME} bytes."
             )
-    counts = Counter(variable for settings in databases.values() for variable in _templates(settings))
+    counts = Counter(variable for env, _ in databases.values() for variable in _templates(env))
     for variable, number in counts.items():
         if number > 1:
             raise EnctestError(
                 f"{number} databases set the variable {variable}",
                 "Give each its own with `env` in [tool.enctest.databases.NAME].",
             )
-    for name, settings in databases.items():
-        for variable, text in _templates(settings).items():
-            unknown = sorted(set(_FIELD.findall(text)) - set(_FIELDS))
+    for name, (env, fields) in databases.items():
+        for variable, text in _templates(env).items():
+            unknown = sorted(set(_FIELD.findall(text)) - set(fields))
             if unknown:
                 raise EnctestError(
                     f"`env` of database {name}: {variable} names the unknown field {{{unknown[0]}}}",
-                    "Known are " + ", ".join(f"{{{field}}}" for field in _FIELDS) + ".",
+                    "Known are " + ", ".join(f"{{{field}}}" for field in fields) + ".",
                 )
 
 
-def _templates(settings: DatabaseSettings) -> dict[str, str]:
-    if isinstance(settings.env, str):
-        return {settings.env: "{url}"}
-    if isinstance(settings.env, list):
-        return dict.fromkeys(settings.env, "{url}")
-    return settings.env
+def _templates(env: Env) -> Mapping[str, str]:
+    if isinstance(env, str):
+        return {env: "{url}"}
+    if isinstance(env, list):
+        return dict.fromkeys(env, "{url}")
+    return env

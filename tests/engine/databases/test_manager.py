@@ -257,6 +257,8 @@ def test_one_failing_database_does_not_hide_the_other(shop: Shop, any_server: Bi
     ("settings", "complaint"),
     [
         ({"shop": DatabaseSettings(version="8")}, "no PostgreSQL 8 was found"),
+        ({"shop": DatabaseSettings(engine="oracle")}, "no engine of databases is called 'oracle'"),
+        ({"shop": DatabaseSettings(engine="no_such:Class")}, "No module named 'no_such'"),
         ({"shop": DatabaseSettings(bin="nowhere")}, "holds no working postgres"),
         ({"shop": DatabaseSettings(), "log": DatabaseSettings()}, "2 databases set the variable"),
         ({"shop": DatabaseSettings(migrations="empty")}, "holds no SQL files"),
@@ -282,9 +284,7 @@ def test_the_doctor_sees_servers_and_folders(
     manager = shop.manager(any_server)
     report = manager.describe()
     assert report.problems == ()
-    assert any_server.bin in {found.bin for found in report.servers}
-    assert report.chosen["shop"].version == any_server.version
-    assert any(base.in_memory and base.free for base in report.bases)
+    assert report.chosen == {"shop": f"PostgreSQL {any_server.version} from setting, {any_server.bin}"}
 
     monkeypatch.setattr(folders, "ROOM", 1 << 60)
     assert "no folder has" in manager.describe().problems[0].title

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from enctest.config import DatabaseSettings
-from enctest.databases.urls import Location, check, variables
+from enctest.databases.urls import FIELDS, Location, check, variables
 from enctest.errors import EnctestError
 
 SOCKET = Location("/run/enctest-0-k/s", 5432, "enctest", "", "shop")
@@ -32,14 +31,14 @@ def test_tcp_has_the_usual_form() -> None:
 def test_variables_are_a_name_several_or_templates(
     env: str | list[str] | dict[str, str], expected: dict[str, str]
 ) -> None:
-    assert variables(DatabaseSettings(env=env, scheme="s"), TCP) == expected
+    assert variables(env, TCP.values("s")) == expected
 
 
 def test_two_databases_cannot_set_one_variable() -> None:
     with pytest.raises(EnctestError, match="2 databases set the variable DATABASE_URL"):
-        check({"a": DatabaseSettings(), "b": DatabaseSettings()})
+        check({"a": ("DATABASE_URL", FIELDS), "b": (["X", "DATABASE_URL"], FIELDS)})
 
 
 def test_an_unknown_field_is_an_error() -> None:
     with pytest.raises(EnctestError, match=r"X names the unknown field \{hots\}"):
-        check({"a": DatabaseSettings(env={"X": "{hots}"})})
+        check({"a": ({"X": "{hots}"}, FIELDS)})

@@ -1,0 +1,89 @@
+"""PostgreSQL: a cluster of the project's own, a migrated template, a fast copy of it for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from enctest.config import DatabaseSettings
+from enctest.databases import folders, migrations
+from enctest.databases.account import server_account
+from enctest.databases.protocol import ServerError
+from enctest.databases.providers import Copy, StaleError, Tell
+from enctest.databases.server import explain, group
+from enctest.databases.templates import Plan, Template
+from enctest.databases.urls import FIELDS
+
+
+class PostgreSQL:
+    """Provides PostgreSQL databases; those that ask for the same programs share a server."""
+
+    default_env = "DATABASE_URL"
+    fields = FIELDS
+
+    def __init__(self, root: Path, databases: Mapping[str, DatabaseSettings]) -> None:
+        self._root = root
+        self._settings = dict(databases)
+        self._templates: dict[str, Template] = {}
+        self._servers = group(
+            root, {name: (one.version, one.bin, one.tcp) for name, one in databases.items()}
+        )
+
+    def look(self, database: str) -> str:
+        """Say which programs would serve the database."""
+        found = self._servers[database].find()
+        migrations.declared(self._root, self._settings[database].migrations)
+        folders.choose(server_account())
+        return f"PostgreSQL {found.version} from {found.source}, {found.bin}"
+
+    def prepare(self, database: str, tell: Tell) -> str:
+        """Start the server and migrate."""
+        server = self._servers[database]
+        files = migrations.declared(self._root, self._settings[database].migrations)
+        plan = Plan(database, migrations.read(files), self._root)
+        with _stale():
+            about = server.start()
+            template = server.template(plan)
+            if template is None:
+                tell("migrating", about)
+                server.settle()  # a copy about to go must not keep the application's name from the migrations
+                template = server.make_template(plan)
+        self._templates[database] = template
+        return f"{about}, {len(plan.migrations)} migrations"
+
+    def create(self, database: str) -> Copy:
+        """Copy the template."""
+        server, settings = self._servers[database], self._settings[database]
+        with _stale():
+            name = server.create(self._templates[database])
+            try:
+                location = server.locate(name, tcp=settings.tcp)
+            except OSError:
+                server.drop_later(name)
+                raise
+        return Copy(name, location.values(settings.scheme or "postgresql"))
+
+    def renew(self, database: str, copy: Copy) -> None:
+        """Copy the template anew under the same name."""
+        with _stale():
+            self._servers[database].renew(self._templates[database], copy.name)
+
+    def drop(self, database: str, copy: Copy) -> None:
+        """Drop a copy in the background."""
+        self._servers[database].drop_later(copy.name)
+
+    def close(self) -> None:
+        """Leave the servers; what still runs is interrupted."""
+        for server in set(self._servers.values()):
+            server.close()
+
+
+@contextmanager
+def _stale() -> Iterator[None]:
+    """A server that went away, or refuses, may do better after it was prepared again."""
+    try:
+        yield
+    except (OSError, ServerError) as error:
+        told = explain(error)
+        raise StaleError(told.title, told.hint) from error

@@ -1,0 +1,164 @@
+"""What an engine of databases has to offer, and how the one that a declaration names is found.
+
+A provider makes copies of the databases that declare its engine: one for each run and worker, fresh.
+enctest has some; a team's own is a class, named as `engine = "package.module:Class"`, or by an entry point
+of the group `enctest.databases` that has the name of the engine. It is imported by enctest itself, not by the
+tests' process, so it has to be importable there; the project's root is on the path while it is imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+from enctest.config import DatabaseSettings, Env
+from enctest.errors import EnctestError
+
+GROUP = "enctest.databases"
+"""The entry points that name providers."""
+
+_SHIPPED = {
+    "postgresql": "enctest.databases.postgresql:PostgreSQL",
+}
+
+State: TypeAlias = Literal["off", "starting", "migrating", "ready", "failed"]
+Tell: TypeAlias = Callable[[State, str], None]
+"""Called with what a database goes through, and a few words about it."""
+
+
+class StaleError(EnctestError):
+    """A copy cannot be made as things are; it may be possible after `prepare`, which is tried once."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A database that one run has for itself.
+
+    Attributes:
+        name: Its name on the server; no two copies that live have the same.
+        values: What the templates of `env` may name; `url` is one of them.
+    """
+
+    name: str
+    values: Mapping[str, str]
+
+
+class Provider(Protocol):
+    """Makes copies of the databases of one engine in one project.
+
+    It is made as `Class(root, databases)`: the project's folder and the settings by name; nothing may be
+    started or looked for then. Calls come one at a time, from any thread; only `close` may come during
+    another call, which should then end soon. All but `close` may raise an EnctestError for what the user
+    can put right; an OSError means that the server is gone, and is as good as a StaleError.
+    """
+
+    default_env: Env
+    """What is set where a declaration has no `env`."""
+    fields: tuple[str, ...]
+    """What templates in `env` may name: the keys of `Copy.values`."""
+
+    def look(self, database: str) -> str:
+        """Say what would serve the database, such as `Valkey 9.1 from PATH, /usr/bin`; start nothing."""
+        ...
+
+    def prepare(self, database: str, tell: Tell) -> str:
+        """Start what is needed and make what copies are made from; return a few words about it.
+
+        It comes before the first copy, after each change of the declared files, and when a copy cannot be
+        made; it has to be quick when there is nothing to do.
+        """
+        ...
+
+    def create(self, database: str) -> Copy:
+        """Make a copy that nobody else uses, in this process or another."""
+        ...
+
+    def renew(self, database: str, copy: Copy) -> None:
+        """Make a copy as fresh as a new one, under the same name and with the same values.
+
+        Raises:
+            StaleError: That cannot be done; another copy is made in its place.
+        """
+        ...
+
+    def drop(self, database: str, copy: Copy) -> None:
+        """Remove a copy, in the background if it takes long; it may be gone already."""
+        ...
+
+    def close(self) -> None:
+        """Remove all copies and stop everything started; also when nothing was, and again."""
+        ...
+
+
+def provider(engine: str, root: Path, databases: Mapping[str, DatabaseSettings]) -> Provider:
+    """Make the provider of an engine.
+
+    Raises:
+        EnctestError: There is none of that name, or it cannot be imported or made.
+    """
+    place = _SHIPPED.get(engine) or _entry_points().get(engine) or engine
+    module, colon, name = place.partition(":")
+    if not colon:
+        known = ", ".join(sorted({*_SHIPPED, *_entry_points()}))
+        raise EnctestError(
+            f"no engine of databases is called {engine!r}",
+            f'Known are {known}; one of your own is written as "package.module:Class".',
+        )
+    with told(engine, "be made"):
+        with _importable(root):
+            found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        made: Provider = found(root, databases)
+    return made
+
+
+@contextmanager
+def told(engine: str, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong in a provider, which may be anybody's code, into words for the user.
+
+    Raises:
+        StaleError: The server went away.
+        EnctestError: Something else is wrong.
+    """
+    try:
+        yield
+    except EnctestError:
+        raise
+    except OSError as error:
+        raise StaleError(
+            f"the server of the engine {engine} went away: {error}", "It is started again at the next run."
+        ) from error
+    except (
+        Exception
+    ) as error:  # whatever foreign code raises: it is told, with the place, as the user's to mend
+        raise EnctestError(
+            f"the engine {engine} cannot {what}: {type(error).__name__}: {error}", _place(error)
+        ) from error
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"Raised in {trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno}." if trace else ""
+
+
+def _entry_points() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=GROUP)}
+
+
+@contextmanager
+def _importable(root: Path) -> Iterator[None]:
+    """Have the project's own modules importable for a moment."""
+    sys.path.insert(0, str(root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(root))
