@@ -76,6 +76,43 @@ def test_a_run_is_remembered(sample: MakeSample, args: tuple[str, ...]) -> None:
     assert all(phase in trace.stdout for phase in ("setup", "call", "teardown"))
 
 
+def test_a_trace_is_compared_with_the_last_pass(sample: MakeSample) -> None:
+    project = sample(
+        {
+            "bank.py": """
+                import sqlite3
+                def fee(amount):
+                    return amount // 10
+                def pay(amount):
+                    db = sqlite3.connect(":memory:")
+                    db.execute("create table paid (amount, fee)")
+                    db.execute("insert into paid values (?, ?)", (amount, fee(amount)))
+                    assert db.execute("select fee from paid").fetchone() == (9,)
+                    db.execute("delete from paid")
+                    db.close()
+            """,
+            "test_bank.py": "import bank\ndef test_pay():\n    bank.pay(90)\n",
+        }
+    )
+    assert project.enctest("-q").returncode == 0
+    test = "test_bank.py::test_pay"
+    never = project.enctest("trace", test, "--compare", "previous")
+    assert (never.returncode, never.stdout) == (1, "")
+    assert "no run before" in never.stderr
+    project.replace("bank.py", "// 10", "// 9")
+    assert project.enctest("-q").returncode == 1
+    done = project.enctest("trace", test, "--compare")
+    assert done.returncode == 0, done.stderr
+    changed = [line for line in done.stdout.splitlines() if line.startswith("~")]
+    assert len(changed) == 1, done.stdout
+    assert "INSERT paid" in changed[0], done.stdout
+    assert "90, 9 -> 90, 10" in changed[0], done.stdout
+    missing = [line for line in done.stdout.splitlines() if line.startswith(".")]
+    assert len(missing) == 1, done.stdout
+    assert "DELETE" in missing[0].upper(), done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_affected_names_what_a_change_reaches_and_why(sample: MakeSample) -> None:
     project = sample(FILES)
     assert "no run is recorded" in project.enctest("affected").stderr

@@ -25,13 +25,14 @@ SLOW_MS = 1523.0
 
 
 class FakeFeed:
-    """Hands out what `tell` is given; notes what is sent, and answers it from `details` and `users`."""
+    """Hands out what `tell` is given; notes what is sent; answers it from `details`, `users`, `bases`."""
 
     def __init__(self, *told: ev.ExplorerEvent) -> None:
         self.closed = ""
         self.sent: list[ev.Command] = []
         self.details: dict[str, ev.Details] = {}
         self.users: list[ev.Users] = []
+        self.bases: dict[tuple[str, ev.Against], tuple[int, tuple[ev.Span, ...]]] = {}
         self.was_closed = False
         self._events: deque[ev.ExplorerEvent] = deque(told)
         self._arrived = asyncio.Event()
@@ -63,6 +64,12 @@ class FakeFeed:
         if isinstance(command, ev.FindUsers):
             asked = (command.path, command.function)
             self.tell(*(answer for answer in self.users if (answer.path, answer.function) == asked))
+        if isinstance(command, ev.FindBase):
+            run, spans = self.bases.get((command.test, command.against), (0, ()))
+            answer = ev.Base(
+                test=command.test, run=command.run, against=command.against, base_run=run, spans=spans
+            )
+            self.tell(answer)
 
     async def wait(self) -> None:
         """Wait for `tell` or `end`."""

@@ -46,6 +46,7 @@ RESULT = (
 def shop_feed(*after: ev.ExplorerEvent) -> FakeFeed:
     feed = FakeFeed(shop_attached(), ev.Ready(t=NOW), *after)
     feed.details = {details.test: details for details in (traces.bulk(), traces.history(), traces.bank())}
+    feed.bases[traces.bulk().test, "pass"] = traces.bulk_before()
     return feed
 
 
@@ -123,6 +124,12 @@ def test_details(play: PlayFixture, screenshot: Screenshot) -> None:
     """You should see the trace on the full screen, and a query with its text, parameters and call site."""
     keys = ["n", "t", "slash", *"orders insert", "enter", "enter"]
     stage(play, screenshot, "trace", make_app(shop_feed()), keys, "at shop/orders/store.py:41", (160, 48))
+
+
+def test_comparison(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see where the failing run left the last pass: the discount is 0, no longer 800."""
+    keys = ["n", "t", "D", "enter"]
+    stage(play, screenshot, "comparison", make_app(shop_feed()), keys, "+ 0", (140, 40))
 
 
 def test_repeated_queries(play: PlayFixture, screenshot: Screenshot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from tests.tui.stage import BANK, BULK, FAILURE, HISTORY, NOW, START
 
 from enctest import events as ev
@@ -239,3 +240,16 @@ def bank() -> ev.Details:
     return ev.Details(
         t=NOW, test=BANK, run=4, running=True, path="tests/api/test_checkout.py", line=131, spans=trace
     )
+
+
+def bulk_before() -> tuple[int, tuple[ev.Span, ...]]:
+    """Return run and spans of that test's last pass: there was a discount, and the order was looked up."""
+    discount: dict[str, Any] = {"shop.bulk_discount": 800}
+    spans = []
+    for each in _BULK:
+        attributes = {**each.attributes, **discount} if each.name == "price order" else each.attributes
+        status: ev.SpanStatus = "ok" if each.span in {1, 6} else each.status
+        events = () if each.span == 6 else each.events
+        spans.append(msgspec.structs.replace(each, attributes=attributes, status=status, events=events))
+    spans.append(query(20, 6, "SELECT total FROM orders WHERE id = %s", 41.0, 41.5, 7))
+    return 2, tuple(spans)

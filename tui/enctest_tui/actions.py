@@ -129,11 +129,12 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 2),
     _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 12),
     _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 12),
-    _trace("trace-next-error", "full_stop", "Next error", "Go to the next span that failed.", 3),
-    _trace("trace-previous-error", "comma", "", "Go to the previous span that failed."),
+    _trace("trace-next-error", "full_stop", "Next error", "Go to the next failed span, or difference.", 3),
+    _trace("trace-previous-error", "comma", "", "Go to the previous one."),
     _trace("trace-next-match", "n", "", "Go to the next match of the search."),
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
     _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 12),
+    _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
     _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
 )
 

@@ -19,6 +19,7 @@ from enctest.events import (
     Command,
     Debug,
     Error,
+    FindBase,
     FindUsers,
     Follow,
     How,
@@ -35,6 +36,7 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.themes import LIGHT
+from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
@@ -171,6 +173,11 @@ class EnctestApp(App[None]):
     def _followed(self, event: MainScreen.Followed) -> None:
         if self.feed is not None:
             self.feed.send(Follow(test=event.test or None))
+
+    @on(TracePane.BaseWanted)
+    def _base_wanted(self, event: TracePane.BaseWanted) -> None:
+        if self.feed is not None and self.model.details.test:
+            self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
 
     def _ask(self, question: FindUsers) -> None:
         if self.feed is not None:

@@ -12,6 +12,7 @@ import msgspec
 
 from enctest import events as ev
 from enctest.record import Event
+from enctest_tui.difference import Baseline
 from enctest_tui.facts import Details, Run, Status
 from enctest_tui.spans import Trace
 from enctest_tui.testtree import TestTree
@@ -45,6 +46,7 @@ class Model:
     """The state of one front end.
 
     Attributes:
+        base: What the shown trace is compared with.
         users: The tests turned round, as far as the user has asked.
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
@@ -57,6 +59,7 @@ class Model:
         self.status = Status()
         self.details = Details()
         self.trace = Trace(clock)
+        self.base = Baseline()
         self.users = UserTree()
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
@@ -84,6 +87,7 @@ class Model:
                 Details(test=test, path=node.path, line=node.line) if node is not None else Details(test=test)
             )
             self.trace.clear()
+            self.base.forget()
 
     # --- the project ---------------------------------------------------------------------------------
 
@@ -300,6 +304,12 @@ class Model:
         )
         self.trace.load(event.run, event.spans, live=event.running)
         return Changes.DETAILS | Changes.TRACE
+
+    def _base(self, event: ev.Base) -> Changes:
+        if event.test != self.details.test or event.against != self.base.against:
+            return Changes.NONE
+        self.base.take(event)
+        return Changes.TRACE
 
     def _span_started(self, event: ev.SpanStarted) -> Changes:
         if event.test != self.details.test:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enctest.events import Attributes, SpanNote
 from enctest_tui import code
+from enctest_tui.difference import WORDS, SpanLine, durations_ms
 from enctest_tui.spanrows import Row, label
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import clean, duration, one_line
@@ -25,6 +26,27 @@ def describe(row: Row, trace: Trace) -> list[Line]:
     parts = [_head(row, trace), _group(row) if row.members else [], _attributes(span.attributes)]
     parts += [_note_lines(note, span) for note in span.events]
     return [line for part in parts if part for line in [*part, []]]
+
+
+def describe_line(line: SpanLine, trace: Trace, base: Trace) -> list[Line]:
+    """Return the lines of the details pane for a line of a comparison: what is different, then all of it."""
+    word, _, ink = WORDS[line.state]
+    lines: list[Line] = [[(word or "the same", ink if word else "dim"), *_both(line, trace)]]
+    for name, before, now in line.differences:
+        lines += [[(clean(name), "dim")]]
+        lines += [[("  - ", "bad"), (clean(part), "plain")] for part in before.split("\n") if before]
+        lines += [[("  + ", "good"), (clean(part), "plain")] for part in now.split("\n") if now]
+    row = Row(
+        line.span, 0, members=tuple(line.now or line.before) if len(line.now or line.before) > 1 else ()
+    )
+    return [*lines, [], *describe(row, trace if line.now else base)]
+
+
+def _both(line: SpanLine, trace: Trace) -> list[Piece]:
+    before, now = durations_ms(line, trace.now_ns)
+    if before is None or now is None:
+        return []
+    return [(f"  {duration(before)} before, {duration(now)} now", "dim")]
 
 
 def _head(row: Row, trace: Trace) -> list[Line]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from enctest import __version__
 from enctest.errors import EnctestError
+
+if TYPE_CHECKING:
+    from enctest.events import Against
 
 USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
@@ -17,7 +21,9 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
-       enctest trace NODEID            print a test's last span tree
+       enctest trace NODEID [--compare [previous]]
+                                       print a test's last span tree, or how it differs from
+                                       that of its last pass (or of the run before)
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -117,9 +123,14 @@ def _affected(args: list[str]) -> int:
 def _trace(args: list[str]) -> int:
     from enctest.cli.trace import trace
 
-    if len(args) != 1:
+    against: Against | None = None
+    if "--compare" in args:
+        at = args.index("--compare")
+        against = "previous" if args[at + 1 : at + 2] == ["previous"] else "pass"
+        del args[at : at + (2 if against == "previous" else 1)]
+    if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
-    return trace(args[0])
+    return trace(args[0], against)
 
 
 def _doctor(args: list[str]) -> int:

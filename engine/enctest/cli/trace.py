@@ -1,37 +1,60 @@
-"""`enctest trace NODEID`: a test's last span tree."""
+"""`enctest trace NODEID`: a test's last span tree, or what is different from its last pass."""
 
 from __future__ import annotations
 
 import contextlib
 
 from enctest.errors import EnctestError
-from enctest.events import Span
+from enctest.events import Against, Span
 from enctest.paths import Project
 from enctest.store.history import History, names
+from enctest.tracing.comparison import compare
 from enctest.tracing.model import Trace
-from enctest.tracing.text import render
+from enctest.tracing.text import render, render_comparison
+
+_Found = tuple[float, str, int, tuple[Span, ...]]
+"""When, in which history, run, spans."""
 
 
-def trace(test: str) -> int:
-    """Print the tree of the test's newest run, whatever arguments that had.
+def trace(test: str, against: Against | None = None) -> int:
+    """Print the tree of the test's newest run, whatever arguments that had, or what an earlier one has else.
 
     Raises:
-        EnctestError: The test, or its trace, is not known.
+        EnctestError: The test, or its trace, or an earlier one, is not known.
     """
     state = Project.find().state
-    newest: tuple[float, int, tuple[Span, ...]] = (0.0, 0, ())
+    newest: _Found = (0.0, "", 0, ())
     known: dict[str, None] = {}
     for name in names(state) or ["history"]:
         with contextlib.closing(History(state, name)) as history:
             known |= dict.fromkeys(stored.info.test for stored in history.tests())
             result = history.result(test)
             if result is not None and result.t > newest[0]:
-                newest = (result.t, *history.trace(test))
-    _, run, spans = newest
+                newest = (result.t, name, *history.trace(test))
+    _, name, run, spans = newest
     if not spans:
         raise _unknown(test, list(known))
+    if against is not None:
+        return _compare(History(state, name), test, newest, against)
     print(f"{test}  (run {run})")
     for line in render(Trace(spans)):
+        print(line)
+    return 0
+
+
+def _compare(history: History, test: str, newest: _Found, against: Against) -> int:
+    _, _, run, spans = newest
+    with contextlib.closing(history):
+        base, before = history.base(test, run, against)
+    if not base:
+        what = "has not passed before" if against == "pass" else "has no run before the last one"
+        raise EnctestError(f"{test} {what}", "Without --compare you see its last run.", exit_code=1)
+    what = "its last pass" if against == "pass" else "the run before"
+    print(f"{test}  (run {run}, compared with {what}, run {base})")
+    found = compare(Trace(before).tops(), Trace(spans).tops())
+    counts = [f"{number} {state}" for state, number in found.counts.items() if state != "same"]
+    print(", ".join(counts) or "nothing is different")
+    for line in render_comparison(found):
         print(line)
     return 0
 

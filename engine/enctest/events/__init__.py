@@ -14,6 +14,7 @@ from enctest.dependencies import DependencyRecord
 from enctest.events.commands import (
     Command,
     Debug,
+    FindBase,
     FindUsers,
     Follow,
     Hunt,
@@ -26,6 +27,7 @@ from enctest.events.commands import (
 )
 from enctest.events.kinds import (
     BAD_OUTCOMES,
+    Against,
     Attributes,
     How,
     Outcome,
@@ -49,6 +51,7 @@ from enctest.events.state import (
     Affected,
     Attached,
     Audited,
+    Base,
     Change,
     Databases,
     DatabaseStatus,
@@ -110,14 +113,17 @@ ExplorerEvent = (
     | Hunted
     | Audited
     | Users
+    | Base
 )
 
 __all__ = [
     "BAD_OUTCOMES",
     "Affected",
+    "Against",
     "Attached",
     "Attributes",
     "Audited",
+    "Base",
     "Change",
     "Collected",
     "Command",
@@ -129,6 +135,7 @@ __all__ = [
     "Error",
     "ExplorerEvent",
     "FileCollected",
+    "FindBase",
     "FindUsers",
     "Follow",
     "How",

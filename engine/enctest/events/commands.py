@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enctest.events.kinds import How
+from enctest.events.kinds import Against, How
 from enctest.record import Record
 
 
@@ -59,10 +59,20 @@ class FindUsers(Record, frozen=True, kw_only=True):
     function: str | None = None
 
 
+class FindBase(Record, frozen=True, kw_only=True):
+    """What this test's trace, as of `run`, is to be compared with."""
+
+    test: str
+    run: int
+    against: Against = "pass"
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
     folder: str
 
 
-Command = Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | TakeRun
+Command = (
+    Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | FindBase | TakeRun
+)

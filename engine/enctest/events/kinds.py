@@ -14,6 +14,9 @@ How = Literal["warm", "fresh", "isolated"]
 """How tests run: `warm` from the deepest snapshot that is still true; `fresh` in a pytest process that was
 started for them; `isolated` each in a process of its own, forked after collection."""
 
+Against = Literal["pass", "previous"]
+"""What a test's trace is compared with: its last pass before, or the run before."""
+
 SpanKind = Literal["test", "phase", "fixture", "internal", "db", "client", "server", "producer", "consumer"]
 """`test` is the root, `phase` is setup, call or teardown, `db` a query, `client`/`server` HTTP or RPC;
 the rest are OpenTelemetry's kinds."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from enctest.events.kinds import Attributes, Outcome, SpanKind, SpanStatus
+from enctest.events.kinds import Against, Attributes, Outcome, SpanKind, SpanStatus
 from enctest.events.runs import Section, TestInfo
 from enctest.record import Event
 
@@ -226,6 +226,16 @@ class Details(Event, frozen=True, kw_only=True):
     path: str = ""
     line: int = 0
     why: str = ""
+    spans: tuple[Span, ...] = ()
+
+
+class Base(Event, frozen=True, kw_only=True):
+    """Answer to `FindBase`: an earlier trace of the test; `base_run` 0 means that there is none."""
+
+    test: str
+    run: int
+    against: Against
+    base_run: int = 0
     spans: tuple[Span, ...] = ()
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from enctest.errors import EnctestError
 from enctest.events import (
+    Base,
     Command,
     Debug,
     DebugReady,
     Details,
+    FindBase,
     FindUsers,
     Follow,
     How,
@@ -24,6 +26,7 @@ from enctest.events import (
     TakeRun,
 )
 from enctest.explorer.front_ends import FrontEnd
+from enctest.record import Event
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
 """What to add so that a debugger has the test, and the terminal, to itself."""
@@ -50,8 +53,8 @@ class Desk:
         match command:
             case Follow(test=str(test)):
                 front_end.send([self._details(test)])
-            case FindUsers(path=path, function=function):
-                front_end.send([explorer.selector.users(path, function)])
+            case FindUsers() | FindBase():
+                front_end.send([self._answer(command)])
             case TakeRun(folder=folder):
                 explorer.handed_in.take(Path(folder))
             case RunTests():
@@ -68,6 +71,13 @@ class Desk:
                 task = asyncio.create_task(self._debug(front_end, test))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    def _answer(self, question: FindUsers | FindBase) -> Event:
+        if isinstance(question, FindUsers):
+            return self._explorer.selector.users(question.path, question.function)
+        test, run, against = question.test, question.run, question.against
+        base, spans = self._explorer.journal.base(test, run, against)
+        return Base(test=test, run=run, against=against, base_run=base, spans=spans)
 
     def refresh(self, tests: Iterable[str]) -> None:
         """Tell the front ends that follow one of these tests that it stands differently now."""

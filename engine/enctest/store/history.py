@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from enctest.errors import EnctestError
-from enctest.events import Span, TestFinished
+from enctest.events import Against, Span, TestFinished
 from enctest.store.rows import Batch, StoredTest
 from enctest.store.schema import DamagedError, bring_up_to_date, opened, seal
 
@@ -166,8 +166,16 @@ class History:
         return None
 
     def trace(self, test: str, kind: str = "last") -> tuple[int, tuple[Span, ...]]:
-        """Return (run, spans) of a test's last trace, or of its last `pass`; (0, ()) when there is none."""
+        """Return (run, spans) of a test's `last` trace, or of another kind; (0, ()) when there is none."""
         return self._trace("select run, data from trace where test = ? and kind = ?", test, kind)
+
+    def base(self, test: str, run: int, against: Against) -> tuple[int, tuple[Span, ...]]:
+        """Return (run, spans) of the last pass, or run, that was not `run`; (0, ()) when there is none."""
+        for kind in _BASES[against]:
+            found = self.trace(test, kind)
+            if found[0] not in {0, run}:
+                return found
+        return 0, ()
 
     def left_trace(self, number: int) -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of a trace that was kept beside."""
@@ -225,6 +233,10 @@ class History:
         self._unwritten.clear()
 
 
+_BASES: dict[Against, tuple[str, ...]] = {"pass": ("pass", "former pass"), "previous": ("last", "previous")}
+_FORMER = """
+insert or replace into trace
+select test, ?3, run, data from trace where test = ?1 and kind = ?4 and run <> ?2 and length(data) < ?5"""
 _KEEP = """
 insert or replace into past values (
     ?1, ?2, ?3, (select data from result where test = ?2 and length(data) < ?5), ?4,
@@ -242,6 +254,7 @@ def _statements(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]
         "insert or replace into result values (?, ?)",
         [(test, seal(test, _encode(result))) for test, result in batch.results.items()],
     )
+    yield _FORMER, list(_former_rows(batch))
     yield "insert or replace into trace values (?, ?, ?, ?)", _trace_rows(batch)
     yield (
         _KEEP,
@@ -272,6 +285,13 @@ def _statements(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]
         "insert or replace into meta values (?, ?)",
         [(key, seal(key, _encode(value))) for key, value in batch.meta.items()],
     )
+
+
+def _former_rows(batch: Batch) -> Iterator[tuple[Any, ...]]:
+    for test, (result, _) in batch.traces.items():
+        yield test, result.run, "previous", "last", _LARGEST_LEFT
+        if result.outcome == "passed":
+            yield test, result.run, "former pass", "pass", _LARGEST_LEFT
 
 
 def _trace_rows(batch: Batch) -> list[tuple[Any, ...]]:

@@ -22,7 +22,7 @@ State = Literal["same", "changed", "added", "missing", "moved", "unreached"]
 
 _EXACT = 40_000
 """Pairs of siblings up to which the best alignment is looked for."""
-_OF_ERRORS = frozenset({"status", "said"})
+_OF_ERRORS = frozenset({"status", "said", "error.type", "pytest.outcome", "pytest.reason"})
 """Differences that a span only passes on when something below it has failed."""
 
 

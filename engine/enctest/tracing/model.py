@@ -130,7 +130,7 @@ class Trace:
 
     def rows(self) -> Iterator[tuple[int, Node]]:
         """Yield depth and node of every span, depth first, siblings by start."""
-        stack = [(0, node) for node in reversed(self._tops())]
+        stack = [(0, node) for node in reversed(self.tops())]
         while stack:
             depth, node = stack.pop()
             yield depth, node
@@ -147,7 +147,7 @@ class Trace:
             at_ns: When (default: the latest time known of the trace).
         """
         if at_ns is None:
-            at_ns = max((node.last_ns() for node in self._tops()), default=0)
+            at_ns = max((node.last_ns() for node in self.tops()), default=0)
         for node in self.open_nodes():
             node.end_ns = max(at_ns, node.start_ns)
             node.attributes = {**node.attributes, OPEN: True}
@@ -183,7 +183,7 @@ class Trace:
         else:
             self._waiting.setdefault(parent, []).append(node)
 
-    def _tops(self) -> list[Node]:
+    def tops(self) -> list[Node]:
         """Return the root and whatever has no known parent, which hangs beside it."""
         return sorted((node for node in self.nodes.values() if node.parent is None), key=_start)
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enctest.events import SpanNote
+from enctest.tracing.comparison import Comparison, Line, State
 from enctest.tracing.model import Node, Trace
 
 _NS_PER_MS = 1e6
 _MS_PER_S = 1000
+_MARKS: dict[State, str] = {
+    "same": " ", "changed": "~", "added": "+", "missing": "-", "moved": ">", "unreached": ".",
+}  # fmt: skip
 _WIDTH = 100  # characters of a log line or message
 
 
@@ -33,6 +37,36 @@ def render(trace: Trace, now_ns: int | None = None) -> list[str]:
         lines.append(indent + _span_line(node, now_ns))
         lines += [f"{indent}  · {event_line(note)}" for note in node.events]
     return lines
+
+
+def render_comparison(comparison: Comparison[Node]) -> list[str]:
+    """Return one line per span that differs or leads to one: mark, indentation, name, difference, time."""
+    lines = []
+    stack = [(0, line) for line in reversed(comparison.lines)]
+    while stack:
+        depth, line = stack.pop()
+        lines.append(f"{_MARKS[line.state]} {'  ' * depth}{_compared(line)}")
+        below = [child for child in line.children if child.differs]
+        stack.extend((depth + 1, child) for child in reversed(below))
+    return lines
+
+
+def _compared(line: Line[Node]) -> str:
+    count = len(line.now or line.before)
+    parts = [f"{count}x {line.span.name}" if count > 1 else line.span.name, f"[{line.span.kind}]"]
+    for name, before, now in line.differences:
+        change = f"{_brief(before) or 'none'} -> {_brief(now) or 'none'}"
+        parts.append(change if name == "said" else f"{name} {change}")
+    times = [
+        duration(sum(span.duration_ns() for span in spans)) for spans in (line.before, line.now) if spans
+    ]
+    parts.append(" -> ".join(times) if len(times) > 1 else times[0])
+    return "  ".join(parts)
+
+
+def _brief(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDTH else f"{line[:_WIDTH]}…"
 
 
 def event_line(note: SpanNote) -> str:

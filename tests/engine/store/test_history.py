@@ -61,6 +61,22 @@ def test_a_failure_does_not_replace_the_last_pass(tmp_path: Path) -> None:
     history.close()
 
 
+def test_a_trace_is_compared_with_an_earlier_pass_or_run(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    assert history.base("t", 1, "pass") == (0, ())
+    for run, outcome in ((1, "passed"), (2, "passed"), (3, "failed"), (4, "failed")):
+        result = TestFinished(run=run, test="t", outcome=outcome, duration_ms=1)  # type: ignore[arg-type]
+        history.save(Batch(traces={"t": (result, ())}))
+        history.save(Batch(traces={"t": (result, ())}))  # written once more, after a failing disk
+    assert history.base("t", 4, "pass")[0] == 2
+    assert history.base("t", 2, "pass")[0] == 1  # as when its result is known again
+    assert history.base("t", 4, "previous")[0] == 3
+    assert history.base("t", 5, "previous")[0] == 4  # it runs just now
+    history.save(Batch(removed=["t"]))
+    assert history.base("t", 5, "pass") == history.base("t", 5, "previous") == (0, ())
+    history.close()
+
+
 def test_removed_tests_leave_nothing(tmp_path: Path) -> None:
     history = History(tmp_path)
     result = TestFinished(run=1, test=INFO.test, outcome="passed", duration_ms=1)

@@ -14,6 +14,8 @@ from enctest.tracing.comparison import Comparison, Line, align, compare
 from enctest.tracing.likeness import Key, differences, key, query_shape, stable
 from enctest.tracing.model import Node, Trace
 
+ITEM = "select * from item where id = {}"
+
 Tree = tuple[dict[str, Any], list["Tree"]]
 
 
@@ -30,13 +32,10 @@ def failed(name: str, *children: Tree, message: str = "", **more: Any) -> Tree:
     return span(name, *children, status="error", events=notes if message else (), **more)
 
 
-def test(*children: Tree, status: SpanStatus = "ok") -> Trace:
+def traced(*children: Tree, status: SpanStatus = "ok") -> Trace:
     """Return the trace of a test with a call phase around `children`."""
     root = span("test", span("call", *children, kind="phase", status=status), kind="test", status=status)
     return Trace(_spans(root, None, itertools.count(1)))
-
-
-test.__test__ = False  # type: ignore[attr-defined]
 
 
 def _spans(tree: Tree, parent: int | None, numbers: Iterator[int]) -> Iterator[Span]:
@@ -61,20 +60,20 @@ def shown(comparison: Comparison[Node]) -> list[str]:
 
 def differing(line: Line[Node] | None) -> list[tuple[str, str, str]]:
     assert line is not None
-    return [tuple(each) for each in line.differences]
+    return [(each.name, each.before, each.now) for each in line.differences]
 
 
 def test_equal_traces_are_the_same() -> None:
-    trace = test(span("price"), query("select 1"), span("pay", span("charge")))
-    found = compared(trace, test(span("price"), query("select 1"), span("pay", span("charge"))))
+    trace = traced(span("price"), query("select 1"), span("pay", span("charge")))
+    found = compared(trace, traced(span("price"), query("select 1"), span("pay", span("charge"))))
     assert shown(found) == []
     assert found.first is None
     assert found.counts == {"same": 6}
 
 
 def test_what_came_and_what_is_missing_stand_where_they_belong() -> None:
-    before = test(span("a"), span("b"), span("c"))
-    found = compared(before, test(span("a"), span("x", span("y")), span("c")))
+    before = traced(span("a"), span("b"), span("c"))
+    found = compared(before, traced(span("a"), span("x", span("y")), span("c")))
     assert [line.span.name for line in found.walk()] == ["test", "call", "a", "b", "x", "y", "c"]
     assert shown(found) == ["missing b", "added x", "added y"]
     assert found.first is not None
@@ -85,8 +84,8 @@ def test_what_came_and_what_is_missing_stand_where_they_belong() -> None:
 
 
 def test_a_value_that_differs_is_where_it_began() -> None:
-    before = test(span("price", span("discount", attributes={"percent": 10})), span("order"))
-    now = test(
+    before = traced(span("price", span("discount", attributes={"percent": 10})), span("order"))
+    now = traced(
         span("price", span("discount", attributes={"percent": 0})),
         failed("order", message="total is 100"),
         status="error",
@@ -98,30 +97,30 @@ def test_a_value_that_differs_is_where_it_began() -> None:
 
 
 def test_a_failure_counts_where_it_happened_and_what_follows_was_not_reached() -> None:
-    before = test(span("order", span("stock"), span("charge"), span("mail")), span("receipt"))
-    now = test(failed("order", span("stock"), failed("charge", message="refused")), status="error")
+    before = traced(span("order", span("stock"), span("charge"), span("mail")), span("receipt"))
+    now = traced(failed("order", span("stock"), failed("charge", message="refused")), status="error")
     found = compared(before, now)
     assert shown(found) == ["changed charge", "unreached mail", "unreached receipt"]
     assert differing(found.first) == [("status", "ok", "failed"), ("said", "", "exception: refused")]
 
 
 def test_what_is_missing_before_an_assertion_fails_is_missing() -> None:
-    before = test(span("a"), span("b"), span("c"))
-    found = compared(before, test(span("a"), span("c"), status="error"))
+    before = traced(span("a"), span("b"), span("c"))
+    found = compared(before, traced(span("a"), span("c"), status="error"))
     assert shown(found) == ["missing b"]
 
 
 def test_what_has_not_happened_yet_in_a_live_trace_was_not_reached() -> None:
-    before = test(span("a"), span("b", span("inner")), span("c"))
-    now = test(span("a"), span("b", end_ns=None))
+    before = traced(span("a"), span("b", span("inner")), span("c"))
+    now = traced(span("a"), span("b", end_ns=None))
     assert now.root is not None
     now.root.end_ns = now.root.children[0].end_ns = None
     assert shown(compared(before, now)) == ["unreached inner", "unreached c"]
 
 
 def test_more_equal_queries_are_one_difference() -> None:
-    before = test(span("load", *(query(f"select * from item where id = {n}") for n in range(3))))
-    now = test(span("load", *(query(f"select * from item where id = {n}") for n in range(40))))
+    before = traced(span("load", *(query(ITEM.format(n)) for n in range(3))))
+    now = traced(span("load", *(query(ITEM.format(n)) for n in range(40))))
     found = compared(before, now)
     assert shown(found) == ["changed query"]
     assert found.first is not None
@@ -130,15 +129,15 @@ def test_more_equal_queries_are_one_difference() -> None:
 
 
 def test_one_of_many_equal_spans_that_differs_is_shown_alone() -> None:
-    before = test(*(query("select 1", **{"db.response.returned_rows": 1}) for _ in range(4)))
-    now = test(*(query("select 1", **{"db.response.returned_rows": n}) for n in (1, 1, 0, 1)))
+    before = traced(*(query("select 1", **{"db.response.returned_rows": 1}) for _ in range(4)))
+    now = traced(*(query("select 1", **{"db.response.returned_rows": n}) for n in (1, 1, 0, 1)))
     found = compared(before, now)
     assert [line.state for line in found.lines[0].children[0].children] == ["same", "same", "changed", "same"]
 
 
 def test_what_was_moved_is_neither_missing_nor_new() -> None:
-    before = test(span("a"), span("mail", span("render")), span("b", span("c")))
-    found = compared(before, test(span("a"), span("b", span("c"), span("mail", span("render")))))
+    before = traced(span("a"), span("mail", span("render")), span("b", span("c")))
+    found = compared(before, traced(span("a"), span("b", span("c"), span("mail", span("render")))))
     assert shown(found) == ["moved mail", "moved render"]
     assert found.first is not None
     assert found.first.span.name == "mail"
@@ -151,13 +150,13 @@ def test_what_was_moved_is_neither_missing_nor_new() -> None:
         ("code.line.number", 3, 7),
         ("order.id", "5a1ee0a1-90c8-4b3c-a3b3-ff07ab7ddf3d", "00000000-90c8-4b3c-a3b3-ff07ab7ddf3d"),
         ("at", "2026-11-25 10:00:00.123456+00:00", "2026-11-26 11:22:33.5+00:00"),
-        ("path", "/tmp/pytest-1/a", "/tmp/pytest-2/b"),
+        ("path", "/tmp/pytest-1/a", "/tmp/pytest-2/b"),  # noqa: S108 - nothing is written there
         ("url.full", "http://127.0.0.1:4711/orders", "http://127.0.0.1:4712/orders"),
     ],
 )
 def test_what_is_different_each_time_is_no_difference(name: str, before: object, now: object) -> None:
-    one = test(span("a", attributes={name: before}))
-    assert shown(compared(one, test(span("a", attributes={name: now})))) == []
+    one = traced(span("a", attributes={name: before}))
+    assert shown(compared(one, traced(span("a", attributes={name: now})))) == []
 
 
 def test_log_records_count_by_level_and_text() -> None:
@@ -166,7 +165,7 @@ def test_log_records_count_by_level_and_text() -> None:
             SpanNote(name="log", at_ns=0, attributes={"log.level": "WARNING", "log.message": text})
             for text in texts
         )
-        return test(span("a", events=notes))
+        return traced(span("a", events=notes))
 
     found = compared(logged("sold out", "slow"), logged("slow", "no stock"))
     assert differing(found.first) == [("said", "WARNING sold out", ""), ("said", "", "WARNING no stock")]
@@ -183,7 +182,7 @@ def test_queries_are_equal_but_for_their_values() -> None:
 
 def test_requests_are_equal_by_method_and_route() -> None:
     def request(**attributes: Any) -> Node:
-        trace = test(span("GET", kind="client", attributes={"http.request.method": "GET", **attributes}))
+        trace = traced(span("GET", kind="client", attributes={"http.request.method": "GET", **attributes}))
         assert trace.root is not None
         return trace.root.children[0].children[0]
 
@@ -213,7 +212,7 @@ def _key(number: int) -> Key:
 def test_one_change_among_very_many_siblings_is_one_difference() -> None:
     names = [f"step {n % 700}" for n in range(3000)]
     now = [*names[:1000], "new", *names[1001:2000], *names[2001:]]
-    found = compared(test(*map(span, names)), test(*map(span, now)))
+    found = compared(traced(*map(span, names)), traced(*map(span, now)))
     assert found.counts["added"] == 1
     assert found.counts["missing"] == 2
 
@@ -222,4 +221,4 @@ def test_a_very_deep_trace_is_compared_without_recursion() -> None:
     deep: Tree = span("bottom")
     for _ in range(400):
         deep = span("level", deep)
-    assert compared(test(deep), test(deep)).counts == {"same": 403}
+    assert compared(traced(deep), traced(deep)).counts == {"same": 403}

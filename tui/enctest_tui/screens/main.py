@@ -310,7 +310,7 @@ class MainScreen(Screen[None]):
         self.set_class(full, "-full")
         if full:
             self.side.open_tab("trace")
-            self.side.trace.view.focus()
+            self.side.trace.front.focus()
         else:
             self._show_side(on_=False)
         self.show_keys()
@@ -331,10 +331,10 @@ class MainScreen(Screen[None]):
         trace = self.side.trace
         if self.left.has_the_focus:
             self._show_side(on_=True)
-        elif trace.view.has_focus and trace.shows_details:
+        elif trace.front.has_focus and trace.shows_details:
             trace.details.focus()
         elif self.has_class("-full"):
-            trace.view.focus()
+            trace.front.focus()
         else:
             self._show_side(on_=False)
 
@@ -347,9 +347,8 @@ class MainScreen(Screen[None]):
     def action_back(self) -> None:
         """Leave what is on top."""
         trace = self.side.trace
-        if trace.shows_details and (trace.details.has_focus or trace.view.has_focus):
-            trace.show_details(on_=False)
-            trace.view.focus()
+        if trace.go_back():
+            self.show_keys()
         elif self.search.text:
             self.search.clear()
             self.side.trace.view.search("")

@@ -35,7 +35,7 @@ class SidePane(Vertical):
         self._shown_test = ""
         self.headline = Headline()
         self.tabs = TabStrip()
-        self.trace = TracePane(model.trace, id="trace")
+        self.trace = TracePane(model.trace, model.base, id="trace")
         self.failure = FailureView(id="failure")
         self.output = OutputView(id="output")
         self.source = SourceView(id="source")
@@ -53,7 +53,7 @@ class SidePane(Vertical):
     @property
     def view(self) -> Widget:
         """The list of the open tab."""
-        return {"trace": self.trace.view, "failure": self.failure, "output": self.output}.get(
+        return {"trace": self.trace.front, "failure": self.failure, "output": self.output}.get(
             self.tabs.active, self.source
         )
 

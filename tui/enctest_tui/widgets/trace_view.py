@@ -44,6 +44,9 @@ class TraceView(LineView):
     class Searched(Message):
         """The place among the matches has changed."""
 
+    class Compared(Message):
+        """The trace is to be compared with another run's."""
+
     def __init__(self, trace: Trace, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self.rows = SpanRows(trace)
@@ -243,6 +246,10 @@ class TraceView(LineView):
             self._go_to_one_of(failed, step)
         else:
             self.app.bell()
+
+    def action_compare(self) -> None:
+        """Compare with the last pass."""
+        self.post_message(self.Compared())
 
     # --- drawing -------------------------------------------------------------------------------------
 
