@@ -36,6 +36,10 @@ _UNSTABLE = re.compile(
     | /tmp/ [^\s'",)]+ | \b \d{10,} (?:\.\d+)? \b
     """
 )
+_TOKEN = re.compile(r"(?<![^\W_])[0-9A-Za-z]{8,}(?![^\W_])")
+_TURN = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_TURNS = 3
+"""Times that a made up name goes from letters to digits or back, at least: `68d073faf2` does four times."""
 _LITERAL = re.compile(r"'(?:[^']|'')*'|(?<![\w$%:.])\d+(?:\.\d+)?\b")
 _LIST = re.compile(r"\((?:\s*(?:\?|%s|\$\d+|:\w+)\s*,)+\s*(?:\?|%s|\$\d+|:\w+)\s*\)")
 _NUMBER = re.compile(r"(?<=/)\d+(?=/|$|\?)")
@@ -99,8 +103,12 @@ def _address(text: str) -> str:
 
 @functools.lru_cache(4096)
 def stable(text: str) -> str:
-    """Return a text without what no two runs share: ids, times, addresses, temporary paths."""
-    return _UNSTABLE.sub("…", text)
+    """Return a text without what no two runs share: ids, made up names, times, addresses, temporary paths."""
+    return _TOKEN.sub(_unless_made_up, _UNSTABLE.sub("…", text))
+
+
+def _unless_made_up(found: re.Match[str]) -> str:
+    return "…" if len(_TURN.findall(found[0])) >= _TURNS else found[0]
 
 
 def differences(before: Spanlike, now: Spanlike) -> list[Difference]:
