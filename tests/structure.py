@@ -1,4 +1,4 @@
-"""Checks what no linter does: files of at most 400 lines, functions of at most 60."""
+"""Checks what no linter does: files of at most 400 lines, functions of at most 60; no marks of a merge."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FILE, FUNCTION = 400, 60
 SKIPPED = ("projects", ".venv", "demo")
+TEXTS = ("*.md", "*.toml", "*.txt", "Makefile")
+MARKS = ("<" * 7 + " ", ">" * 7 + " ")
 
 
 def violations(path: Path) -> Iterator[str]:
@@ -26,6 +28,13 @@ def violations(path: Path) -> Iterator[str]:
                 yield f"{name}:{node.lineno}: {node.name} has {length} lines, at most {FUNCTION}"
 
 
+def unmerged(path: Path) -> Iterator[str]:
+    """Yield the lines of a text that a merge has left, as `path:line: what`."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith(MARKS):
+            yield f"{path.relative_to(ROOT)}:{number}: left by a merge: {line}"
+
+
 def main() -> int:
     """Print violations; 1 when there are any."""
     found = [
@@ -35,6 +44,7 @@ def main() -> int:
         if not any(part in SKIPPED or part.startswith(".") for part in path.relative_to(ROOT).parts)
         for violation in violations(path)
     ]
+    found += [mark for glob in TEXTS for path in sorted(ROOT.glob(glob)) for mark in unmerged(path)]
     for violation in found:
         print(violation)
     return 1 if found else 0
