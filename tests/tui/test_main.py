@@ -20,6 +20,10 @@ from enctest_tui.main import Options, main, parse
         (["--python=py"], Options(python="py")),
         (["--demo"], Options(demo=True)),
         (["-h"], Options(help=True)),
+        (["serve"], Options(port=9400)),
+        (["serve", "--port", "9500", "-x"], Options(args=("-x",), port=9500)),
+        (["serve", "--port=1"], Options(port=1)),
+        (["-x", "serve"], Options(args=("-x", "serve"))),
         (["--", "--demo", "--python"], Options(args=("--demo", "--python"))),
     ],
 )
@@ -51,7 +55,7 @@ def test_without_a_terminal_the_other_commands_are_named() -> None:
     assert done.returncode == 4
     assert done.stderr.splitlines() == [
         "enctest-tui: enctest-tui needs a terminal",
-        "Without one: enctest watch, or enctest for a single run.",
+        "Without one: enctest-tui serve, enctest watch, or enctest for a single run.",
     ]
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,7 @@ class Handle:
     project: Project
     door: Path
     launch: Launch
+    environment: Mapping[str, str] | None = None
 
     @property
     def log(self) -> Path:
@@ -90,8 +91,19 @@ def watched(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(arg for arg in args if arg not in _LAST_FAILED)
 
 
-def spawn(project: Project, args: Sequence[str] = (), python: str = "") -> Handle:
+def spawn(
+    project: Project,
+    args: Sequence[str] = (),
+    python: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Handle:
     """Start the explorer of a project unless one is running; returns at once.
+
+    Args:
+        project: Whose tests.
+        args: pytest arguments.
+        python: The project's interpreter; empty finds one.
+        environment: What it, and so the tests, find as environment (default: this process's).
 
     Raises:
         EnctestError: The interpreter asked for does not exist.
@@ -104,7 +116,7 @@ def spawn(project: Project, args: Sequence[str] = (), python: str = "") -> Handl
     ).hexdigest()[:8]
     door = project.runtime / f"{key}.sock"
     launch = Launch(start=str(project.invocation), args=list(args), python=interpreter, door=str(door))
-    handle = Handle(project=project, door=door, launch=launch)
+    handle = Handle(project=project, door=door, launch=launch, environment=environment)
     if not _is_running(door):
         _start(handle)
     return handle
@@ -220,6 +232,7 @@ def _start(handle: Handle) -> None:
             stdout=descriptor,
             stderr=descriptor,
             start_new_session=True,
+            env=handle.environment,
         )
     finally:
         os.close(descriptor)
