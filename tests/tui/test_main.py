@@ -36,6 +36,12 @@ def test_python_needs_a_path() -> None:
         parse(["--python"])
 
 
+@pytest.mark.parametrize("words", [["--port"], ["--port", "http"], ["--port=0"], ["--port", "65536"]])
+def test_a_port_that_is_none_is_refused(words: list[str]) -> None:
+    with pytest.raises(EnctestError, match="is no port"):
+        parse(["serve", *words])
+
+
 def test_help_and_version_need_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert main(["--version"]) == 0
