@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
          -n N | --isolate              N processes run the tests | a process for each test
+         --affected[=REV]              only what changes since the last run (and since a git revision)
+                                       can affect, what failed, and what is new
        enctest watch [--events FILE] [--python PATH] [PYTEST ARGS]
                                        rerun affected tests on every save, without a screen
          --fresh                       each run in a pytest process of its own, no snapshots

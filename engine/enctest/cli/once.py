@@ -18,6 +18,7 @@ from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.paths import Project
 from enctest.selection.variables import THE_USERS
+from enctest.session.leaving_out import LeftOut
 from enctest.session.spool import VARIABLE, Spool, read
 from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
@@ -41,12 +42,31 @@ def run_once(args: Sequence[str]) -> int:
     workers = take_workers(rest)
     isolate = ISOLATE in rest
     rest = [arg for arg in rest if arg != ISOLATE]
+    choice = _choice(project, rest)
     with _databases(project, settings) as env:
         os.environ.update(env)
-        return _run(project, settings, rest, workers, isolate=isolate)
+        return _run(project, settings, rest, workers, choice, isolate=isolate)
 
 
-def _run(project: Project, settings: Settings, args: list[str], workers: int, *, isolate: bool) -> int:
+def _choice(project: Project, args: list[str]) -> LeftOut | None:
+    """Return what `--affected` leaves out, and take it out of the arguments; None without it."""
+    if not any(arg.startswith("--affected") for arg in args):
+        return None
+    from enctest.cli.range import choose, take
+
+    revision = take(args)
+    return None if revision is None else choose(project, revision)
+
+
+def _run(
+    project: Project,
+    settings: Settings,
+    args: list[str],
+    workers: int,
+    left_out: LeftOut | None,
+    *,
+    isolate: bool,
+) -> int:
     import pytest
 
     folder = Path(tempfile.mkdtemp(prefix="spool-", dir=project.state))
@@ -64,6 +84,8 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int, *,
             isolate=isolate,
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
+        if left_out is not None:
+            spool.left_out_file.write_bytes(msgspec.msgpack.encode(left_out))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
         sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
         autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")

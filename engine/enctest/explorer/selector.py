@@ -13,7 +13,7 @@ import msgspec
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.events import Users
 from enctest.paths import Project
-from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
+from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import FileRow, FormerRow, TestRow
 from enctest.selection.scan import FileStamp, differing, environment_key, is_as_stamped, look, scan
@@ -140,13 +140,24 @@ class Selector:
         for path in asked:
             known = self._index.files.get(path)
             now = look(self._root, path, None, python_files=self._python_files)
-            fingerprint = now[1] if now else None
-            if known is not None and known.fingerprint is not None and fingerprint is not None:
-                same = known.fingerprint.digest == fingerprint.digest
-                fingerprint = _any_change(fingerprint) if same else fingerprint
-            changes[path] = fingerprint
+            print_ = now[1] if now else None
+            if known is not None and known.fingerprint is not None and print_ is not None:
+                same = known.fingerprint.digest == print_.digest
+                print_ = _any_change(print_) if same else print_
+            changes[path] = print_
         affection = self._index.affected(changes)
         return Effect(tuple(changes), affection.tests, affection.new_in, affection.everything)
+
+    def since(self, former: Mapping[str, bytes | None]) -> Effect:
+        """Return what the way from earlier contents of files (None: not there) to now can have affected."""
+        changes = {
+            path: None if content is None else fingerprint(path, content, self._python_files)
+            for path, content in former.items()
+        }
+        found = self._index.affected(changes)
+        new = {path: f"`{path}` is new" for path, content in former.items() if content is None}
+        tests = {row.test: new[row.roots[0]] for row in self._index.tests.values() if row.roots[0] in new}
+        return Effect(tuple(changes), tests | found.tests, found.new_in, found.everything)
 
     def adopt(self, ready: HostReady) -> bool:
         """Take what pytest calls a test file; True when that was another one than assumed."""
@@ -345,8 +356,8 @@ class Selector:
         saved_at = 0.0
         known = self._index.files
         moved = {p for p, new in changes.items() if new is None or p not in known or not known[p].fingerprint}
-        for path, fingerprint in changes.items():
-            self._index.remember(path, fingerprint)
+        for path, print_ in changes.items():
+            self._index.remember(path, print_)
             stamp = self._stamps.get(path)
             saved_at = max(saved_at, stamp.mtime_ns / 1e9 if stamp else 0.0)
         return Effect(

@@ -19,6 +19,7 @@ from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
 from enctest.session.instruments import Instruments
 from enctest.session.job import Job
+from enctest.session.leaving_out import LeavingOut, LeftOut
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.units import isolated
 from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
@@ -62,6 +63,11 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         """Where the run finds how long tests took before: milliseconds by node id, in msgpack."""
         return Path(self.folder) / "durations"
 
+    @property
+    def left_out_file(self) -> Path:
+        """Where the run finds which tests it is to leave out, if any: a `LeftOut`, in msgpack."""
+        return Path(self.folder) / "left-out"
+
 
 def arm(config: pytest.Config, args: list[str]) -> None:
     """Report this session into a file of the spool, if it is the run itself or an xdist worker of it.
@@ -96,6 +102,9 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         spans=spool.spans,
         record=not covers,
     )
+    if spool.left_out_file.exists():
+        left_out = msgspec.msgpack.decode(spool.left_out_file.read_bytes(), type=LeftOut)
+        config.pluginmanager.register(LeavingOut(left_out), "enctest-leaving-out")
     flush = emitter.relieve if alone else emitter.flush
     report = ReportPlugin(job, emitter.emit, flush, adjust=False)
     instruments = Instruments(job, emitter)
