@@ -188,8 +188,8 @@ def test_a_port_taken_in_between_is_not_the_end(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = [taken.getsockname()[1], module._free_port()]
-        monkeypatch.setattr(module, "_free_port", lambda: ports.pop(0))
+        ports = [taken.getsockname()[1], module.free_port()]
+        monkeypatch.setattr(module, "free_port", lambda: ports.pop(0))
         cluster = join(any_server, tcp=True)
 
     assert ports == []
