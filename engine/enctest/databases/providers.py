@@ -25,6 +25,10 @@ GROUP = "enctest.databases"
 
 _SHIPPED = {
     "postgresql": "enctest.databases.postgresql:PostgreSQL",
+    "sqlite": "enctest.databases.sqlite:SQLite",
+    "valkey": "enctest.databases.valkey:Valkey",
+    "redis": "enctest.databases.valkey:Redis",
+    "s3": "enctest.databases.s3:S3",
 }
 
 State: TypeAlias = Literal["off", "starting", "migrating", "ready", "failed"]
