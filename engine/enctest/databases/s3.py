@@ -1,4 +1,4 @@
-"""S3: object storage by moto, which is Python; a server for each copy, with a bucket of the database's name."""
+"""S3: object storage by moto, which is Python; a server for each copy, with a bucket of the same name."""
 
 from __future__ import annotations
 
@@ -42,13 +42,17 @@ class S3(ServerPerCopy):
         command = [sys.executable, "-P", moto_server.__file__]
         server = PrivateServer.start(
             self.root,
-            "s3",
+            f"s3 {database}",
             lambda folder: [*command, str(folder)],
             lambda folder: moto_server.port_file(folder).exists(),
         )
-        port = moto_server.port_file(server.folder).read_text(encoding="ascii")
         bucket = self._bucket(database)
-        make_bucket(int(port), bucket)
+        try:
+            port = moto_server.port_file(server.folder).read_text(encoding="ascii")
+            make_bucket(int(port), bucket)
+        except BaseException:  # an interrupt too: nobody else knows of the server yet
+            server.close()
+            raise
         return server, {
             "url": f"{self.settings[database].scheme or 'http'}://127.0.0.1:{port}",
             "host": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""The easy way to a provider: each copy is a small server of its own, in a private folder, under a supervisor."""
+"""The easy way to a provider: each copy is a small server of its own, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from enctest.databases.providers import Copy, StaleError, Tell
 class ServerPerCopy(ABC):
     """A `Provider` whose subclasses say what the server is, how to start it and how to empty it.
 
-    That suits servers that start in well under a second, or whose data cannot be told apart within one server.
+    That suits servers that start in well under a second, or whose data cannot be told apart within one.
     What it started goes with this process, however that ends.
     """
 

@@ -64,7 +64,7 @@ class Valkey(ServerPerCopy):
             try:
                 server = PrivateServer.start(
                     self.root,
-                    "valkey",
+                    f"valkey {database}",
                     lambda folder, port=port: _command(program, folder, port, password),  # type: ignore[misc]
                     lambda folder: _answers(folder, password),
                 )
@@ -73,8 +73,12 @@ class Valkey(ServerPerCopy):
                 if "already in use" not in error.title or attempt == _PORT_ATTEMPTS - 1:
                     raise
         path = str(server.folder / _SOCKET)
-        with _connect(server.folder, password) as admin:
-            self._fresh[server.folder] = _state(admin)
+        try:
+            with _connect(server.folder, password) as admin:
+                self._fresh[server.folder] = _state(admin)
+        except BaseException:  # an interrupt too: nobody else knows of the server yet
+            server.close()
+            raise
         values = {"path": path, "host": "127.0.0.1" if tcp else "", "port": str(port), "password": password}
         if tcp:
             return server, values | {"url": f"{scheme or 'redis'}://:{password}@127.0.0.1:{port}/0"}
