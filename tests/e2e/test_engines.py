@@ -1,0 +1,132 @@
+"""SQLite, Valkey and S3 are there as PostgreSQL is: fresh for every run and worker, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.e2e.conftest import MakeSample
+from tests.harness import Watch, pids_of, processes_of, wait_until
+
+PYPROJECT = """
+[tool.pytest.ini_options]
+[tool.enctest.databases.shop]
+engine = "sqlite"
+migrations = "migrations"
+env = {SHOP_FILE = "{path}", DATABASE_URL = "{url}"}
+[tool.enctest.databases.cache]
+engine = "valkey"
+[tool.enctest.databases.uploads]
+engine = "s3"
+"""
+TESTS = """
+    import os
+    import sqlite3
+    import boto3
+    import pytest
+    import redis
+
+    FILE = os.environ["SHOP_FILE"]
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_sqlite(number):
+        assert os.environ["DATABASE_URL"] == "sqlite:///" + FILE
+        with sqlite3.connect(FILE) as connection:
+            connection.execute("INSERT INTO item (name) VALUES (?)", ["tea"])
+            print("sqlite", os.path.dirname(FILE))
+            assert connection.execute("SELECT count(*) FROM item WHERE name = 'tea'").fetchone()[0] <= 2
+
+    def test_valkey():
+        with redis.from_url(os.environ["REDIS_URL"]) as client:
+            assert client.incr("runs") == 1
+        print("valkey", os.path.dirname(os.environ["REDIS_URL"].removeprefix("unix://")))
+
+    def test_s3():
+        storage = boto3.client("s3")
+        assert "Contents" not in storage.list_objects_v2(Bucket="uploads")
+        storage.put_object(Bucket="uploads", Key="a", Body=b"x")
+    """
+FILES = {
+    "pyproject.toml": PYPROJECT,
+    "migrations/1_items.up.sql": "CREATE TABLE item (id integer PRIMARY KEY, name text NOT NULL);\n",
+    "test_engines.py": TESTS,
+}
+
+
+def _folders(watch: Watch) -> dict[str, Path]:
+    """Return the folders that tests printed, by engine."""
+    told: dict[str, Path] = {}
+    for event in watch.events():
+        if event["type"] == "test_finished":
+            for section in event["sections"]:
+                engine, _, folder = section["text"].strip().partition(" ")
+                told[engine] = Path(folder)
+    return told
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_each_run_and_worker_has_fresh_ones(sample: MakeSample, workers: str) -> None:
+    project = sample(FILES)
+    with project.watch("-n", workers) as watch:
+        assert set(watch.outcomes().values()) == {"passed"}, watch.text()
+        for number in range(3):
+            ran = watch.edit("test_engines.py", f'b"{"x" * (number + 1)}"', f'b"{"x" * (number + 2)}"')
+            assert ran == {"test_engines.py::test_s3": "passed"}
+        ran = watch.edit("test_engines.py", "import os\n", "import os\nX = 1\n")
+        assert len(ran) == 4
+        assert set(ran.values()) == {"passed"}
+        folders = _folders(watch)
+        assert set(folders) == {"sqlite", "valkey"}
+        assert all(processes_of(folder) for folder in folders.values())
+    for folder in folders.values():
+        wait_until("the servers are gone", lambda folder=folder: not processes_of(folder))  # type: ignore[misc]
+        assert not folder.exists()
+
+
+def test_a_migration_of_sqlite_reruns_the_tests_that_query(sample: MakeSample) -> None:
+    project = sample(FILES)
+    with project.watch() as watch:
+        watch.mark()
+        project.write("migrations/2_price.up.sql", "ALTER TABLE itm ADD price int;\n")
+        watch.idle()
+        (error,) = watch.new("error")
+        assert "2_price.up.sql, line 1: no such table: itm" in error["message"]
+        ran = watch.edit("migrations/2_price.up.sql", "itm", "item")
+        assert ran == {f"test_engines.py::test_sqlite[{n}]": "passed" for n in range(2)}
+
+
+def test_a_plain_run_has_them_and_leaves_nothing(sample: MakeSample) -> None:
+    project = sample(FILES)
+    done = project.enctest("-n", "2", "-s")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
+    folders = [Path(line.split()[-1]) for line in done.stdout.splitlines() if "/enctest-" in line]
+    assert folders
+    assert not [folder for folder in folders if folder.exists() or processes_of(folder)]
+
+
+def test_a_killed_explorer_leaves_nothing(sample: MakeSample) -> None:
+    project = sample(FILES)
+    with project.watch() as watch:
+        folders = _folders(watch)
+        (explorer,) = pids_of(project.root, "enctest.explorer")
+        os.kill(explorer, signal.SIGKILL)
+        for folder in folders.values():
+            wait_until("its servers are gone", lambda folder=folder: not folder.exists())  # type: ignore[misc]
+            wait_until("and so are their supervisors", lambda folder=folder: not processes_of(folder))  # type: ignore[misc]
+
+
+def test_the_doctor_knows_them(sample: MakeSample) -> None:
+    project = sample(FILES)
+    done = project.enctest("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "shop: SQLite" in done.stdout
+    assert "cache: Valkey" in done.stdout
+    assert "uploads: moto" in done.stdout
+    project.write("pyproject.toml", '[tool.enctest.databases.x]\nengine = "nosql"\n')
+    done = project.enctest("doctor")
+    assert done.returncode == 1
+    assert "no engine of databases is called 'nosql'" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
