@@ -102,6 +102,9 @@ def test_a_plain_run_has_them_and_leaves_nothing(sample: MakeSample) -> None:
     done = project.enctest("-n", "2", "-s")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout
+    assert (
+        "one process runs the tests: test_engines asks for SHOP_FILE before there are workers" in done.stdout
+    )
     folders = [Path(line.split()[-1]) for line in done.stdout.splitlines() if "/enctest-" in line]
     assert folders
     assert not [folder for folder in folders if folder.exists() or processes_of(folder)]
@@ -130,3 +133,120 @@ def test_the_doctor_knows_them(sample: MakeSample) -> None:
     assert done.returncode == 1
     assert "no engine of databases is called 'nosql'" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+ISOLATED = """
+    import os
+    import sqlite3
+    import boto3
+    import pytest
+    import redis
+
+    SHOP = sqlite3.connect(os.environ["SHOP_FILE"])
+    CACHE = redis.from_url(os.environ["REDIS_URL"])
+    UPLOADS = boto3.client("s3")
+
+    @pytest.fixture(autouse=True)
+    def rows():
+        SHOP.execute("INSERT INTO item (name) VALUES ('milk')")
+        SHOP.commit()
+        CACHE.incr("milk")
+        UPLOADS.put_object(Bucket="uploads", Key=str(UPLOADS.list_objects_v2(Bucket="uploads")["KeyCount"]))
+
+    def everything():
+        (rows,) = SHOP.execute("SELECT count(*) FROM item").fetchone()
+        return rows, int(CACHE.get("milk")), UPLOADS.list_objects_v2(Bucket="uploads")["KeyCount"]
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_alone(number):
+        assert everything() == (1, 1, 1)
+
+    def test_transaction_left_open():
+        SHOP.execute("INSERT INTO item (name) VALUES ('tea')")
+        assert everything() == (2, 1, 1)
+
+    def test_after_it():
+        assert everything() == (1, 1, 1)
+    """
+
+
+def test_in_isolation_test_each_has_fresh_ones_beneath_open_connections(sample: MakeSample) -> None:
+    pyproject = "\n".join(
+        f'{line}\nisolation = "test"' if line.startswith("engine") else line
+        for line in PYPROJECT.splitlines()
+    )
+    project = sample(FILES | {"pyproject.toml": pyproject, "test_engines.py": ISOLATED})
+    done = project.enctest("-p", "no:randomly")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with project.watch("-n", "2") as watch:
+        ran = watch.edit("test_engines.py", "== (1, 1, 1)", "== (1, 1, 1), number")
+        assert set(ran) == {
+            "test_engines.py::test_after_it",
+            *(f"test_engines.py::test_alone[{n}]" for n in range(3)),
+        }
+        assert set(ran.values()) == {"passed"}
+
+
+def test_a_marker_says_which_tests_have_which_fresh(sample: MakeSample) -> None:
+    marked = """
+        import os
+        import sqlite3
+        import pytest
+        import redis
+
+        def counts():
+            with sqlite3.connect(os.environ["SHOP_FILE"]) as shop:
+                shop.execute("INSERT INTO item (name) VALUES ('milk')")
+                (rows,) = shop.execute("SELECT count(*) FROM item").fetchone()
+            with redis.from_url(os.environ["REDIS_URL"]) as client:
+                return client.incr("n"), rows
+
+        def test_1():
+            assert counts() == (1, 1)
+
+        def test_2():
+            assert counts() == (2, 2)
+
+        @pytest.mark.database("shop", isolation="test")
+        def test_3():
+            assert counts() == (3, 1)
+
+        @pytest.mark.database(isolation="test")
+        def test_4():
+            assert counts() == (1, 1)
+        """
+    done = sample(FILES | {"test_engines.py": marked}).enctest("-p", "no:randomly", "-W", "error")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+PARALLEL = """
+    import os
+    import time
+    from pathlib import Path
+    import pytest
+    import redis
+
+    @pytest.mark.parametrize("number", range(2))
+    def test_each(number):
+        with redis.from_url(os.environ["REDIS_URL"]) as client:
+            assert client.incr("n") == 1
+        Path("seen", str(number)).write_text(os.environ["SHOP_FILE"] + " " + os.environ["REDIS_URL"])
+        deadline = time.monotonic() + 60
+        while len(os.listdir("seen")) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(os.listdir("seen")) == 2
+    """
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["copies of the session", "pytest-xdist"])
+def test_workers_of_a_plain_run_have_their_own(sample: MakeSample, ours: bool) -> None:
+    project = sample(FILES | {"test_engines.py": PARALLEL})
+    (project.root / "seen").mkdir()
+    done = project.enctest("-n", "2", *([] if ours else ["--dist", "load"]))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("2 workers" in done.stdout) == ours or "2/2 workers" in done.stdout
+    seen = [path.read_text(encoding="utf-8").split() for path in (project.root / "seen").iterdir()]
+    assert len({place for places in seen for place in places}) == 4
+    for place in (place for places in seen for place in places):
+        folder = Path(place.removeprefix("unix://")).parent
+        wait_until("nothing is left", lambda folder=folder: not folder.exists() and not processes_of(folder))  # type: ignore[misc]

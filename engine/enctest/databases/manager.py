@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
+import msgspec
+
 from enctest.config import DatabaseSettings, Env
 from enctest.databases import migrations, urls
 from enctest.databases.providers import Copy, Provider, StaleError, State, provider, told
+from enctest.databases.resets import VARIABLE, Reset
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
@@ -229,6 +232,7 @@ class DatabaseManager:
 
     def _copy_all(self, label: str) -> Lease:
         lease = Lease(label)
+        lent: list[Reset] = []
         try:
             for name, one in self._settings.items():
                 with told(one.engine, "make a copy"):
@@ -236,10 +240,14 @@ class DatabaseManager:
                 lease.copies[name] = copy
                 lease.names[name] = copy.name
                 lease.urls[name] = copy.values["url"]
-                lease.env.update(urls.variables(self._env(name), copy.values))
+                variables = urls.variables(self._env(name), copy.values)
+                lease.env.update(variables)
+                lent += _reset(name, one, copy, tuple(variables))
         except EnctestError:
             self._drop(lease.copies)
             raise
+        if lent:
+            lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
         return lease
 
     def _renew_all(self, lease: Lease) -> None:
@@ -258,3 +266,27 @@ class DatabaseManager:
         if status != self._status[name]:
             self._status[name] = status
             self._on_status(self.status())
+
+
+def _reset(name: str, settings: DatabaseSettings, copy: Copy, variables: tuple[str, ...]) -> list[Reset]:
+    """Return what the processes that run tests are to know of a copy, if it is their business.
+
+    Raises:
+        EnctestError: Tests are to have it fresh, and it cannot be made so.
+    """
+    if copy.reset is None:
+        return []
+    if settings.isolation != "shared" and not copy.reset:
+        raise EnctestError(
+            f"database {name} cannot have isolation = {settings.isolation!r}",
+            f"The engine {settings.engine} has no way to make a database fresh between two tests.",
+        )
+    return [
+        Reset(
+            name=name,
+            isolation=settings.isolation,
+            call=copy.reset,
+            values=copy.values,
+            variables=variables,
+        )
+    ]

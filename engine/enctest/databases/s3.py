@@ -26,6 +26,7 @@ class S3(ServerPerCopy):
         "AWS_SECRET_ACCESS_KEY": "{secret_key}",
         "AWS_DEFAULT_REGION": "{region}",
     }
+    reset = "enctest.databases.resets:s3"
     fields = ("url", "host", "port", "access_key", "secret_key", "region", "bucket", "name")
 
     def look(self, database: str) -> str:

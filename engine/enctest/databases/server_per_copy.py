@@ -21,6 +21,8 @@ class ServerPerCopy(ABC):
 
     default_env: Env
     fields: tuple[str, ...]
+    reset: str | None = ""
+    """As in `Copy`."""
 
     def __init__(self, root: Path, databases: Mapping[str, DatabaseSettings]) -> None:
         self.root = root
@@ -61,7 +63,7 @@ class ServerPerCopy(ABC):
         server, values = self.start(database)
         name = next(name for name in _names(database) if name not in self._running)
         self._running[name] = server
-        return Copy(name, {**values, "name": name})
+        return Copy(name, {**values, "name": name}, self.reset)
 
     def renew(self, database: str, copy: Copy) -> None:
         """Empty the copy's server."""

