@@ -16,7 +16,7 @@ from pathlib import Path
 from enctest.config import DatabaseSettings
 from enctest.databases.launching import free_port
 from enctest.databases.private_server import PrivateServer
-from enctest.databases.providers import Copy, StaleError
+from enctest.databases.providers import Copy, StaleError, Tell
 from enctest.databases.resp import Reply, ReplyError, RespConnection
 from enctest.databases.server_per_copy import ServerPerCopy
 from enctest.errors import EnctestError
@@ -54,6 +54,11 @@ class Valkey(ServerPerCopy):
         """Say which program would be the server."""
         found = self._find(database)
         return f"{found.about} from {found.source}, {found.path.parent}"
+
+    def prepare(self, database: str, tell: Tell) -> str:  # noqa: ARG002 - the protocol's
+        """Look whether there is a program to start."""
+        found = self._find(database)
+        return f"{found.about} ({found.source})"
 
     def start(self, database: str) -> tuple[PrivateServer, dict[str, str]]:
         """Start a server on a unix socket, and on a port of 127.0.0.1 if `tcp` asks for it."""
