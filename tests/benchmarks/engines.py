@@ -5,7 +5,7 @@
 leases one of each on a made project with 50 migrations, makes it fresh in turn with the usual way, and
 prints the median and the 95th percentile of the milliseconds, and how many times longer the usual way takes.
 `start` is the time from nothing running to the lease, with the migrations in the cache. The usual ways are:
-the migrations on a new `:memory:` database, FLUSHALL by redis-py, moto's `mock_aws` with a client and a bucket.
+the migrations on a new `:memory:` database, FLUSHALL by redis-py, moto's `mock_aws` with client and bucket.
 """
 
 from __future__ import annotations

@@ -66,10 +66,9 @@ def _folders(watch: Watch) -> dict[str, Path]:
     return told
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_each_run_and_worker_has_fresh_ones(sample: MakeSample, workers: str) -> None:
+def test_each_run_and_worker_has_fresh_ones(sample: MakeSample) -> None:
     project = sample(FILES)
-    with project.watch("-n", workers) as watch:
+    with project.watch("-n", "2") as watch:
         assert set(watch.outcomes().values()) == {"passed"}, watch.text()
         for number in range(3):
             ran = watch.edit("test_engines.py", f'b"{"x" * (number + 1)}"', f'b"{"x" * (number + 2)}"')
@@ -217,6 +216,57 @@ def test_a_marker_says_which_tests_have_which_fresh(sample: MakeSample) -> None:
         """
     done = sample(FILES | {"test_engines.py": marked}).enctest("-p", "no:randomly", "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+IN_MEMORY = """
+    import os
+    import sqlite3
+    import threading
+    import pytest
+
+    SHOP = sqlite3.connect(os.environ["SHOP"], uri=True)
+
+    def add():
+        with sqlite3.connect(os.environ["SHOP"], uri=True) as other:
+            other.execute("INSERT INTO item (name) VALUES ('milk')")
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_alone(number):
+        thread = threading.Thread(target=add)
+        thread.start()
+        thread.join()
+        assert SHOP.execute("SELECT count(*), max(name) FROM item").fetchone() == (1, "milk")
+
+    def test_schema():
+        names = [row[1] for row in SHOP.execute("PRAGMA table_info(item)")]
+        assert names in (["id", "name"], ["id", "name", "price"])
+        print(names)
+    """
+
+
+def test_a_database_in_memory_is_each_process_s_own(sample: MakeSample) -> None:
+    pyproject = """
+        [tool.enctest.databases.shop]
+        engine = "sqlite"
+        migrations = "migrations"
+        env = {SHOP = "{path}", DATABASE_URL = "{url}"}
+        options = {memory = true}
+        isolation = "test"
+        """
+    project = sample(FILES | {"pyproject.toml": pyproject, "test_engines.py": IN_MEMORY})
+    for args in (["-n", "2"], ["-n", "2", "--dist", "load"]):
+        done = project.enctest(*args)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "5 passed" in done.stdout
+        assert "one process" not in done.stdout
+    with project.watch("-n", "2") as watch:
+        watch.mark()
+        project.write("migrations/2_price.up.sql", "ALTER TABLE item ADD price int;\n")
+        watch.idle()
+        assert set(watch.outcomes().values()) == {"passed"}
+        assert "test_engines.py::test_schema" in watch.outcomes()
+        (told,) = [e for e in watch.new("test_finished") if e["test"] == "test_engines.py::test_schema"]
+        assert "price" in told["sections"][0]["text"]
 
 
 PARALLEL = """

@@ -288,5 +288,6 @@ def _reset(name: str, settings: DatabaseSettings, copy: Copy, variables: tuple[s
             call=copy.reset,
             values=copy.values,
             variables=variables,
+            inside=copy.inside,
         )
     ]

@@ -49,11 +49,14 @@ class Copy:
         values: What the templates of `env` may name; `url` is one of them.
         reset: `package.module:function` that makes the copy fresh between two tests, in their process, given
             `values`. Empty where that cannot be; None where the session knows a way of its own.
+        inside: Whether the copy is in the memory of the tests' process. Then `reset` makes it there, for the
+            first time before anything of the project is imported.
     """
 
     name: str
     values: Mapping[str, str]
     reset: str | None = ""
+    inside: bool = False
 
 
 class Provider(Protocol):

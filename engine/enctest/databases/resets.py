@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import _sqlite3
+import atexit
 import gc
 import importlib
 from collections.abc import Callable, Mapping
@@ -24,6 +25,8 @@ from enctest.errors import EnctestError
 VARIABLE = "ENCTEST_RESETS"
 """Says what a process has been lent: a JSON list of `Reset`."""
 _SECONDS = 10.0
+_in_memory: dict[str, _sqlite3.Connection] = {}
+"""By name: what keeps a database in memory there while nobody is connected."""
 
 
 class Reset(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +38,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
         call: `package.module:function` that makes it fresh, given `values`; empty where there is none.
         values: As in `Copy`.
         variables: The environment variables that lead there.
+        inside: Whether it is in the memory of the process, which `run` fills.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
     call: str
     values: Mapping[str, str]
     variables: tuple[str, ...]
+    inside: bool = False
 
     def run(self) -> None:
         """Make the database fresh.
@@ -80,20 +85,38 @@ def sqlite(values: Mapping[str, str]) -> None:
             replace(Path(template), Path(path))
 
 
+def sqlite_memory(values: Mapping[str, str]) -> None:
+    """Fill a database in this process's memory, which its threads share by name, from the template.
+
+    Raises:
+        OSError: A transaction has been left open, and cannot be ended from outside.
+    """
+    name = values["path"]
+    if name not in _in_memory:
+        _in_memory[name] = _sqlite3.connect(name, uri=True, check_same_thread=False)
+        atexit.register(_in_memory[name].close)
+    try:
+        with closing(_sqlite3.connect(f"file:{quote(values['template'])}?immutable=1", uri=True)) as source:
+            source.backup(_in_memory[name], progress=_give_up, sleep=0.0)
+    except BlockingIOError:
+        raise BlockingIOError("an earlier test has left a transaction open") from None
+
+
+def _give_up(status: int, _remaining: int, _total: int) -> None:
+    """End a copying that would wait for others, for ever if need be."""
+    if status & 0xFF in {_sqlite3.SQLITE_BUSY, _sqlite3.SQLITE_LOCKED}:
+        raise BlockingIOError
+
+
 def _write_over(template: str, path: str) -> bool:
     """Tell whether nothing stood in the way."""
-
-    def give_up(status: int, _remaining: int, _total: int) -> None:
-        if status & 0xFF in {_sqlite3.SQLITE_BUSY, _sqlite3.SQLITE_LOCKED}:  # else it is tried for ever
-            raise BlockingIOError
-
     try:
         with (
             closing(_sqlite3.connect(f"file:{quote(template)}?immutable=1", uri=True)) as source,
             closing(_sqlite3.connect(path, timeout=0.0)) as target,
         ):
             target.execute("pragma synchronous = off")
-            source.backup(target, progress=give_up, sleep=0.0)
+            source.backup(target, progress=_give_up, sleep=0.0)
     except (BlockingIOError, _sqlite3.DatabaseError):  # the latter: a test has damaged or removed the file
         return False
     return True

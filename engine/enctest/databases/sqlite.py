@@ -73,6 +73,8 @@ class SQLite:
         """Copy the template."""
         if self._folder is None or database not in self._templates:
             raise StaleError(f"database {database} is not prepared")
+        if self._settings[database].options.get("memory"):
+            return self._in_memory(database)
         name = next(name for name in _names(database) if name not in self._taken)
         path = self._folder.folder / f"{name}.db"
         with _full(self._folder.folder):
@@ -87,17 +89,34 @@ class SQLite:
         }
         return Copy(name, values, "enctest.databases.resets:sqlite")
 
+    def _in_memory(self, database: str) -> Copy:
+        """Return a copy that each process of tests makes in its own memory."""
+        path = f"file:{quote(database)}?mode=memory&cache=shared"
+        values = {
+            "url": f"{self._settings[database].scheme or 'sqlite'}:///{path}&uri=true",
+            "path": path,
+            "name": database,
+            "template": str(self._templates[database]),
+        }
+        return Copy(database, values, "enctest.databases.resets:sqlite_memory", inside=True)
+
     def renew(self, database: str, copy: Copy) -> None:
         """Copy the template anew; who still has the old file open keeps that."""
-        if copy.name not in self._taken or self._folder is None or not self._folder.is_alive():
+        if self._folder is None or not self._folder.is_alive():
             raise StaleError("the copy went with its folder")
         if copy.values["template"] != str(self._templates[database]):
             raise StaleError("the migrations changed")
+        if copy.inside:
+            return
+        if copy.name not in self._taken:
+            raise StaleError("there is no such copy")
         with _full(self._folder.folder):
             replace(self._templates[database], Path(copy.values["path"]))
 
     def drop(self, database: str, copy: Copy) -> None:  # noqa: ARG002 - the protocol's
         """Remove a copy."""
+        if copy.inside:
+            return
         _remove(Path(copy.values["path"]))
         self._taken.discard(copy.name)
 

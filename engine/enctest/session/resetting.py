@@ -30,12 +30,21 @@ class ResetPlugin:
 
     def take(self, text: str) -> None:
         """Go on with other databases, in a fork."""
-        self._lent = resets.lent(text)
+        before, self._lent = self._lent, resets.lent(text)
+        for one in self._lent:
+            if one.inside and one not in before:  # for example, the migrations changed
+                one.run()
 
     @property
     def variables(self) -> frozenset[str]:
-        """The environment variables that lead to the databases."""
-        return frozenset(variable for one in self._lent for variable in one.variables)
+        """The environment variables that lead to databases which each worker has for itself."""
+        return frozenset(variable for one in self._lent if not one.inside for variable in one.variables)
+
+    def begin(self) -> None:
+        """Make what is in this process's memory, before anything of the project is imported."""
+        for one in self._lent:
+            if one.inside:
+                one.run()
 
     def own(self, root: Path) -> dict[str, str]:
         """Lease databases for this process alone, which is a worker; return the variables to set.
@@ -43,17 +52,18 @@ class ResetPlugin:
         Raises:
             pytest.exit.Exception: They are not to be had.
         """
-        if not self._lent:
+        names = [one.name for one in self._lent if not one.inside]
+        if not names:
             return {}
         try:
             declared = settings.load(root).databases
-            mine = {one.name: declared[one.name] for one in self._lent}
+            mine = {name: declared[name] for name in names}
             manager = DatabaseManager(mine, Project(root=root, invocation=root, state=root, runtime=root))
             _held.append(manager)
             env = manager.lease("worker").env
         except EnctestError as error:
             pytest.exit(f"no databases for this worker: {error}", returncode=error.exit_code)
-        self.take(env.get(VARIABLE, ""))
+        self._lent = [one for one in self._lent if one.inside] + resets.lent(env.get(VARIABLE, ""))
         return env
 
     @pytest.hookimpl(tryfirst=True)

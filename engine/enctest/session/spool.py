@@ -238,6 +238,7 @@ def _databases(config: pytest.Config, root: Path, *, worker: bool) -> ResetPlugi
     plugin = ResetPlugin(os.environ[_RESETS])
     if worker:
         os.environ.update(plugin.own(root))
+    plugin.begin()
     config.pluginmanager.register(plugin, "enctest-resets")
     return plugin
 

@@ -63,6 +63,7 @@ class Worker:
         os.dup2(null, 0)
         os.close(null)
         os.environ.update(self.job.env)
+        self._resets.begin()
         self._emitter.start()
         adjust(config, args)
         self._hazards.install()

@@ -151,3 +151,37 @@ def test_an_engine_that_cannot_is_told_before_any_test_runs(shop: Shop) -> None:
     manager = shop.manager(thing=DatabaseSettings(engine="no_resets:Thing", isolation="test"))
     with pytest.raises(EnctestError, match="database thing cannot have isolation = 'test'"):
         manager.lease("run")
+
+
+def test_a_database_in_memory_is_shared_by_threads_and_made_fresh(shop: Shop) -> None:
+    shop.write("1_items.up.sql", "create table t (x);")
+    manager = shop.manager(
+        shop=DatabaseSettings(
+            engine="sqlite",
+            migrations="migrations",
+            options={"memory": True},
+            env={"PATH_": "{path}", "URL": "{url}"},
+        )
+    )
+    lease = manager.lease("run")
+    assert lease.env["URL"] == "sqlite:///file:shop?mode=memory&cache=shared&uri=true"
+    (reset,) = lent(lease.env[VARIABLE])
+    assert reset.inside
+    reset.run()
+    with (
+        closing(sqlite3.connect(lease.env["PATH_"], uri=True)) as first,
+        closing(sqlite3.connect(lease.env["PATH_"], uri=True, check_same_thread=False)) as second,
+    ):
+        thread = threading.Thread(target=_fill, args=(second,))
+        thread.start()
+        thread.join()
+        assert _rows(first) == 1
+
+        reset.run()
+
+        assert _rows(first) == _rows(second) == 0
+        first.execute("insert into t values (1)")
+        with pytest.raises(BlockingIOError, match="an earlier test has left a transaction open"):
+            reset.run()
+    assert manager.renew(lease) is lease
+    manager.release(lease)

@@ -45,7 +45,7 @@ def test_a_lease_is_a_migrated_file(shop: Shop) -> None:
     manager.prepare()
     lease = manager.lease("run")
 
-    assert lease.env == {"DATABASE_URL": lease.urls["shop"]}
+    assert lease.env["DATABASE_URL"] == lease.urls["shop"]
     assert Path(_path(lease.urls["shop"])).name == "shop.db"
     assert _run(lease.urls["shop"], "select count(*) from items") == [(0,)]
     assert shop.states() == ["starting", "migrating", "ready"]
@@ -182,7 +182,8 @@ def test_templates_of_env_and_schemes(shop: Shop) -> None:
         shop=DatabaseSettings(engine="sqlite", scheme="sqlite+aiosqlite", env={"U": "{url}", "P": "{path}"}),
     )
     lease = manager.lease("run")
-    assert lease.env == {"U": "sqlite+aiosqlite:///" + lease.env["P"], "P": lease.env["P"]}
+    assert lease.env["U"] == "sqlite+aiosqlite:///" + lease.env["P"]
+    assert "DATABASE_URL" not in lease.env
 
 
 def test_without_room_it_says_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
