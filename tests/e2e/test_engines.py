@@ -190,11 +190,12 @@ def test_a_marker_says_which_tests_have_which_fresh(sample: MakeSample) -> None:
     marked = """
         import os
         import sqlite3
+        from contextlib import closing
         import pytest
         import redis
 
         def counts():
-            with sqlite3.connect(os.environ["SHOP_FILE"]) as shop:
+            with closing(sqlite3.connect(os.environ["SHOP_FILE"])) as shop, shop:
                 shop.execute("INSERT INTO item (name) VALUES ('milk')")
                 (rows,) = shop.execute("SELECT count(*) FROM item").fetchone()
             with redis.from_url(os.environ["REDIS_URL"]) as client:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from enctest import config as settings
 from enctest.databases import resets
-from enctest.databases.manager import DatabaseManager
 from enctest.databases.resets import VARIABLE, Reset
 from enctest.errors import EnctestError
 from enctest.paths import Project
+
+if TYPE_CHECKING:
+    from enctest.databases.manager import DatabaseManager
 
 _MARKER = "database"
 _held: list[DatabaseManager] = []
@@ -55,6 +58,8 @@ class ResetPlugin:
         names = [one.name for one in self._lent if not one.inside]
         if not names:
             return {}
+        from enctest.databases.manager import DatabaseManager
+
         try:
             declared = settings.load(root).databases
             mine = {name: declared[name] for name in names}
