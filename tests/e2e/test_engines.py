@@ -120,6 +120,46 @@ def test_a_killed_explorer_leaves_nothing(sample: MakeSample) -> None:
             wait_until("and so are their supervisors", lambda folder=folder: not processes_of(folder))  # type: ignore[misc]
 
 
+KILLS = """
+    import os
+    import signal
+    from pathlib import Path
+    import redis
+
+    KILL = True
+
+    def test_killer():
+        with redis.from_url(os.environ["REDIS_URL"]) as client:
+            assert client.incr("n") == 1
+            if KILL:
+                folder = Path(os.environ["REDIS_URL"].removeprefix("unix://")).parent
+                os.kill(int((folder / "server.pid").read_text()), signal.SIGKILL)
+            assert client.incr("n") == 2
+    """
+
+
+def test_a_server_that_is_killed_in_a_test_is_there_for_the_next_run(sample: MakeSample) -> None:
+    project = sample(FILES | {"test_engines.py": KILLS})
+    with project.watch() as watch:
+        assert watch.outcomes() == {"test_engines.py::test_killer": "failed"}
+        ran = watch.edit("test_engines.py", "KILL = True", "KILL = False")
+        assert ran == {"test_engines.py::test_killer": "passed"}
+
+
+def test_an_explorer_and_a_plain_run_at_once_share_nothing(sample: MakeSample) -> None:
+    project = sample(FILES)
+    with project.watch() as watch:
+        done = project.enctest("-s")
+        assert "4 passed" in done.stdout
+        theirs = {Path(line.split()[-1]) for line in done.stdout.splitlines() if "/enctest-" in line}
+        ours = _folders(watch)
+        assert theirs
+        assert not theirs & {*ours.values()}
+        assert all(processes_of(folder) for folder in ours.values())
+        ran = watch.edit("test_engines.py", 'incr("runs") == 1', 'incr("runs", 2) == 2')
+        assert ran == {"test_engines.py::test_valkey": "passed"}
+
+
 def test_the_doctor_knows_them(sample: MakeSample) -> None:
     project = sample(FILES)
     done = project.enctest("doctor")
