@@ -198,8 +198,9 @@ class DatabaseManager:
 
     def _check(self) -> None:
         known: dict[str, tuple[Env, Sequence[str]]] = {}
-        for name in self._settings:
-            with suppress(EnctestError):  # there is no such engine: told of the database that names it
+        for name, one in self._settings.items():
+            # There is no such engine, or it lacks something: told of the database that names it.
+            with suppress(EnctestError), told(one.engine, "say what it sets"):
                 known[name] = (self._env(name), self._provider(name).fields)
         urls.check(known)
 
@@ -236,11 +237,10 @@ class DatabaseManager:
         try:
             for name, one in self._settings.items():
                 with told(one.engine, "make a copy"):
-                    copy = self._provider(name).create(name)
-                lease.copies[name] = copy
-                lease.names[name] = copy.name
-                lease.urls[name] = copy.values["url"]
-                variables = urls.variables(self._env(name), copy.values)
+                    copy = lease.copies[name] = self._provider(name).create(name)
+                    lease.names[name] = copy.name
+                    lease.urls[name] = copy.values["url"]
+                    variables = urls.variables(self._env(name), copy.values)
                 lease.env.update(variables)
                 lent += _reset(name, one, copy, tuple(variables))
         except EnctestError:

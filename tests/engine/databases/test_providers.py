@@ -128,6 +128,9 @@ class Broken:
 
     def close(self):
         pass
+
+    def drop(self, database, copy):
+        pass
 """
 
 
@@ -138,6 +141,11 @@ class Broken:
             "return {}['key']",
             "the engine broken:Broken cannot make a copy: KeyError: 'key'",
             "broken.py, line 16",
+        ),
+        (
+            "from enctest.databases.providers import Copy; return Copy('x', {})",
+            "the engine broken:Broken cannot make a copy: KeyError: 'url'",
+            "manager.py",
         ),
         (
             "raise ConnectionRefusedError('no')",
