@@ -163,6 +163,8 @@ def s3(values: Mapping[str, str]) -> None:
             connection.settimeout(_SECONDS)
             connection.connect(("127.0.0.1", int(values["port"])))
             connection.sendall(request.encode())
-            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+            answer = b""
+            while b"\r\n\r\n" not in answer and (more := connection.recv(4096)):
+                answer += more  # not to the end: moto keeps the connection open a while
         if b" 200 " not in answer.partition(b"\r\n")[0]:
             raise ConnectionError(f"it refuses {path}: {answer[:200]!r}")
