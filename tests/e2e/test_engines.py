@@ -120,6 +120,74 @@ def test_a_killed_explorer_leaves_nothing(sample: MakeSample) -> None:
             wait_until("and so are their supervisors", lambda folder=folder: not processes_of(folder))  # type: ignore[misc]
 
 
+OWN = """
+    from pathlib import Path
+    import sys
+    from enctest.databases.private_server import PrivateServer
+    from enctest.databases.server_per_copy import ServerPerCopy
+
+    SERVER = "import sys, time; open(sys.argv[1] + '/jobs', 'w').close(); time.sleep(3600)"
+
+    class Queue(ServerPerCopy):
+        default_env = "QUEUE"
+        fields = ("url", "name")
+        reset = "testing.own_queue:forget"
+
+        def look(self, database):
+            return "a queue of our own"
+
+        def start(self, database):
+            server = PrivateServer.start(
+                self.root,
+                f"queue {database}",
+                lambda folder: [sys.executable, "-c", SERVER, str(folder)],
+                lambda folder: (folder / "jobs").exists(),
+            )
+            return server, {"url": str(server.folder / "jobs")}
+
+        def empty(self, database, server, copy):
+            forget(copy.values)
+
+    def forget(values):
+        Path(values["url"]).write_text("")
+    """
+QUEUED = """
+    import os
+    import pytest
+
+    def jobs():
+        with open(os.environ["QUEUE"], "a+") as stream:
+            stream.write("job ")
+            stream.seek(0)
+            return stream.read()
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_alone(number):
+        assert jobs() == "job "
+    """
+
+
+@pytest.mark.parametrize("mode", ["prepend", "importlib"])
+def test_a_provider_in_the_project_with_fresh_ones_for_each_test(sample: MakeSample, mode: str) -> None:
+    project = sample(
+        {
+            "pyproject.toml": """
+                [tool.enctest.databases.jobs]
+                engine = "testing.own_queue:Queue"
+                isolation = "test"
+                """,
+            "testing/own_queue.py": OWN,
+            "tests/test_queue.py": QUEUED,
+        }
+    )
+    done = project.enctest(f"--import-mode={mode}", "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with project.watch(f"--import-mode={mode}") as watch:
+        assert set(watch.outcomes().values()) <= {"passed"}
+        ran = watch.edit("tests/test_queue.py", '== "job "', '== "job ", number')
+        assert set(ran.values()) == {"passed"}
+
+
 KILLS = """
     import os
     import signal

@@ -242,13 +242,39 @@ class DatabaseManager:
                     lease.urls[name] = copy.values["url"]
                     variables = urls.variables(self._env(name), copy.values)
                 lease.env.update(variables)
-                lent += _reset(name, one, copy, tuple(variables))
+                lent += self._reset(name, copy, tuple(variables))
         except EnctestError:
             self._drop(lease.copies)
             raise
         if lent:
             lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
         return lease
+
+    def _reset(self, name: str, copy: Copy, variables: tuple[str, ...]) -> list[Reset]:
+        """Return what the processes that run tests are to know of a copy, if it is their business.
+
+        Raises:
+            EnctestError: Tests are to have it fresh, and it cannot be made so.
+        """
+        settings = self._settings[name]
+        if copy.reset is None:
+            return []
+        if settings.isolation != "shared" and not copy.reset:
+            raise EnctestError(
+                f"database {name} cannot have isolation = {settings.isolation!r}",
+                f"The engine {settings.engine} has no way to make a database fresh between two tests.",
+            )
+        return [
+            Reset(
+                name=name,
+                isolation=settings.isolation,
+                call=copy.reset,
+                root=str(self._root),
+                values=copy.values,
+                variables=variables,
+                inside=copy.inside,
+            )
+        ]
 
     def _renew_all(self, lease: Lease) -> None:
         for name, copy in lease.copies.items():
@@ -266,28 +292,3 @@ class DatabaseManager:
         if status != self._status[name]:
             self._status[name] = status
             self._on_status(self.status())
-
-
-def _reset(name: str, settings: DatabaseSettings, copy: Copy, variables: tuple[str, ...]) -> list[Reset]:
-    """Return what the processes that run tests are to know of a copy, if it is their business.
-
-    Raises:
-        EnctestError: Tests are to have it fresh, and it cannot be made so.
-    """
-    if copy.reset is None:
-        return []
-    if settings.isolation != "shared" and not copy.reset:
-        raise EnctestError(
-            f"database {name} cannot have isolation = {settings.isolation!r}",
-            f"The engine {settings.engine} has no way to make a database fresh between two tests.",
-        )
-    return [
-        Reset(
-            name=name,
-            isolation=settings.isolation,
-            call=copy.reset,
-            values=copy.values,
-            variables=variables,
-            inside=copy.inside,
-        )
-    ]

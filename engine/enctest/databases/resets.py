@@ -11,7 +11,6 @@ import _socket
 import _sqlite3
 import atexit
 import gc
-import importlib
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,6 +19,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from enctest.databases.loading import load
 from enctest.errors import EnctestError
 
 VARIABLE = "ENCTEST_RESETS"
@@ -36,6 +36,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
         name: As it was declared.
         isolation: What tests get that say nothing else; `transaction` is as good as `test` here.
         call: `package.module:function` that makes it fresh, given `values`; empty where there is none.
+        root: The project's folder, where that function may be.
         values: As in `Copy`.
         variables: The environment variables that lead there.
         inside: Whether it is in the memory of the process, which `run` fills.
@@ -44,6 +45,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     isolation: Literal["shared", "test", "transaction"]
     call: str
+    root: str
     values: Mapping[str, str]
     variables: tuple[str, ...]
     inside: bool = False
@@ -55,10 +57,9 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
             EnctestError: It has no way to be.
             OSError: Its server does not answer, or refuses.
         """
-        module, _, name = self.call.partition(":")
-        if not name:
+        if not self.call:
             raise EnctestError("its engine has no way to", "Leave out isolation.")
-        function: Callable[[Mapping[str, str]], object] = getattr(importlib.import_module(module), name)
+        function: Callable[[Mapping[str, str]], object] = load(self.call, self.root)
         function(self.values)
 
 
