@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import MakeSample
-from tests.harness import Watch, pids_of, processes_of, wait_until
+from tests.harness import Sample, Watch, pids_of, processes_of, wait_until
 
 PYPROJECT = """
 [tool.pytest.ini_options]
@@ -167,8 +167,7 @@ QUEUED = """
     """
 
 
-@pytest.mark.parametrize("mode", ["prepend", "importlib"])
-def test_a_provider_in_the_project_with_fresh_ones_for_each_test(sample: MakeSample, mode: str) -> None:
+def test_a_provider_in_the_project_with_fresh_ones_for_each_test(sample: MakeSample) -> None:
     project = sample(
         {
             "pyproject.toml": """
@@ -180,10 +179,9 @@ def test_a_provider_in_the_project_with_fresh_ones_for_each_test(sample: MakeSam
             "tests/test_queue.py": QUEUED,
         }
     )
-    done = project.enctest(f"--import-mode={mode}", "-n", "2")
+    done = project.enctest("--import-mode=importlib", "-n", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    with project.watch(f"--import-mode={mode}") as watch:
-        assert set(watch.outcomes().values()) <= {"passed"}
+    with project.watch("--import-mode=importlib") as watch:
         ran = watch.edit("tests/test_queue.py", '== "job "', '== "job ", number')
         assert set(ran.values()) == {"passed"}
 
@@ -385,27 +383,45 @@ PARALLEL = """
     import pytest
     import redis
 
-    @pytest.mark.parametrize("number", range(2))
+    PATIENCE = 60
+
+    @pytest.mark.parametrize("number", range(12))
     def test_each(number):
         with redis.from_url(os.environ["REDIS_URL"]) as client:
-            assert client.incr("n") == 1
-        Path("seen", str(number)).write_text(os.environ["SHOP_FILE"] + " " + os.environ["REDIS_URL"])
-        deadline = time.monotonic() + 60
-        while len(os.listdir("seen")) < 2 and time.monotonic() < deadline:
+            assert client.sadd("processes", os.getpid()) + client.scard("processes") <= 2
+        Path("../seen", str(os.getpid())).write_text(os.environ["SHOP_FILE"] + " " + os.environ["REDIS_URL"])
+        deadline = time.monotonic() + PATIENCE
+        while len(os.listdir("../seen")) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(os.listdir("seen")) == 2
     """
+
+
+def _seen(project: Sample) -> set[str]:
+    """Return the places that the tests wrote down."""
+    files = (project.root.parent / "seen").iterdir()
+    return {place for file in files for place in file.read_text(encoding="utf-8").split()}
+
+
+def test_workers_of_the_explorer_have_their_own(sample: MakeSample) -> None:
+    project = sample(FILES | {"test_engines.py": PARALLEL.replace("PATIENCE = 60", "PATIENCE = 0.1")})
+    (project.root.parent / "seen").mkdir()
+    with project.watch("-n", "2") as watch:  # which is one process's: nobody knows yet how long tests take
+        for file in (project.root.parent / "seen").iterdir():
+            file.unlink()
+        ran = watch.edit("test_engines.py", "PATIENCE = 0.1", "PATIENCE = 60")
+        assert set(ran.values()) == {"passed"}
+        assert len(_seen(project)) == 4
 
 
 @pytest.mark.parametrize("ours", [True, False], ids=["copies of the session", "pytest-xdist"])
 def test_workers_of_a_plain_run_have_their_own(sample: MakeSample, ours: bool) -> None:
     project = sample(FILES | {"test_engines.py": PARALLEL})
-    (project.root / "seen").mkdir()
+    (project.root.parent / "seen").mkdir()
     done = project.enctest("-n", "2", *([] if ours else ["--dist", "load"]))
     assert done.returncode == 0, done.stdout + done.stderr
     assert ("2 workers" in done.stdout) == ours or "2/2 workers" in done.stdout
-    seen = [path.read_text(encoding="utf-8").split() for path in (project.root / "seen").iterdir()]
-    assert len({place for places in seen for place in places}) == 4
-    for place in (place for places in seen for place in places):
+    seen = _seen(project)
+    assert len(seen) == 4
+    for place in seen:
         folder = Path(place.removeprefix("unix://")).parent
         wait_until("nothing is left", lambda folder=folder: not folder.exists() and not processes_of(folder))  # type: ignore[misc]
