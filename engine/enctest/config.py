@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -30,6 +30,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Scheme of the URL, such as `postgresql+asyncpg`; empty is the engine's own."""
     bin: str = ""
     """Folder with the server's programs; empty finds one."""
+    isolation: Literal["shared", "test", "transaction"] = "shared"
+    """What tests get: one fresh copy per run and worker, each its own copy, or a transaction rolled back."""
     tcp: bool = False
     """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
     options: dict[str, Any] = {}

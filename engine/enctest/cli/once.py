@@ -80,7 +80,7 @@ def _run(
             spans=settings.spans,
             run=last_run + 1,
             workers=workers,
-            alone="the managed databases are one process's" if settings.databases else "",
+            alone="the managed databases are one process's" if _shared(settings) else "",
             isolate=isolate,
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))
@@ -96,6 +96,15 @@ def _run(
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def _shared(settings: Settings) -> set[str]:
+    """Return the databases that a worker cannot lease for itself."""
+    if not settings.databases:
+        return set()
+    from enctest.databases import resets
+
+    return {*settings.databases} - {one.name for one in resets.lent(os.environ.get(resets.VARIABLE, ""))}
 
 
 def _known(project: Project) -> tuple[int, dict[str, float]]:

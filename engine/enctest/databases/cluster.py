@@ -6,11 +6,9 @@ import hashlib
 import os
 import secrets
 import shutil
-import socket
+import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +17,7 @@ import msgspec
 from enctest.databases import datadir, folders, supervisor
 from enctest.databases.account import Account, server_account, within_reach
 from enctest.databases.binaries import Binaries
+from enctest.databases.launching import LOG, free_port, launch, wait
 from enctest.databases.protocol import Connection, ServerError, identifier, literal
 from enctest.errors import EnctestError
 
@@ -29,10 +28,8 @@ MIGRATOR = "enctest_migrator"
 """The role that migrations run as: many extensions, and other roles, need a superuser to make them."""
 
 _ACCESS = "access.json"
-_LOG = "server.log"
 _LAYOUT = 1  # of a cluster's folder; another number is another cluster
 _START_SECONDS = 60.0
-_POLL_SECONDS = 0.002
 _PORT_ATTEMPTS = 3
 _UNIX_PORT = 5432
 _LINES_SHOWN = 4
@@ -90,7 +87,7 @@ class Cluster:
                 cluster.close()
                 raise
             return cluster
-        raise EnctestError(f"the PostgreSQL cluster in {folder} does not come up", f"See {folder / _LOG}.")
+        raise EnctestError(f"the PostgreSQL cluster in {folder} does not come up", f"See {folder / LOG}.")
 
     @property
     def socket_folder(self) -> Path:
@@ -139,7 +136,7 @@ class Cluster:
             return
         folders.leave(self.folder, self._lock)
         self._lock = -1
-        if self._child is not None and not _wait(self._child_is_gone, 0.0 if self.folder.exists() else 1.0):
+        if self._child is not None and not wait(self._child_is_gone, 0.0 if self.folder.exists() else 1.0):
             self._child.returncode = 0  # it serves others now, and is not ours to wait for
         self._child = None
 
@@ -171,14 +168,15 @@ class Cluster:
         """Try once; return whether the data came from the cache, and what went wrong."""
         supervisor.discard_server(str(self.folder))
         shutil.rmtree(self.socket_folder, ignore_errors=True)
-        (self.folder / _LOG).unlink(missing_ok=True)
+        (self.folder / LOG).unlink(missing_ok=True)
         go, signal_go = os.pipe()
         try:
-            self._child = self._spawn(alive, go, account)
+            command = [str(self.binaries.bin / "postgres"), "-D", str(self.folder / supervisor.DATA)]
+            self._child = launch(self.folder, command, alive, go, account=account, ending=signal.SIGQUIT)
             datadir.make_folder(self.socket_folder, account)
             data = self.folder / supervisor.DATA
             from_cache = datadir.make(data, self.binaries, account)
-            access = Access(_free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
+            access = Access(free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
             datadir.configure(
                 data, self.binaries, account, socket=self.socket_folder, port=access.port, tcp=tcp
             )
@@ -194,27 +192,13 @@ class Cluster:
         os.close(signal_go)
         child = self._child
         if (
-            _wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
+            wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
             and child.poll() is None
         ):
             return from_cache, ""
         child.terminate()
         child.wait()
         return from_cache, self._problem()
-
-    def _spawn(self, alive: int, go: int, account: Account | None) -> subprocess.Popen[bytes]:
-        who = [account.uid, account.gid] if account else [-1, -1]
-        script = supervisor.__file__  # as a file and without site-packages: it starts in a third of the time
-        program = self.binaries.bin / "postgres"
-        command = [sys.executable, "-I", "-S", script, *map(str, [self.folder, program, *who, alive, go])]
-        log = os.open(self.folder / _LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            return subprocess.Popen(
-                command, cwd="/", env=datadir.server_environment(), pass_fds=(alive, go),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        finally:
-            os.close(log)
 
     def _is_ready(self) -> bool:
         """Tell whether the server takes connections."""
@@ -230,7 +214,7 @@ class Cluster:
         return False
 
     def _problem(self) -> str:
-        log = (self.folder / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        log = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
         messages = [line.split(":  ", 1)[-1].strip() for line in log]
         telling = [text for text in messages if text and not text.startswith(_CHATTER)]
         return "; ".join(telling[-_LINES_SHOWN:]) or "it says nothing"
@@ -249,7 +233,7 @@ class Cluster:
                 os.close(alive)
             return alive is not None
 
-        return _wait(settled, _START_SECONDS) and ready
+        return wait(settled, _START_SECONDS) and ready
 
 
 def _ensure_roles(cluster: Cluster) -> None:
@@ -268,22 +252,6 @@ def _ensure_roles(cluster: Cluster) -> None:
             except ServerError as error:
                 if error.sqlstate not in _EXISTS:
                     raise
-
-
-def _wait(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_POLL_SECONDS)
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -48,25 +48,28 @@ def bases(account: Account | None) -> list[Base]:
     return [Base(path, _free(path, account)) for path in paths]
 
 
-def choose(account: Account | None) -> Base:
-    """Return the base for a new cluster: the first with room.
+def choose(account: Account | None, room: int | None = None) -> Base:
+    """Return the base for a new cluster (or another server): the first with `room` bytes, by default `ROOM`.
 
     Raises:
         EnctestError: None has.
     """
+    room = ROOM if room is None else room
     candidates = bases(account)
     for base in candidates:
-        if base.free >= ROOM:
+        if base.free >= room:
             return base
     found = ", ".join(f"{base.path} ({base.free >> 20} MB)" for base in candidates)
     raise EnctestError(
-        f"no folder has {ROOM >> 20} MB free for a PostgreSQL cluster: {found}",
+        f"no folder has {room >> 20} MB free for databases: {found}",
         "Free some space, or point TMPDIR at a folder that has it.",
     )
 
 
-def enter(key: str, account: Account | None) -> tuple[Path, int]:
-    """Make or find the folder of the cluster `key`; return it and a descriptor with a shared lock on it.
+def enter(key: str, account: Account | None, room: int | None = None) -> tuple[Path, int]:
+    """Make or find the folder of the cluster (or other server) `key`; return it and a descriptor of its lock.
+
+    The lock is shared: who has it uses the server.
 
     Waits while the folder's last supervisor clears it away.
 
@@ -76,7 +79,7 @@ def enter(key: str, account: Account | None) -> tuple[Path, int]:
     name = f"enctest-{os.geteuid()}-{key}"
     while True:
         existing = [base.path for base in bases(account) if (base.path / name / LOCK).exists()]
-        folder = (existing[0] if existing else choose(account).path) / name
+        folder = (existing[0] if existing else choose(account, room).path) / name
         _make_private(folder, account)
         try:
             lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)

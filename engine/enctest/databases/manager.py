@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
+import msgspec
+
 from enctest.config import DatabaseSettings, Env
 from enctest.databases import migrations, urls
 from enctest.databases.providers import Copy, Provider, StaleError, State, provider, told
+from enctest.databases.resets import VARIABLE, Reset
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
@@ -195,8 +198,9 @@ class DatabaseManager:
 
     def _check(self) -> None:
         known: dict[str, tuple[Env, Sequence[str]]] = {}
-        for name in self._settings:
-            with suppress(EnctestError):  # there is no such engine: told of the database that names it
+        for name, one in self._settings.items():
+            # There is no such engine, or it lacks something: told of the database that names it.
+            with suppress(EnctestError), told(one.engine, "say what it sets"):
                 known[name] = (self._env(name), self._provider(name).fields)
         urls.check(known)
 
@@ -229,18 +233,48 @@ class DatabaseManager:
 
     def _copy_all(self, label: str) -> Lease:
         lease = Lease(label)
+        lent: list[Reset] = []
         try:
             for name, one in self._settings.items():
                 with told(one.engine, "make a copy"):
-                    copy = self._provider(name).create(name)
-                lease.copies[name] = copy
-                lease.names[name] = copy.name
-                lease.urls[name] = copy.values["url"]
-                lease.env.update(urls.variables(self._env(name), copy.values))
+                    copy = lease.copies[name] = self._provider(name).create(name)
+                    lease.names[name] = copy.name
+                    lease.urls[name] = copy.values["url"]
+                    variables = urls.variables(self._env(name), copy.values)
+                lease.env.update(variables)
+                lent += self._reset(name, copy, tuple(variables))
         except EnctestError:
             self._drop(lease.copies)
             raise
+        if lent:
+            lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
         return lease
+
+    def _reset(self, name: str, copy: Copy, variables: tuple[str, ...]) -> list[Reset]:
+        """Return what the processes that run tests are to know of a copy, if it is their business.
+
+        Raises:
+            EnctestError: Tests are to have it fresh, and it cannot be made so.
+        """
+        settings = self._settings[name]
+        if copy.reset is None:
+            return []
+        if settings.isolation != "shared" and not copy.reset:
+            raise EnctestError(
+                f"database {name} cannot have isolation = {settings.isolation!r}",
+                f"The engine {settings.engine} has no way to make a database fresh between two tests.",
+            )
+        return [
+            Reset(
+                name=name,
+                isolation=settings.isolation,
+                call=copy.reset,
+                root=str(self._root),
+                values=copy.values,
+                variables=variables,
+                inside=copy.inside,
+            )
+        ]
 
     def _renew_all(self, lease: Lease) -> None:
         for name, copy in lease.copies.items():

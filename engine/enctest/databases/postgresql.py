@@ -62,7 +62,7 @@ class PostgreSQL:
             except OSError:
                 server.drop_later(name)
                 raise
-        return Copy(name, location.values(settings.scheme or "postgresql"))
+        return Copy(name, location.values(settings.scheme or "postgresql"), reset=None)
 
     def renew(self, database: str, copy: Copy) -> None:
         """Copy the template anew under the same name."""

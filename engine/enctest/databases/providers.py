@@ -4,20 +4,20 @@ A provider makes copies of the databases that declare its engine: one for each r
 enctest has some; a team's own is a class, named as `engine = "package.module:Class"`, or by an entry point
 of the group `enctest.databases` that has the name of the engine. It is imported by enctest itself, not by the
 tests' process, so it has to be importable there; the project's root is on the path while it is imported.
+The easy way to one is `server_per_copy.ServerPerCopy`.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from enctest.config import DatabaseSettings, Env
+from enctest.databases.loading import load
 from enctest.errors import EnctestError
 
 GROUP = "enctest.databases"
@@ -25,6 +25,10 @@ GROUP = "enctest.databases"
 
 _SHIPPED = {
     "postgresql": "enctest.databases.postgresql:PostgreSQL",
+    "sqlite": "enctest.databases.sqlite:SQLite",
+    "valkey": "enctest.databases.valkey:Valkey",
+    "redis": "enctest.databases.valkey:Redis",
+    "s3": "enctest.databases.s3:S3",
 }
 
 State: TypeAlias = Literal["off", "starting", "migrating", "ready", "failed"]
@@ -43,10 +47,16 @@ class Copy:
     Attributes:
         name: Its name on the server; no two copies that live have the same.
         values: What the templates of `env` may name; `url` is one of them.
+        reset: `package.module:function` that makes the copy fresh between two tests, in their process, given
+            `values`. Empty where that cannot be; None where the session knows a way of its own.
+        inside: Whether the copy is in the memory of the tests' process. Then `reset` makes it there, for the
+            first time before anything of the project is imported.
     """
 
     name: str
     values: Mapping[str, str]
+    reset: str | None = ""
+    inside: bool = False
 
 
 class Provider(Protocol):
@@ -103,19 +113,14 @@ def provider(engine: str, root: Path, databases: Mapping[str, DatabaseSettings])
         EnctestError: There is none of that name, or it cannot be imported or made.
     """
     place = _SHIPPED.get(engine) or _entry_points().get(engine) or engine
-    module, colon, name = place.partition(":")
-    if not colon:
+    if ":" not in place:
         known = ", ".join(sorted({*_SHIPPED, *_entry_points()}))
         raise EnctestError(
             f"no engine of databases is called {engine!r}",
             f'Known are {known}; one of your own is written as "package.module:Class".',
         )
     with told(engine, "be made"):
-        with _importable(root):
-            found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-        made: Provider = found(root, databases)
+        made: Provider = load(place, root)(root, databases)
     return made
 
 
@@ -152,13 +157,3 @@ def _place(error: Exception) -> str:
 
 def _entry_points() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=GROUP)}
-
-
-@contextmanager
-def _importable(root: Path) -> Iterator[None]:
-    """Have the project's own modules importable for a moment."""
-    sys.path.insert(0, str(root))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(root))

@@ -1,9 +1,9 @@
-"""Runs one PostgreSQL server for as long as anybody uses it, then removes every trace of it.
+"""Runs one server for as long as anybody uses it, then removes every trace of it.
 
-A cluster's folder holds `lock`, on which each user of the cluster has a shared lock, `alive`, which this
-process keeps locked, and `data`. Users may be killed at any time: the kernel then releases their locks, the
+Its folder holds `lock`, on which each user of the server has a shared lock, `alive`, which this process keeps
+locked, and what the server writes. Users may be killed at any time: the kernel then releases their locks, the
 exclusive lock on `lock` is granted to this process, and it ends the server. If this process is killed, the
-kernel ends the server (Linux only; elsewhere the next start does).
+kernel ends the server (Linux only; elsewhere the next start does). Without one it only removes the folder.
 
 Only the standard library is imported, and not much of it: this starts with every cluster.
 """
@@ -23,6 +23,8 @@ from types import FrameType
 LOCK = "lock"
 ALIVE = "alive"
 DATA = "data"
+"""A PostgreSQL server's folder of data."""
+PID = "server.pid"
 
 _LINUX = sys.platform == "linux"
 _PR_SET_PDEATHSIG = 1
@@ -40,10 +42,11 @@ def main(arguments: list[str]) -> None:
     """Wait for a byte on the pipe `go`, run the server, leave when nobody uses it or it is dead.
 
     Args:
-        arguments: Cluster folder, program, its uid and gid (-1: ours), descriptors of `alive` and `go`.
+        arguments: The folder, the server's uid and gid (-1: ours), descriptors of `alive` and `go`, the
+            signal that ends the server at once, and its command, if there is one.
     """
-    folder, program = arguments[:2]
-    uid, gid, alive, go = map(int, arguments[2:])
+    folder, command = arguments[0], arguments[6:]
+    uid, gid, alive, go, ending = map(int, arguments[1:6])
     os.set_inheritable(alive, False)  # the server must not hold the lock that says we live
     for number in _MEANT_FOR_THE_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
@@ -54,7 +57,9 @@ def main(arguments: list[str]) -> None:
         starting = os.read(go, 1)
         os.close(go)
         if starting:
-            server = _start(folder, program, uid, gid)
+            if command:
+                server = _start(command, uid, gid, ending)
+                _write_pid(folder, server)
             lock = os.open(os.path.join(folder, LOCK), os.O_RDWR)
             fcntl.flock(lock, fcntl.LOCK_EX)
     except _EndedError:
@@ -62,7 +67,7 @@ def main(arguments: list[str]) -> None:
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN if number == signal.SIGTERM else signal.SIG_DFL)
     if server:
-        _stop(server)
+        _stop(server, ending)
     discard_if_unused(folder, lock)
 
 
@@ -100,7 +105,9 @@ def is_current(folder: str, lock: int) -> bool:
 
 
 def discard_server(folder: str) -> None:
-    """End a server that outlived its supervisor, free its shared memory, remove its data."""
+    """End a server that outlived its supervisor; free a PostgreSQL's shared memory and remove its data."""
+    with suppress(OSError, ValueError), open(os.path.join(folder, PID), encoding="ascii") as file:
+        _end_leftover(int(file.read()), folder)
     data = os.path.join(folder, DATA)
     try:
         with open(os.path.join(data, "postmaster.pid"), encoding="utf-8") as file:
@@ -118,7 +125,12 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     raise _EndedError
 
 
-def _start(folder: str, program: str, uid: int, gid: int) -> int:
+def _write_pid(folder: str, server: int) -> None:
+    with suppress(OSError), open(os.path.join(folder, PID), "w", encoding="ascii") as file:
+        file.write(str(server))
+
+
+def _start(command: list[str], uid: int, gid: int, ending: int) -> int:
     """Fork and run the server; return its process id."""
     libc = CDLL(None) if _LINUX else None  # loaded before the fork: little may be done after it
     supervisor = os.getpid()
@@ -133,22 +145,22 @@ def _start(folder: str, program: str, uid: int, gid: int) -> int:
             os.setgid(gid)
             os.setuid(uid)
         if libc is not None:  # after setuid, which would undo it
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+            libc.prctl(_PR_SET_PDEATHSIG, ending)
             if os.getppid() != supervisor:
                 os._exit(1)
         os.chdir("/")
         os.umask(0o077)
-        os.execv(program, [program, "-D", os.path.join(folder, DATA)])
+        os.execv(command[0], command)
     except OSError as error:
-        os.write(2, f"FATAL:  {program} cannot be run: {error}\n".encode())
+        os.write(2, f"FATAL:  {command[0]} cannot be run: {error}\n".encode())
     finally:
         os._exit(1)
 
 
-def _stop(server: int) -> None:
+def _stop(server: int, ending: int) -> None:
     """End the server at once: its data is worth nothing, and its clients are gone."""
     with suppress(ProcessLookupError, ChildProcessError):
-        for number in (signal.SIGQUIT, signal.SIGKILL):
+        for number in (ending, signal.SIGKILL):
             os.kill(server, number)
             deadline = time.monotonic() + _PATIENCE
             while time.monotonic() < deadline:
@@ -157,10 +169,10 @@ def _stop(server: int) -> None:
                 time.sleep(0.001)
 
 
-def _end_leftover(pid: int, data: str) -> None:
-    """Kill a process if it is really the server of this data folder, and wait until it is gone."""
+def _end_leftover(pid: int, folder: str) -> None:
+    """Kill a process if its command names this folder, so is its server's, and wait until it is gone."""
     deadline = time.monotonic() + _PATIENCE
-    while data in _command_line(pid) and time.monotonic() < deadline:
+    while folder in _command_line(pid) and time.monotonic() < deadline:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
         time.sleep(0.005)

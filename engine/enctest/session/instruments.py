@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -54,11 +54,15 @@ class Instruments:
         self._job = job
         if self._capture is not None:
             self._capture.recorder.run = job.run
+        self._records.run = job.stream
+        self.give(job.env)
+
+    def give(self, env: Mapping[str, str]) -> None:
+        """Set variables that are ours to set, whatever the user has."""
         if self._recorder is None:
-            os.environ.update(job.env)
+            os.environ.update(env)
         else:
-            self._records.run = job.stream
-            self._recorder.give(job.env)
+            self._recorder.give(env)
 
     def collected(self) -> None:
         """Tests are about to run: what is set or imported from now on concerns them alone."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -25,7 +25,12 @@ from enctest.session.units import isolated
 from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
 from enctest.wire import Unpacker
 
+if TYPE_CHECKING:
+    from enctest.session.resetting import ResetPlugin
+
 VARIABLE = "ENCTEST_SPOOL"
+_RESETS = "ENCTEST_RESETS"
+"""As in `databases.resets`, which is only imported where there are any."""
 
 
 class Spool(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,10 +116,12 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
-    recording = SpoolRecording(spool, emitter, report, instruments)
+    databases = _databases(config, Path(spool.root), worker=is_worker)
+    recording = SpoolRecording(spool, emitter, report, instruments, databases)
     config.pluginmanager.register(recording, "enctest-closer")
     if not is_worker:
-        config.pluginmanager.register(_Loop(spool, wanted, recording), "enctest-loop")
+        private = databases.variables if databases else frozenset()
+        config.pluginmanager.register(_Loop(spool, wanted, recording, private), "enctest-loop")
     if wanted is not None and not config.pluginmanager.hasplugin("xdist"):
         from enctest.session import worker_fixtures
 
@@ -124,11 +131,13 @@ def arm(config: pytest.Config, args: list[str]) -> None:
 class _Loop:
     """Lets copies of the session run the tests, where processes are asked for: several, or some apart."""
 
-    def __init__(self, spool: Spool, wanted: Wanted | None, recording: SpoolRecording) -> None:
+    def __init__(
+        self, spool: Spool, wanted: Wanted | None, recording: SpoolRecording, private: frozenset[str]
+    ) -> None:
         self._spool = spool
         self._wanted = wanted
         self._recording = recording
-        self._reads = WorkerNameReads() if wanted else None
+        self._reads = WorkerNameReads(private) if wanted else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
@@ -153,12 +162,18 @@ class SpoolRecording:
     """Keeps the recorders of one session and, in a parallel run, of its copies going until all is written."""
 
     def __init__(
-        self, spool: Spool, emitter: Emitter, report: ReportPlugin, instruments: Instruments
+        self,
+        spool: Spool,
+        emitter: Emitter,
+        report: ReportPlugin,
+        instruments: Instruments,
+        databases: ResetPlugin | None,
     ) -> None:
         self._spool = spool
         self._emitter = emitter
         self._report = report
         self._instruments = instruments
+        self._databases = databases
         self._files = 0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -188,6 +203,8 @@ class SpoolRecording:
     def in_copy(self) -> None:
         """Go on in a worker, into a file of its own."""
         self._emitter.adopt(self._spool.open(self._files))
+        if self._databases is not None and "PYTEST_XDIST_WORKER" in os.environ:
+            self._instruments.give(self._databases.own(Path(self._spool.root)))
 
     def end_copy(self, exit_status: int) -> None:
         """The worker ends."""
@@ -219,6 +236,20 @@ def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: boo
     if covers:
         return None  # pytest-cov knows how to measure in pytest-xdist's processes, not in copies
     return Wanted(spool.workers) if spool.workers else claim_workers(config, args)
+
+
+def _databases(config: pytest.Config, root: Path, *, worker: bool) -> ResetPlugin | None:
+    """Make databases fresh where tests ask for that; a worker of pytest-xdist gets its own at once."""
+    if _RESETS not in os.environ:
+        return None
+    from enctest.session.resetting import ResetPlugin
+
+    plugin = ResetPlugin(os.environ[_RESETS])
+    if worker:
+        os.environ.update(plugin.own(root))
+    plugin.begin()
+    config.pluginmanager.register(plugin, "enctest-resets")
+    return plugin
 
 
 def _durations(spool: Spool) -> dict[str, float]:

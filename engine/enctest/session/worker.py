@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from enctest.databases.resets import VARIABLE
 from enctest.errors import EnctestError
 from enctest.session import worker_fixtures
 from enctest.session.collecting import CollectionPlugin
@@ -26,6 +27,7 @@ from enctest.session.job import COLLECTED, COLLECTION, Job, SnapshotReady, Snaps
 from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
+from enctest.session.resetting import ResetPlugin
 
 
 class Worker:
@@ -45,6 +47,7 @@ class Worker:
         self._report = ReportPlugin(self.job, self._emitter.emit, self._emitter.flush)
         self._collection = CollectionPlugin(self.job, self._emitter.emit, self)
         self._loop = LoopPlugin(self.job, self._emitter, self._report)
+        self._resets = ResetPlugin(self.job.env.get(VARIABLE, ""))
         self._config: pytest.Config | None = None
         self._depth = 0
 
@@ -60,6 +63,7 @@ class Worker:
         os.dup2(null, 0)
         os.close(null)
         os.environ.update(self.job.env)
+        self._resets.begin()
         self._emitter.start()
         adjust(config, args)
         self._hazards.install()
@@ -69,6 +73,7 @@ class Worker:
             ("enctest-report", self._report),
             ("enctest-collection", self._collection),
             ("enctest-loop", self._loop),
+            ("enctest-resets", self._resets),
         ):
             config.pluginmanager.register(plugin, name)
         if not config.pluginmanager.hasplugin("xdist"):
@@ -192,6 +197,7 @@ class Worker:
         self._report.take(job)
         self._collection.take(job)
         self._loop.take(job, self._orders.queue)
+        self._resets.take(job.env.get(VARIABLE, ""))
 
 
 def _workerinput(config: pytest.Config, job: Job) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -127,10 +127,14 @@ class WorkerNameReads:
     """Notices that a project asks for its worker's name before there are workers: while it is imported.
 
     With pytest-xdist each worker imports everything and gets another answer; copies would all have the same.
+
+    Args:
+        private: More variables that each worker has for itself.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, private: Collection[str] = ()) -> None:
         self.reader = ""
+        self._names = _IDENTITY.union(private)
         self._encode: Callable[[str], str] = os.environ.encodekey
         os.environ.encodekey = self._asked
 
@@ -140,7 +144,7 @@ class WorkerNameReads:
             os.environ.encodekey = self._encode
 
     def _asked(self, key: str) -> str:
-        if key in _IDENTITY and not self.reader:
+        if key in self._names and not self.reader:
             frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
             while frame is not None and frame.f_globals.get("__name__") in _ENVIRONMENT:
                 frame = frame.f_back

@@ -183,13 +183,13 @@ def test_tcp_needs_the_password(server: Binaries, join: Join) -> None:
 def test_a_port_taken_in_between_is_not_the_end(
     any_server: Binaries, join: Join, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from enctest.databases import cluster as module
+    from enctest.databases.launching import free_port
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        ports = [taken.getsockname()[1], module._free_port()]
-        monkeypatch.setattr(module, "_free_port", lambda: ports.pop(0))
+        ports = [taken.getsockname()[1], free_port()]
+        monkeypatch.setattr("enctest.databases.cluster.free_port", lambda: ports.pop(0))
         cluster = join(any_server, tcp=True)
 
     assert ports == []
