@@ -26,6 +26,7 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
        enctest trace NODEID [--compare [previous]]
                                        print a test's last span tree, or how it differs from
                                        that of its last pass (or of the run before)
+       enctest report [FILE]           write the last results and traces into one HTML file
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -56,6 +57,7 @@ def _dispatch(args: list[str]) -> int:
         "watch": _watch,
         "affected": _affected,
         "trace": _trace,
+        "report": _report,
         "doctor": _doctor,
     }
     if name in commands:
@@ -133,6 +135,14 @@ def _trace(args: list[str]) -> int:
     if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
     return trace(args[0], against)
+
+
+def _report(args: list[str]) -> int:
+    from enctest.cli.report import report
+
+    if len(args) > 1 or any(arg.startswith("-") for arg in args):
+        raise EnctestError("enctest report takes one file", USAGE)
+    return report(args[0] if args else "")
 
 
 def _doctor(args: list[str]) -> int:
