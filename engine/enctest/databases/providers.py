@@ -58,6 +58,16 @@ class Copy:
     reset: str | None = ""
     inside: bool = False
 
+    def __post_init__(self) -> None:
+        """Look whether the values can be sent to the tests' processes.
+
+        Raises:
+            TypeError: One is not text, as a provider of a team's own may have it.
+        """
+        for key, value in self.values.items():
+            if type(value) is not str:
+                raise TypeError(f"the value {key!r} of a copy has to be text, not {value!r}")
+
 
 class Provider(Protocol):
     """Makes copies of the databases of one engine in one project.

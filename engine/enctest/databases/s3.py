@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from http.client import HTTPConnection, HTTPException
 from importlib.metadata import version
 
-from enctest.databases import moto_server
+from enctest.databases import declarations, moto_server
 from enctest.databases.private_server import PrivateServer
 from enctest.databases.providers import Copy
 from enctest.databases.server_per_copy import ServerPerCopy
@@ -15,6 +16,8 @@ from enctest.errors import EnctestError
 
 _NEEDED = ("moto", "flask", "flask_cors")
 _SECONDS = 10.0
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+"""What AWS lets be the name of a bucket; moto takes almost anything."""
 
 
 class S3(ServerPerCopy):
@@ -69,7 +72,13 @@ class S3(ServerPerCopy):
         empty(int(copy.values["port"]), copy.values["bucket"])
 
     def _bucket(self, database: str) -> str:
+        declarations.check(database, self.settings[database], options={"bucket": str})
         name: str = self.settings[database].options.get("bucket", database.lower().replace("_", "-"))
+        if not _BUCKET.fullmatch(name):
+            raise EnctestError(
+                f"{name!r} cannot be the name of a bucket",
+                'Name the database otherwise, or write options = { bucket = "..." }.',
+            )
         return name
 
 
@@ -87,14 +96,11 @@ def make_bucket(port: int, bucket: str) -> None:
     """Make a bucket.
 
     Raises:
-        EnctestError: The name is none for a bucket.
-        OSError: The server does not answer.
+        OSError: The server does not answer, or refuses.
     """
-    if _ask(port, "PUT", f"/{bucket}") != 200:  # noqa: PLR2004 - HTTP's OK
-        raise EnctestError(
-            f"{bucket!r} cannot be the name of a bucket",
-            'Name the database otherwise, or write options = { bucket = "..." }.',
-        )
+    status = _ask(port, "PUT", f"/{bucket}")
+    if status != 200:  # noqa: PLR2004 - HTTP's OK
+        raise ConnectionError(f"moto answers {status} and makes no bucket {bucket}")
 
 
 def _ask(port: int, method: str, path: str) -> int:

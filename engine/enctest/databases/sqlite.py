@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from enctest.config import DatabaseSettings
-from enctest.databases import folders, migrations, sqlite_migrations
+from enctest.databases import declarations, folders, migrations, sqlite_migrations
 from enctest.databases.private_server import PrivateServer
 from enctest.databases.providers import Copy, StaleError, Tell
 from enctest.errors import EnctestError
@@ -43,14 +43,14 @@ class SQLite:
 
     def look(self, database: str) -> str:
         """Say which SQLite it is; it is always there."""
-        _plain(database)
+        self._check(database)
         migrations.declared(self._root, self._settings[database].migrations)
         folders.choose(None, _ROOM)
         return f"SQLite {sqlite3.sqlite_version} of Python"
 
     def prepare(self, database: str, tell: Tell) -> str:
         """Migrate a file, unless the cache has one of these migrations."""
-        _plain(database)
+        self._check(database)
         files = migrations.declared(self._root, self._settings[database].migrations)
         todo = migrations.read(files)
         kept = _cached(migrations.digest(todo))
@@ -127,6 +127,11 @@ class SQLite:
         self._taken.clear()
         if folder is not None:
             folder.close()
+
+    def _check(self, database: str) -> None:
+        _plain(database)
+        uses = frozenset({"migrations"})
+        declarations.check(database, self._settings[database], uses=uses, options={"memory": bool})
 
     def _place(self) -> Path:
         """Return the private folder, made when it is not there."""

