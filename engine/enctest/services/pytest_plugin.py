@@ -1,0 +1,258 @@
+"""Tells services which test runs: scopes, markers, and what has to end with a test."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Generator
+from typing import Any, Final
+
+import pytest
+
+from enctest.services import follow, lifecycle, spans
+from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
+from enctest.services.uncounted import take_uncounted
+
+MARKERS: Final = (
+    "as_user",
+    "enable_service_instance_isolation",
+    "mock_endpoint",
+    "mock_service",
+    "set_config",
+)
+"""Markers that call the helper of their name (`as_user` calls `override_auth`)."""
+_HELPERS: Final = "enctest.et"
+
+
+class ServicesPlugin:
+    """One session's scopes.
+
+    Args:
+        config: The session's.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._scopes: dict[pytest.Session | pytest.Item | pytest.Collector, Scope] = {}
+        self._running: Scope | None = None
+        self._capture: Any = None
+        self._limit = float(config.getini("enctest_wait_seconds"))
+        self._errors: list[Exception] = []
+        ask_when_unknown(lambda: self._running)
+        follow.install()
+
+    # --- the test ---
+
+    def begin(self, item: pytest.Item) -> None:
+        """A test begins, in this context."""
+        self._running = self._scope(item)
+        CURRENT.set(self._running)
+        if _HELPERS in sys.modules:
+            self._keep_spans(item)
+
+    def end(self) -> None:
+        """It is over."""
+        CURRENT.set(None)
+        self._running = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Do what markers say; a test that is run again begins anew."""
+        __tracebackhide__ = True
+        self.begin(item)
+        self._heed_markers(item)
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """End the test's scope, and those that the next test is not in."""
+        __tracebackhide__ = True
+        scope = self._scope(item)
+        errors: list[BaseException] = [*lifecycle.close_in_loops(scope)]
+        failed: BaseException | None = None
+        try:
+            result = yield
+        except BaseException as raised:  # noqa: BLE001 - raised again below
+            failed, result = raised, None
+        errors += self._leftovers(item, scope)
+        errors += self._end_scopes(nextitem)
+        if failed is not None:
+            for error in errors:
+                failed.add_note(f"and: {error}")
+            raise failed
+        if errors:
+            for error in errors[1:]:
+                errors[0].add_note(f"and: {error}")
+            raise errors[0]
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Leave out the time that shared services took to start."""
+        report = yield
+        report.duration = max(0.0, report.duration - take_uncounted())
+        return report
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, object, object]:
+        """What a fixture sets holds as long as the fixture does."""
+        __tracebackhide__ = True
+        scope = self._scope(request.node)
+        before, running = CURRENT.get(), self._running
+        CURRENT.set(scope)
+        self._running = scope
+        try:
+            return (yield)
+        finally:
+            CURRENT.set(before)
+            self._running = running
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Let a coroutine test know its scope: it may run in the context of an earlier test's fixture."""
+        __tracebackhide__ = True
+        function = pyfuncitem.obj
+        if not inspect.iscoroutinefunction(function) or hasattr(function, "hypothesis"):
+            return (yield)
+        pyfuncitem.obj = _in_scope(function, self._scope(pyfuncitem))
+        try:
+            return (yield)
+        finally:
+            pyfuncitem.obj = function
+
+    def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
+        """Show the tree where spans were counted."""
+        trees = sys.modules.get("enctest.services.trees")
+        found: list[str] | None = trees.explanation(left, op, right) if trees is not None else None
+        return found
+
+    # --- the session ---
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Close what is still open; say so if that fails."""
+        try:
+            return (yield)
+        finally:
+            errors = self._end_scopes(None)
+            if errors and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._errors = errors
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Tell what failed when services were closed."""
+        for error in self._errors:
+            terminalreporter.section("service could not be closed", red=True)
+            terminalreporter.line(f"{type(error).__name__}: {error}")
+
+    def pytest_unconfigure(self) -> None:
+        """Leave everything as it was."""
+        follow.uninstall()
+        if self._capture is not None:
+            self._capture.disarm()
+
+    # --- inside ---
+
+    def _scope(self, node: Any) -> Scope:
+        found = self._scopes.get(node)
+        if found is None:
+            parent = self._parent(node)
+            kind = _kind(node)
+            name = "" if kind == "session" else node.nodeid
+            found = self._scopes[node] = Scope(kind, name, parent)
+        return found
+
+    def _parent(self, node: Any) -> Scope | None:
+        above = node.parent
+        while above is not None and _kind(above) == "other":
+            above = above.parent
+        return None if above is None else self._scope(above)
+
+    def _heed_markers(self, item: pytest.Item) -> None:
+        for node in item.listchain():
+            marks = [mark for mark in getattr(node, "own_markers", ()) if mark.name in MARKERS]
+            if not marks:
+                continue
+            scope = self._scope(node)
+            if scope.own.get("marked"):
+                continue
+            token = CURRENT.set(scope)
+            try:
+                for mark in reversed(
+                    marks
+                ):  # the one next to the function comes first in the list, and counts
+                    _helper(mark.name)(*mark.args, **mark.kwargs)
+                scope.own["marked"] = True
+            finally:
+                CURRENT.reset(token)
+
+    def _leftovers(self, item: pytest.Item, scope: Scope) -> list[BaseException]:
+        found = follow.leftovers(scope, self._limit)
+        if not found:
+            return []
+        message = (
+            f"{item.nodeid} has ended, and left behind what it began: {'; '.join(found)}.\n"
+            f"Wait for it in the test (join, result, await); we waited up to {self._limit:g} s "
+            "(`enctest_wait_seconds` in pytest's configuration)."
+        )
+        return [pytest.fail.Exception(message, pytrace=False)]
+
+    def _end_scopes(self, nextitem: pytest.Item | None) -> list[Exception]:
+        """End all scopes that the next test is not in, the innermost first."""
+        stay = set(nextitem.listchain()) if nextitem is not None else set()
+        gone = [node for node in self._scopes if node not in stay]
+        gone.sort(key=lambda node: len(node.listchain()), reverse=True)
+        errors = [error for node in gone for error in self._scopes.pop(node).end()]
+        if nextitem is None:
+            try:
+                lifecycle.close_services()
+            except Exception as error:  # noqa: BLE001 - the application's own code; told by the caller
+                errors.append(error)
+        return errors
+
+    def _keep_spans(self, item: pytest.Item) -> None:
+        """Keep spans for tests to look at; record them first where nobody does."""
+        if not hasattr(spans.RECORDER, "keep"):
+            from enctest.tracing.capture import Capture
+
+            self._capture = Capture(0, _drop, self._config.rootpath)
+            self._capture.arm(self._config)
+        if not spans.RECORDER.active:
+            spans.RECORDER.begin_test(item.nodeid)
+        spans.RECORDER.keep()
+
+
+def _drop(_item: object) -> None:
+    """Records go nowhere: the test itself looks at its spans."""
+
+
+def _kind(node: Any) -> Kind | Any:
+    if isinstance(node, pytest.Session):
+        return "session"
+    if isinstance(node, pytest.Package):
+        return "package"
+    if isinstance(node, pytest.Item):
+        return "test"
+    if isinstance(node, pytest.Class):
+        return "class"
+    return "module" if isinstance(node, pytest.File) else "other"
+
+
+def _helper(name: str) -> Callable[..., None]:
+    from enctest import et
+
+    found: Callable[..., None] = getattr(et, "override_auth" if name == "as_user" else name)
+    return found
+
+
+def _in_scope(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def test(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        CURRENT.set(scope)
+        return await function(*args, **kwargs)
+
+    return test
