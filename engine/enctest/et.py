@@ -55,14 +55,14 @@ def enable_service_instance_isolation(on: bool = True) -> None:
 
 @overload
 def mock_endpoint(
+    endpoint: Endpoint[P, T], function: Callable[P, T] | None, *, run_middleware: bool = False
+) -> None: ...
+@overload
+def mock_endpoint(
     endpoint: Endpoint[P, Coroutine[Any, Any, T]],
     function: Callable[P, Awaitable[T] | T] | None,
     *,
     run_middleware: bool = False,
-) -> None: ...
-@overload
-def mock_endpoint(
-    endpoint: Endpoint[P, T], function: Callable[P, T] | None, *, run_middleware: bool = False
 ) -> None: ...
 def mock_endpoint(
     endpoint: Endpoint[Any, Any], function: Callable[..., Any] | None, *, run_middleware: bool = False

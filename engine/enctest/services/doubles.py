@@ -79,27 +79,20 @@ def check(endpoint: Endpoint[Any, Any], function: Any) -> None:
 
 
 def _ways_to_call(signature: inspect.Signature) -> list[tuple[list[Any], dict[str, Any]]]:
-    """Return arguments by place where possible, by name where possible, and the least there must be."""
+    """Return arguments by place where possible, and by name where possible; all are always given."""
     kinds = inspect.Parameter
-    parameters = list(signature.parameters.values())
     by_place: tuple[list[Any], dict[str, Any]] = ([], {})
     by_name: tuple[list[Any], dict[str, Any]] = ([], {})
-    least: tuple[list[Any], dict[str, Any]] = ([], {})
-    for parameter in parameters:
-        required = parameter.default is kinds.empty
+    for name, parameter in signature.parameters.items():
         if parameter.kind is kinds.POSITIONAL_ONLY:
-            for args, _ in (by_place, by_name, *([least] if required else [])):
-                args.append(None)
+            by_place[0].append(None)
+            by_name[0].append(None)
         elif parameter.kind is kinds.POSITIONAL_OR_KEYWORD:
             by_place[0].append(None)
-            by_name[1][parameter.name] = None
-            if required:
-                least[0].append(None)
+            by_name[1][name] = None
         elif parameter.kind is kinds.KEYWORD_ONLY:
-            by_place[1][parameter.name] = by_name[1][parameter.name] = None
-            if required:
-                least[1][parameter.name] = None
-    return [by_place, by_name, least]
+            by_place[1][name] = by_name[1][name] = None
+    return [by_place, by_name]
 
 
 def _shown(signature: inspect.Signature) -> str:

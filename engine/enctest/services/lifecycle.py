@@ -7,6 +7,7 @@ import atexit
 import concurrent.futures
 import inspect
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator, MutableMapping
@@ -47,7 +48,7 @@ class Start:
         self._home = home
         self.instance: Service | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._done: concurrent.futures.Future[StartError | StartCycleError | str | None] = (
+        self._done: concurrent.futures.Future[StartError | StartCycleError | None] = (
             concurrent.futures.Future()
         )
         self._waits: set[Start] = set()
@@ -75,12 +76,15 @@ class Start:
         begun = time.perf_counter_ns()
         span = spans.begin(f"start {self.service.__name__}", "internal", self._attributes())
         try:
-            with made_for_all(inspect.getsourcefile(self.service) if self.shared else None):
+            with made_for_all(_file(self.service) if self.shared else None):
                 yield
         except BaseException as error:
             spans.fail(span, error)
-            self._fail(error)
-            raise self._told(error) from error
+            told = self._told(error)
+            self._fail(told)
+            if told is error:
+                raise
+            raise told from error
         finally:
             CURRENT.reset(token)
             _starting.reset(starting)
@@ -117,18 +121,19 @@ class Start:
             "enctest.counted": not self.shared,
         }
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, told: BaseException) -> None:
         """Make way for the next attempt; tell those who wait, who try themselves if this one broke off."""
         _take(self._home, self)
-        told = self._told(error) if isinstance(error, Exception) else "broken off"
-        self._done.set_result(told if isinstance(told, StartError | StartCycleError | str) else None)
+        self._done.set_result(told if isinstance(told, StartError | StartCycleError) else None)
 
     def _told(self, error: BaseException) -> BaseException:
         """Return what the caller sees of an error: cycles and interruptions as they are."""
         if isinstance(error, StartCycleError) or not isinstance(error, Exception):
             return error
         cause = error.title if isinstance(error, StartError) else f"{type(error).__name__}: {error}"
-        return StartError(f"{self.service.__name__} could not start: {cause}", "The next call tries again.")
+        told = StartError(f"{self.service.__name__} could not start: {cause}", "The next call tries again.")
+        told.__cause__ = error
+        return told
 
     # --- those that wait ---
 
@@ -167,8 +172,8 @@ class Start:
             if chain:
                 chain[-1]._waits.discard(self)  # noqa: SLF001 - another of this class
 
-    def _judge(self, outcome: StartError | StartCycleError | str | None) -> None:
-        if isinstance(outcome, Exception):
+    def _judge(self, outcome: StartError | StartCycleError | None) -> None:
+        if outcome is not None:
             raise type(outcome)(outcome.title, outcome.hint) from outcome.__cause__ or outcome
 
     def path_to(self, chain: tuple[Start, ...]) -> list[Start]:
@@ -183,6 +188,10 @@ class Start:
                 seen.add(other)
                 pending.append([*path, other])
         return []
+
+
+def _file(service: type[Service]) -> str | None:
+    return getattr(sys.modules.get(service.__module__), "__file__", None)
 
 
 def refuse_cycle(start: Start, chain: tuple[Start, ...]) -> None:
