@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from enctest import outbox as outbox
     from enctest.services.auth import User as User
     from enctest.services.auth import as_user as as_user
     from enctest.services.auth import authenticator as authenticator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from enctest.services.middleware import Next as Next
     from enctest.services.middleware import Request as Request
     from enctest.services.middleware import middleware as middleware
+    from enctest.services.mounting import mount as mount
     from enctest.services.service import Service as Service
     from enctest.services.topic import Subscription as Subscription
     from enctest.services.topic import Topic as Topic
@@ -59,6 +61,7 @@ _HOMES = {
     "authenticator": "auth",
     "close_services": "lifecycle",
     "middleware": "middleware",
+    "mount": "mounting",
     "sensitive": "validation",
     "subscription": "topic",
     "use_transport": "topic",

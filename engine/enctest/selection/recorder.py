@@ -79,6 +79,7 @@ class Recorder:
         self._existence.install()
         self._launches.install(self._callers.is_own)
         self._inspection.install()
+        self._kept.keep_account(self._boundary.relative)
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
@@ -87,6 +88,7 @@ class Recorder:
         self._launches.uninstall()
         self._files.active = False
         self._environment.uninstall()
+        self._kept.close_account()
         self._existence.uninstall()
         self._inspection.active = False
 

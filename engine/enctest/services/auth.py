@@ -66,6 +66,11 @@ def user_id() -> str:
     return found.id if found is not None else ""
 
 
+def enter(user: User[Any]) -> None:
+    """Let somebody call from now on, in this context: the task of one request."""
+    _user.set(user)
+
+
 @contextmanager
 def as_user(user: str | None, data: Any = None) -> Iterator[None]:
     """Call as somebody for the length of a `with` block; None is nobody.

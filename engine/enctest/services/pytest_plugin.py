@@ -38,7 +38,8 @@ class ServicesPlugin:
         self._running: Scope | None = None
         self._capture: Any = None
         self._limit = float(config.getini("enctest_wait_seconds"))
-        self._errors: list[Exception] = []
+        self._tied: set[pytest.Session | pytest.Item | pytest.Collector] = set()
+        self._errors: list[BaseException] = []
         ask_when_unknown(lambda: self._running)
         follow.install()
 
@@ -62,13 +63,13 @@ class ServicesPlugin:
         __tracebackhide__ = True
         self.begin(item)
         self._heed_markers(item)
-        return (yield)
+        result = yield
+        self._tie(item)
+        return result
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_teardown(
-        self, item: pytest.Item, nextitem: pytest.Item | None
-    ) -> Generator[None, object, object]:
-        """End the test's scope, and those that the next test is not in."""
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """End the test's scope."""
         __tracebackhide__ = True
         scope = self._scope(item)
         errors: list[BaseException] = [*lifecycle.close_in_loops(scope)]
@@ -78,15 +79,8 @@ class ServicesPlugin:
         except BaseException as raised:  # noqa: BLE001 - raised again below
             failed, result = raised, None
         errors += self._leftovers(item, scope)
-        errors += self._end_scopes(nextitem)
-        if failed is not None:
-            for error in errors:
-                failed.add_note(f"and: {error}")
-            raise failed
-        if errors:
-            for error in errors[1:]:
-                errors[0].add_note(f"and: {error}")
-            raise errors[0]
+        errors += self._end(item)
+        _raise([failed, *errors] if failed is not None else errors)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -101,6 +95,7 @@ class ServicesPlugin:
         """What a fixture sets holds as long as the fixture does."""
         __tracebackhide__ = True
         scope = self._scope(request.node)
+        self._tie(request.node)
         before, running = CURRENT.get(), self._running
         CURRENT.set(scope)
         self._running = scope
@@ -137,7 +132,8 @@ class ServicesPlugin:
         try:
             return (yield)
         finally:
-            errors = self._end_scopes(None)
+            nodes = sorted(self._scopes, key=lambda node: len(node.listchain()), reverse=True)
+            errors = [error for node in (*nodes, session) for error in self._end(node)]
             if errors and session.exitstatus == pytest.ExitCode.OK:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._errors = errors
@@ -200,13 +196,22 @@ class ServicesPlugin:
         )
         return [pytest.fail.Exception(message, pytrace=False)]
 
-    def _end_scopes(self, nextitem: pytest.Item | None) -> list[Exception]:
-        """End all scopes that the next test is not in, the innermost first."""
-        stay = set(nextitem.listchain()) if nextitem is not None else set()
-        gone = [node for node in self._scopes if node not in stay]
-        gone.sort(key=lambda node: len(node.listchain()), reverse=True)
-        errors = [error for node in gone for error in self._scopes.pop(node).end()]
-        if nextitem is None:
+    def _tie(self, inner: Any) -> None:
+        """Let wider scopes end when pytest is done with their nodes: which test comes next, only it knows."""
+        for node in inner.listchain():
+            if node in self._scopes and node not in self._tied and not isinstance(node, pytest.Item):
+                self._tied.add(node)
+                node.addfinalizer(functools.partial(self._over, node))
+
+    def _over(self, node: Any) -> None:
+        self._tied.discard(node)
+        _raise(self._end(node))
+
+    def _end(self, node: Any) -> list[BaseException]:
+        """End a scope; with the session, what is shared."""
+        scope = self._scopes.pop(node, None)
+        errors: list[BaseException] = [] if scope is None else [*scope.end()]
+        if isinstance(node, pytest.Session):
             try:
                 lifecycle.close_services()
             except Exception as error:  # noqa: BLE001 - the application's own code; told by the caller
@@ -223,6 +228,14 @@ class ServicesPlugin:
         if not spans.RECORDER.active:
             spans.RECORDER.begin_test(item.nodeid)
         spans.RECORDER.keep()
+
+
+def _raise(errors: list[BaseException]) -> None:
+    """Raise the first error, if there is one; the others become notes."""
+    if errors:
+        for error in errors[1:]:
+            errors[0].add_note(f"and: {error}")
+        raise errors[0]
 
 
 def _drop(_item: object) -> None:

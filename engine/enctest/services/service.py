@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from enctest.services.endpoint import Endpoint
 from enctest.services.middleware import Middleware
+
+if TYPE_CHECKING:
+    from enctest.services.web import AsgiService, WsgiService
 
 
 class Service:
@@ -34,6 +37,23 @@ class Service:
 
     def close(self) -> Any:
         """Give back what `start` took; may be `async`. Runs at the end of the process, or of the test."""
+
+    @staticmethod
+    def from_asgi(app: Any, name: str = "App") -> type[AsgiService]:
+        """Make a service of an application of FastAPI, Starlette, Django or another with ASGI.
+
+        `Books = Service.from_asgi(app, "Books")`; then `Books.request("GET", "/books/1").json()`.
+        """
+        from enctest.services.web import AsgiService
+
+        return type(name, (AsgiService,), {"app": app})
+
+    @staticmethod
+    def from_wsgi(app: Any, name: str = "App") -> type[WsgiService]:
+        """Make a service of an application of Flask, Django or another with WSGI, as `from_asgi` does."""
+        from enctest.services.web import WsgiService
+
+        return type(name, (WsgiService,), {"app": staticmethod(app)})
 
 
 def endpoints(service: type[Service]) -> dict[str, Endpoint[Any, Any]]:

@@ -67,7 +67,7 @@ class Topic(Generic[T]):
     def publish_body(self, body: bytes, message_id: str = "") -> str:
         """Publish an encoded message, as a relay does; return its id, a new one unless given."""
         scope = current()
-        message_id = message_id or self._new_id(scope)
+        message_id = message_id or self.new_id()
         attributes = {
             "messaging.system": "enctest",
             "messaging.destination.name": self.name,
@@ -114,7 +114,9 @@ class Topic(Generic[T]):
             ) from error
         return message
 
-    def _new_id(self, scope: Scope | None) -> str:
+    def new_id(self) -> str:
+        """Return an id for a message: in a test the same at each run, such as `test_it.py::test_it/placed/1`."""
+        scope = current()
         if scope is None:
             return uuid.uuid4().hex
         return f"{scope.name or scope.kind}/{self.name}/{counted(scope, self)}"

@@ -106,7 +106,7 @@ def test_arguments_and_results_of_doubles_are_checked_and_copied() -> None:
     assert kept == [["a"]]
     with pytest.raises(InvalidCallError):
         Rates.words("no list")  # type: ignore[arg-type]
-    et.mock_endpoint(Rates.words, lambda found: 1)  # type: ignore[return-value]
+    et.mock_endpoint(Rates.words, lambda found: 1)  # type: ignore[arg-type, return-value]
     with pytest.raises(InvalidResultError):
         Rates.words([])
 
