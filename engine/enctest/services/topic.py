@@ -115,7 +115,7 @@ class Topic(Generic[T]):
         return message
 
     def new_id(self) -> str:
-        """Return an id for a message: in a test the same at each run, such as `test_it.py::test_it/placed/1`."""
+        """Return an id for a message: in a test the same at each run, such as `test_it.py::test/placed/1`."""
         scope = current()
         if scope is None:
             return uuid.uuid4().hex
