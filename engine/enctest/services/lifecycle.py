@@ -269,10 +269,15 @@ def _own_home(scope: Scope) -> MutableMapping[Any, Start]:
 # --- the end ---
 
 
-def close_in_loops(scope: Scope) -> list[Exception]:
-    """Close those instances of a scope whose event loop is still there, before a test takes it down."""
+def close_own(scope: Scope, *, in_loops: bool = False) -> list[Exception]:
+    """Close a scope's own instances, the last started first; return what that raised.
+
+    Args:
+        scope: A test's, mostly.
+        in_loops: Only those whose event loop is still there: the test may be about to take it down.
+    """
     home = scope.own.get(_INSTANCES, {})
-    found = [start for start in home.values() if start.usable and start.loop is not None]
+    found = [start for start in home.values() if not in_loops or (start.usable and start.loop is not None)]
     return [error for start in reversed(found) for error in _close(home, start)]
 
 

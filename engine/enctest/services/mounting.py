@@ -31,7 +31,7 @@ def mount(app: Any, *services: type[Service], prefix: str = "") -> None:
     routes = getattr(getattr(app, "router", None), "routes", None)
     if not isinstance(routes, list):
         raise EnctestError(
-            f"{type(app).__name__} is no application of Starlette or FastAPI, which `mount` serves endpoints in"
+            f"{type(app).__name__} is no application of Starlette or FastAPI, which `mount` needs"
         )
     for service in services:
         for endpoint in endpoints(service).values():
@@ -87,4 +87,5 @@ async def _arguments(endpoint: Endpoint[Any, Any], request: Any) -> dict[str, An
         if not isinstance(found, dict):
             raise InvalidCallError(f"{endpoint.name}: the body is {type(found).__name__}, not an object")
         arguments |= found
-    return arguments | request.path_params
+    arguments |= request.path_params
+    return arguments

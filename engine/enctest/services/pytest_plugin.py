@@ -40,6 +40,7 @@ class ServicesPlugin:
         self._limit = float(config.getini("enctest_wait_seconds"))
         self._tied: set[pytest.Session | pytest.Item | pytest.Collector] = set()
         self._errors: list[BaseException] = []
+        self._tree: list[str] = []
         ask_when_unknown(lambda: self._running)
         follow.install()
 
@@ -72,12 +73,13 @@ class ServicesPlugin:
         """End the test's scope."""
         __tracebackhide__ = True
         scope = self._scope(item)
-        errors: list[BaseException] = [*lifecycle.close_in_loops(scope)]
+        errors: list[BaseException] = [*lifecycle.close_own(scope, in_loops=True)]
         failed: BaseException | None = None
         try:
             result = yield
         except BaseException as raised:  # noqa: BLE001 - raised again below
             failed, result = raised, None
+        errors += lifecycle.close_own(scope)
         errors += self._leftovers(item, scope)
         errors += self._end(item)
         _raise([failed, *errors] if failed is not None else errors)
@@ -85,8 +87,11 @@ class ServicesPlugin:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Leave out the time that shared services took to start."""
+        """Leave out the time that shared services took to start; show the spans that were not as expected."""
         report = yield
+        if report.failed and self._tree:
+            report.sections.append(("Spans", "\n".join(self._tree)))
+        self._tree = []
         report.duration = max(0.0, report.duration - take_uncounted())
         return report
 
@@ -119,10 +124,13 @@ class ServicesPlugin:
             pyfuncitem.obj = function
 
     def pytest_assertrepr_compare(self, op: str, left: object, right: object) -> list[str] | None:
-        """Show the tree where spans were counted."""
+        """Say which spans were counted; the tree comes in a section of its own, which pytest does not cut."""
         trees = sys.modules.get("enctest.services.trees")
         found: list[str] | None = trees.explanation(left, op, right) if trees is not None else None
-        return found
+        if found is None:
+            return None
+        self._tree = found[2:]
+        return found[:2]
 
     # --- the session ---
 

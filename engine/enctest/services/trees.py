@@ -149,14 +149,14 @@ def of_test(recorder: TraceRecorder) -> Spans:
 
 
 def explanation(left: object, operator: str, right: object) -> list[str] | None:
-    """Return the lines that pytest prints for a failed comparison; None if no spans were compared."""
+    """Return two lines on a failed comparison, and those of the tree; None if no spans were compared."""
     for side in (left, right):
         if isinstance(side, Count | Errors):
             shown = [str(int(x)) if isinstance(x, Count) else repr(x) for x in (left, right)]
             if isinstance(side, Errors):
                 shown = [f"{len(side)} errors" if x is side else repr(x) for x in (left, right)]
             spans = side.spans
-            return [f"{shown[0]} {operator} {shown[1]}", f"of {spans._description}:", *spans.tree()]  # noqa: SLF001 - ours
+            return [f"{shown[0]} {operator} {shown[1]}", f"of {spans._description}", *spans.tree()]  # noqa: SLF001 - ours
     return None
 
 

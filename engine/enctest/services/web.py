@@ -86,7 +86,8 @@ class AsgiService(Service):
     ) -> Response:
         """Send a request: `Books.request("GET", "/books/1").json()`."""
         scope, content = _prepared(method, path, json, body, query, headers)
-        return self._on_loop(_ask(type(self).app, scope, content)).result()
+        answer: Response = self._on_loop(_ask(type(self).app, scope, content)).result()
+        return answer
 
     @api
     async def arequest(

@@ -177,3 +177,28 @@ def test_the_time_of_a_shared_start_is_not_the_tests(project: MakeProject) -> No
     done = bare_pytest(sample, "--durations=0", "--durations-min=0.4")
     assert "1 passed" in done.stdout
     assert "test_it.py::test_it" not in done.stdout
+
+
+def test_what_an_own_instance_began_ends_with_it(project: MakeProject) -> None:
+    test = """
+        import threading
+        from enctest import Service, api, et
+
+        class Worker(Service):
+            def start(self):
+                self.go = threading.Event()
+                self.thread = threading.Thread(target=self.go.wait)
+                self.thread.start()
+
+            def close(self):
+                self.go.set()
+
+            @api
+            def alive(self) -> bool:
+                return self.thread.is_alive()
+
+        def test_it():
+            et.enable_service_instance_isolation()
+            assert Worker.alive()
+        """
+    assert "1 passed" in left_behind(project, test, seconds="20")
