@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from enctest.services.service import Service
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Endpoint(Generic[P, R]):
+class Endpoint(Generic[P, R_co]):
     """A method marked with `@api`. Called through the class it goes the whole way; see `Service`.
 
     Attributes:
@@ -32,7 +32,7 @@ class Endpoint(Generic[P, R]):
 
     def __init__(
         self,
-        function: Callable[Concatenate[Any, P], R],
+        function: Callable[Concatenate[Any, P], R_co],
         *,
         auth: bool = False,
         method: str = "POST",
@@ -64,7 +64,7 @@ class Endpoint(Generic[P, R]):
         self.service = owner
         self.name = f"{owner.__name__}.{name}"
 
-    def bound_to(self, service: type[Service]) -> Endpoint[P, R]:
+    def bound_to(self, service: type[Service]) -> Endpoint[P, R_co]:
         """Return the same endpoint of a class that inherits it."""
         other = Endpoint(
             self.function, auth=self.auth, method=self.method, path=self.path, sensitive=self.sensitive
@@ -78,18 +78,18 @@ class Endpoint(Generic[P, R]):
         return Border(self.function, self.name)
 
     @overload
-    def __get__(self, instance: None, owner: type[object]) -> Endpoint[P, R]: ...
+    def __get__(self, instance: None, owner: type[object]) -> Endpoint[P, R_co]: ...
     @overload
-    def __get__(self, instance: object, owner: type[object] | None = None) -> Callable[P, R]: ...
+    def __get__(self, instance: object, owner: type[object] | None = None) -> Callable[P, R_co]: ...
     def __get__(
         self, instance: object | None, owner: type[object] | None = None
-    ) -> Endpoint[P, R] | Callable[P, R]:
+    ) -> Endpoint[P, R_co] | Callable[P, R_co]:
         if instance is None:
             return self
-        method: Callable[P, R] = self.function.__get__(instance, owner)
+        method: Callable[P, R_co] = self.function.__get__(instance, owner)
         return method
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the endpoint.
 
         Raises:
@@ -99,7 +99,7 @@ class Endpoint(Generic[P, R]):
             StartError, StartCycleError: Its service cannot start.
         """
         __tracebackhide__ = True
-        result: R = self._call(self, args, kwargs)
+        result: R_co = self._call(self, args, kwargs)
         return result
 
     def __repr__(self) -> str:
@@ -107,14 +107,14 @@ class Endpoint(Generic[P, R]):
 
 
 @overload
-def api(function: Callable[Concatenate[Any, P], R], /) -> Endpoint[P, R]: ...
+def api(function: Callable[Concatenate[Any, P], R_co], /) -> Endpoint[P, R_co]: ...
 @overload
 def api(
     *, auth: bool = False, method: str = "POST", path: str = "", sensitive: bool = False
-) -> Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]: ...
+) -> Callable[[Callable[Concatenate[Any, P], R_co]], Endpoint[P, R_co]]: ...
 def api(
-    function: Callable[Concatenate[Any, P], R] | None = None, /, **options: Any
-) -> Endpoint[P, R] | Callable[[Callable[Concatenate[Any, P], R]], Endpoint[P, R]]:
+    function: Callable[Concatenate[Any, P], R_co] | None = None, /, **options: Any
+) -> Endpoint[P, R_co] | Callable[[Callable[Concatenate[Any, P], R_co]], Endpoint[P, R_co]]:
     """Mark a method of a service as an endpoint.
 
     Args:

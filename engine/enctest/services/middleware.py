@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from enctest.services import auth
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from enctest.services.endpoint import Endpoint
 
 
-@dataclass
 class Request:
     """One call of an endpoint, as middleware sees it.
 
@@ -23,9 +21,10 @@ class Request:
         state: For middleware to leave things in.
     """
 
-    endpoint: Endpoint[Any, Any]
-    arguments: dict[str, Any]
-    state: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, endpoint: Endpoint[Any, Any], arguments: dict[str, Any]) -> None:
+        self.endpoint = endpoint  # not a field of a dataclass: checkers would take it for a descriptor
+        self.arguments = arguments
+        self.state: dict[str, Any] = {}
 
     @property
     def user(self) -> auth.User[Any] | None:
