@@ -30,6 +30,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.whole_run
 	$(BIN)/python -m tests.benchmarks.startup
 	$(BIN)/python -m tests.benchmarks.recording
+	$(BIN)/python -m tests.benchmarks.endpoints
 	$(BIN)/python -m tests.benchmarks.fidelity --watch
 	$(BIN)/python -m tests.benchmarks.fidelity --workers 2
 	$(BIN)/python -m tests.benchmarks.warm
