@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from enctest.errors import EnctestError
 from enctest.services import calling
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from enctest.services.service import Service
 
 P = ParamSpec("P")
-R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
 
 
-class Endpoint(Generic[P, R_co]):
+class Endpoint(Generic[P, R]):
     """A method marked with `@api`. Called through the class it goes the whole way; see `Service`.
 
     Attributes:
@@ -32,7 +32,7 @@ class Endpoint(Generic[P, R_co]):
 
     def __init__(
         self,
-        function: Callable[Concatenate[Any, P], R_co],
+        function: Callable[Concatenate[Any, P], R],
         *,
         auth: bool = False,
         method: str = "POST",
@@ -64,7 +64,7 @@ class Endpoint(Generic[P, R_co]):
         self.service = owner
         self.name = f"{owner.__name__}.{name}"
 
-    def bound_to(self, service: type[Service]) -> Endpoint[P, R_co]:
+    def bound_to(self, service: type[Service]) -> Endpoint[P, R]:
         """Return the same endpoint of a class that inherits it."""
         other = Endpoint(
             self.function, auth=self.auth, method=self.method, path=self.path, sensitive=self.sensitive
@@ -78,18 +78,18 @@ class Endpoint(Generic[P, R_co]):
         return Border(self.function, self.name)
 
     @overload
-    def __get__(self, instance: None, owner: type[object]) -> Endpoint[P, R_co]: ...
+    def __get__(self, instance: None, owner: type[object]) -> Endpoint[P, R]: ...
     @overload
-    def __get__(self, instance: object, owner: type[object] | None = None) -> Callable[P, R_co]: ...
+    def __get__(self, instance: object, owner: type[object] | None = None) -> Callable[P, R]: ...
     def __get__(
         self, instance: object | None, owner: type[object] | None = None
-    ) -> Endpoint[P, R_co] | Callable[P, R_co]:
+    ) -> Endpoint[P, R] | Callable[P, R]:
         if instance is None:
             return self
-        method: Callable[P, R_co] = self.function.__get__(instance, owner)
+        method: Callable[P, R] = self.function.__get__(instance, owner)
         return method
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the endpoint.
 
         Raises:
@@ -99,22 +99,33 @@ class Endpoint(Generic[P, R_co]):
             StartError, StartCycleError: Its service cannot start.
         """
         __tracebackhide__ = True
-        result: R_co = self._call(self, args, kwargs)
+        result: R = self._call(self, args, kwargs)
         return result
 
     def __repr__(self) -> str:
         return f"<endpoint {self.name}>"
 
 
-@overload
-def api(function: Callable[Concatenate[Any, P], R_co], /) -> Endpoint[P, R_co]: ...
+class _Marks(Protocol):
+    """Takes a method; what an asynchronous one gives is `Coroutine` to every type checker."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /
+    ) -> Endpoint[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R], /) -> Endpoint[P, R]: ...
+
+
 @overload
 def api(
-    *, auth: bool = False, method: str = "POST", path: str = "", sensitive: bool = False
-) -> Callable[[Callable[Concatenate[Any, P], R_co]], Endpoint[P, R_co]]: ...
-def api(
-    function: Callable[Concatenate[Any, P], R_co] | None = None, /, **options: Any
-) -> Endpoint[P, R_co] | Callable[[Callable[Concatenate[Any, P], R_co]], Endpoint[P, R_co]]:
+    function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]], /
+) -> Endpoint[P, Coroutine[Any, Any, R]]: ...
+@overload
+def api(function: Callable[Concatenate[Any, P], R], /) -> Endpoint[P, R]: ...
+@overload
+def api(*, auth: bool = False, method: str = "POST", path: str = "", sensitive: bool = False) -> _Marks: ...
+def api(function: Callable[..., Any] | None = None, /, **options: Any) -> Endpoint[Any, Any] | _Marks:
     """Mark a method of a service as an endpoint.
 
     Args:
@@ -123,4 +134,8 @@ def api(
     """
     if function is not None:
         return Endpoint(function)
-    return lambda function: Endpoint(function, **options)
+
+    def mark(function: Callable[..., Any]) -> Endpoint[Any, Any]:
+        return Endpoint(function, **options)
+
+    return mark

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -249,6 +250,8 @@ def _claim(service: type[Service]) -> tuple[Start, bool]:
     start = home.get(service)
     if start is not None and start.usable:
         return start, False
+    if start is not None and start.instance is not None:
+        _close_stale(home, start)
     with _lock:
         start = home.get(service)
         if start is not None and (start.usable or start.instance is None):
@@ -291,6 +294,13 @@ def close_services(home: MutableMapping[Any, Start] | None = None) -> None:
     errors = [error for start in reversed(list(home.values())) for error in _close(home, start)]
     if errors:
         raise errors[0]
+
+
+def _close_stale(home: MutableMapping[Any, Start], start: Start) -> None:
+    """Close an instance whose event loop is gone, before another takes its place."""
+    for error in _close(home, start):
+        name = start.service.__name__
+        warnings.warn(f"{name}, whose event loop is gone, could not be closed: {error}", stacklevel=6)
 
 
 async def aclose_services() -> None:

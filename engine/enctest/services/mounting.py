@@ -47,14 +47,18 @@ def _answering(endpoint: Endpoint[Any, Any]) -> Any:
         try:
             await _recognise(request)
             arguments = await _arguments(endpoint, request)
-            if endpoint.is_async:
-                result = await endpoint(**arguments)
-            else:
-                result = await concurrency.run_in_threadpool(endpoint, **arguments)
+            endpoint.border.accept((), arguments)
+            if endpoint.auth:
+                auth.require(endpoint.name)
         except InvalidCallError as error:
             return responses.JSONResponse({"error": error.title}, status_code=422)
         except NotAllowedError as error:
             return responses.JSONResponse({"error": error.title}, status_code=401)
+        # From here on it is the application's own fault if a call does not fit: the framework answers.
+        if endpoint.is_async:
+            result = await endpoint(**arguments)
+        else:
+            result = await concurrency.run_in_threadpool(endpoint, **arguments)
         kind = endpoint.border.hints.get("return", Any)
         return responses.Response(adapter(kind).dump_json(result), media_type="application/json")
 

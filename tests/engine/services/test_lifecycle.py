@@ -94,10 +94,14 @@ def test_a_plain_call_within_a_loop_can_start_an_asynchronous_service() -> None:
 
 def test_an_instance_does_not_outlive_the_loop_of_its_start() -> None:
     loops: list[Any] = []
+    closed: list[int] = []
 
     class Pool(Service):
         async def start(self) -> None:
             loops.append(asyncio.get_running_loop())
+
+        async def close(self) -> None:
+            closed.append(len(loops))
 
         @api
         async def size(self) -> int:
@@ -108,6 +112,7 @@ def test_an_instance_does_not_outlive_the_loop_of_its_start() -> None:
 
     assert asyncio.run(twice()) == (1, 1)
     assert asyncio.run(twice()) == (2, 2)
+    assert closed == [1]
 
 
 def test_threads_that_call_at_the_same_time_start_it_once() -> None:
@@ -150,7 +155,7 @@ def test_tasks_that_call_at_the_same_time_start_it_once() -> None:
 
 def test_waiting_callers_see_the_failure_they_waited_for() -> None:
     async def main() -> list[object]:
-        return await asyncio.gather(*(Slow.me() for _ in range(3)), return_exceptions=True)
+        return [*await asyncio.gather(*(Slow.me() for _ in range(3)), return_exceptions=True)]
 
     class Slow(Service):
         async def start(self) -> None:

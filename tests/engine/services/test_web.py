@@ -14,7 +14,9 @@ from starlette.applications import Starlette
 from enctest import Service, User, api, authenticator, et, mount, user_id
 from enctest.errors import EnctestError
 from enctest.services import auth
-from enctest.services.errors import StartError
+from enctest.services.errors import InvalidCallError, StartError
+from enctest.services.lifecycle import close_own
+from enctest.services.scope import current
 from enctest.services.web import AsgiService, Response
 
 
@@ -39,6 +41,10 @@ class Orders(Service):
     @api
     def fail(self) -> None:
         raise RuntimeError("broken")
+
+    @api
+    def careless(self) -> None:
+        Orders.get("no number")  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=[Starlette, FastAPI])
@@ -96,11 +102,14 @@ def test_the_authenticator_says_who_calls(client: type[AsgiService]) -> None:
     assert client.request("POST", "/Orders.mine").status == 401
     et.override_auth("bob")
     assert client.request("POST", "/Orders.mine").json() == "bob"
+    assert client.request("POST", "/Orders.mine", headers={"Authorization": "Bearer a"}).json() == "alice"
 
 
 def test_an_error_of_the_endpoint_is_the_frameworks(client: type[AsgiService]) -> None:
     with pytest.raises(RuntimeError, match="broken"):
         client.request("POST", "/Orders.fail")
+    with pytest.raises(InvalidCallError, match=r"Orders\.get: number"):
+        client.request("POST", "/Orders.careless")
 
 
 def test_other_applications_are_refused() -> None:
@@ -163,13 +172,13 @@ def test_an_asgi_application_is_a_service() -> None:
     assert Fast.request("POST", "/books", json={}).status == 422
     assert Fast.request("GET", "/nowhere").status == 404
     assert log == ["start"]
+    scope = current()
+    assert scope is not None
+    assert close_own(scope) == []
+    assert log == ["start", "end"]
     names = [node.name for node in et.spans().named("GET /books/*")]
     assert names == ["GET /books/3"]
     assert et.spans().named("Orders.get").under("GET /books/*").count == 1
-
-
-def test_the_application_of_the_test_before_has_ended() -> None:
-    assert log in ([], ["start", "end"])  # whichever test was first
 
 
 @pytest.mark.anyio
