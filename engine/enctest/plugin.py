@@ -68,6 +68,8 @@ class _Tests:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Around a test; services may be imported in the middle of it."""
+        if "spans" in getattr(item, "fixturenames", ()):
+            import enctest.et  # noqa: F401 - before its setup, of which spans are to be kept too
         self._item = item
         _running.append(self)
         try:
@@ -79,10 +81,10 @@ class _Tests:
             if self._services is not None:
                 self._services.end()
 
-    def begin(self) -> None:
-        """Say that the test runs."""
+    def begin(self, *, late: bool = False) -> None:
+        """Say that the test runs; `late` if that may have been so for a while."""
         if self._item is not None:
-            self._take_part(self._item.config).begin(self._item)
+            self._take_part(self._item.config).begin(self._item, late=late)
 
     def _take_part(self, config: pytest.Config) -> Any:
         if self._services is None:
@@ -99,4 +101,4 @@ _running: list[_Tests] = []
 def services_imported() -> None:
     """Let services know of a test that runs already."""
     if _running:
-        _running[-1].begin()
+        _running[-1].begin(late=True)

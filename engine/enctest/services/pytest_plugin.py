@@ -46,12 +46,14 @@ class ServicesPlugin:
 
     # --- the test ---
 
-    def begin(self, item: pytest.Item) -> None:
-        """A test begins, in this context."""
+    def begin(self, item: pytest.Item, *, late: bool = False) -> None:
+        """A test begins, in this context; `late` if it began some time ago."""
         self._running = self._scope(item)
         CURRENT.set(self._running)
         if _HELPERS in sys.modules:
             self._keep_spans(item)
+            if late:
+                spans.RECORDER.kept_whole = False
 
     def end(self) -> None:
         """It is over."""

@@ -143,6 +143,11 @@ def of_test(recorder: TraceRecorder) -> Spans:
             "spans() has nothing to show: this test's spans were not kept",
             "Import `enctest.et` at the top of the test file, or ask for the fixture `spans`.",
         )
+    if not recorder.kept_whole:
+        raise MisusedError(
+            "spans() does not know what this test did at first: `enctest.et` was imported in the middle of it",
+            "Import `enctest.et` at the top of the test file, or ask for the fixture `spans`.",
+        )
     trace = _trace(list(kept))
     nodes = sorted(trace.nodes.values(), key=lambda node: node.span)
     return Spans(trace, (node for node in nodes if node.kind not in {"test", "phase", "fixture"}))

@@ -49,6 +49,7 @@ class TraceRecorder:
         self._main = _thread.get_ident()
         self._complained: set[str] = set()
         self.kept: list[Kept] | None = None
+        self.kept_whole = True
         _forget_at_fork(weakref.ref(self))
 
     @property
@@ -65,7 +66,7 @@ class TraceRecorder:
         self._main = _thread.get_ident()
         self._trace = TestTrace(self.run, test)
         if self.kept is not None:
-            self.kept = []
+            self.kept, self.kept_whole = [], True
         root = OpenSpan(self._trace, None, test, "test", attributes or {})
         self._enter(root)
 
@@ -120,9 +121,12 @@ class TraceRecorder:
         self._emit(span.started)
 
     def keep(self) -> None:
-        """Keep spans and events of the running test in `kept`, for the test itself to look at."""
+        """Keep spans and events of the running test in `kept`, for the test itself to look at.
+
+        `kept_whole` tells whether they are all there: not if this test had come further than its beginning.
+        """
         if self.kept is None:
-            self.kept = list(self._stack)
+            self.kept, self.kept_whole = list(self._stack), len(self._stack) <= 1
 
     # --- for hooks --------------------------------------------------------------------------------------
 

@@ -235,3 +235,30 @@ def test_in_production_spans_go_to_the_applications_own_provider() -> None:
         [sys.executable, "-c", textwrap.dedent(PRODUCTION)], capture_output=True, text=True, check=False
     )
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_spans_that_are_not_all_there_are_refused(project: MakeProject) -> None:
+    query = "sqlite3.connect(':memory:').execute('SELECT 1')"
+    test = f"""
+        import sqlite3
+        import pytest
+
+        @pytest.fixture
+        def earlier():
+            {query}
+
+        def test_fixture(earlier, spans):
+            {query}
+            assert spans().named("SELECT*").count == 2
+
+        def test_late():
+            {query}
+            from enctest import et
+            assert et.spans().named("SELECT*").count == 1
+        """
+    sample = project({"test_it.py": test})
+    done = bare_pytest(sample, "-p", "no:randomly", "-k", "fixture")
+    assert "1 passed" in done.stdout, done.stdout
+    done = bare_pytest(sample, "-p", "no:randomly", "-k", "late")
+    assert "spans() does not know what this test did at first" in done.stdout
+    assert "1 failed" in done.stdout
