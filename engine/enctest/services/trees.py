@@ -145,7 +145,7 @@ def of_test(recorder: TraceRecorder) -> Spans:
         )
     if not recorder.kept_whole:
         raise MisusedError(
-            "spans() does not know what this test did at first: `enctest.et` was imported in the middle of it",
+            "spans() does not know what this test did at first: `enctest.et` was imported in its middle",
             "Import `enctest.et` at the top of the test file, or ask for the fixture `spans`.",
         )
     trace = _trace(list(kept))
@@ -206,7 +206,7 @@ def _is_under(node: Node, pattern: str) -> bool:
 
 
 def _line(node: Node) -> str:
-    details = [str(node.attributes[key]) for key in _SHOWN if key in node.attributes]
+    details = [" ".join(str(node.attributes[key]).split()) for key in _SHOWN if key in node.attributes]
     state = {"error": " ERROR"}.get(node.status, "")
     time = "open" if node.end_ns is None else f"{node.duration_ns() / 1e6:.1f} ms"
     return shorten(" ".join([f"{node.name} [{node.kind}] {time}{state}", *details]), _WIDTH)
