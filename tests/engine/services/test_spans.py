@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import closing
 from typing import Annotated
 
 import pytest
@@ -49,7 +50,7 @@ class Orders(Service):
 
     @api
     def fail(self) -> None:
-        with sqlite3.connect(":memory:") as database:
+        with closing(sqlite3.connect(":memory:")) as database:
             database.execute("SELECT 1")
             database.execute("SELECT 2")
         raise RuntimeError("broken")
@@ -87,7 +88,8 @@ def test_a_double_and_a_start_say_so() -> None:
 def test_spans_are_selected_by_kind_name_query_and_ancestor() -> None:
     with pytest.raises(RuntimeError):
         Orders.fail()
-    sqlite3.connect(":memory:").execute("SELECT 3").close()
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("SELECT 3")
     spans = et.spans()
     assert spans.named("SELECT*").count == 3
     assert spans.named("SELECT*").under("Orders.*").count == 2
@@ -152,13 +154,15 @@ def test_a_failed_comparison_shows_the_tree() -> None:
 
 TEST = """
     import sqlite3
+    from contextlib import closing
     import pytest
     from enctest import Service, api, et
 
     class Orders(Service):
         @api
         def price(self) -> int:
-            return len(sqlite3.connect(":memory:").execute("SELECT 1").fetchall())
+            with closing(sqlite3.connect(":memory:")) as database:
+                return len(database.execute("SELECT 1").fetchall())
 
     def test_it():
         Orders.price()
