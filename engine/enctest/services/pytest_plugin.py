@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from enctest.services import follow, lifecycle, spans
-from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
+from enctest.services import coroutines, follow, lifecycle, spans
+from enctest.services.scope import CURRENT, UNSET, Kind, Scope, ask_when_unknown
 from enctest.services.uncounted import take_uncounted
 
 MARKERS: Final = (
@@ -57,7 +57,7 @@ class ServicesPlugin:
 
     def end(self) -> None:
         """It is over."""
-        CURRENT.set(None)
+        CURRENT.set(UNSET)
         self._running = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -98,19 +98,30 @@ class ServicesPlugin:
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(self, request: pytest.FixtureRequest) -> Generator[None, object, object]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
         """What a fixture sets holds as long as the fixture does."""
         __tracebackhide__ = True
         scope = self._scope(request.node)
         self._tie(request.node)
+        function: Any = fixturedef.func
+        changed: Any = fixturedef
+        changed.func = coroutines.fixture_in(scope, function)
         before, running = CURRENT.get(), self._running
         CURRENT.set(scope)
         self._running = scope
         try:
             return (yield)
         finally:
+            changed.func = function
             CURRENT.set(before)
             self._running = running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Let the coroutines of a `unittest` case know their test."""
+        coroutines.enter_case(self._scope(item), getattr(item, "instance", None))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -119,7 +130,7 @@ class ServicesPlugin:
         function = pyfuncitem.obj
         if not inspect.iscoroutinefunction(function) or hasattr(function, "hypothesis"):
             return (yield)
-        pyfuncitem.obj = _in_scope(function, self._scope(pyfuncitem))
+        pyfuncitem.obj = coroutines.test_in(self._scope(pyfuncitem), function)
         try:
             return (yield)
         finally:
@@ -269,13 +280,3 @@ def _helper(name: str) -> Callable[..., None]:
 
     found: Callable[..., None] = getattr(et, "override_auth" if name == "as_user" else name)
     return found
-
-
-def _in_scope(function: Callable[..., Any], scope: Scope) -> Callable[..., Any]:
-    @functools.wraps(function)
-    async def test(*args: Any, **kwargs: Any) -> Any:
-        __tracebackhide__ = True
-        CURRENT.set(scope)
-        return await function(*args, **kwargs)
-
-    return test

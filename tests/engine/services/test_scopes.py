@@ -202,11 +202,12 @@ def test_and_in_the_explorer_after_a_save(project: MakeProject) -> None:
     sample = project(FILES)
     with sample.watch() as watch:
         found = watch.outcomes()
-        assert len(found) == TESTS
-        assert set(found.values()) == {"passed"}
+        assert len(found) == TESTS, found
+        assert set(found.values()) == {"passed"}, found
         again = watch.edit("shop.py", "return 10 * Rates.rate()", "return 10 * Rates.rate() + 0")
-        assert len(again) == 9
-        assert set(again.values()) == {"passed"}
+        called = {test for test in found if not test.startswith(("test_isolated", "test_alone"))}
+        assert called <= set(again), again  # an audit may add others
+        assert set(again.values()) == {"passed"}, again
 
 
 def test_a_shared_start_is_needed_by_all_who_use_the_service(project: MakeProject) -> None:
