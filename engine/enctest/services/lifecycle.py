@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, MutableMapping
+import weakref
+from collections.abc import AsyncIterator, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -41,12 +42,12 @@ class Start:
         loop: The event loop that an asynchronous start ran in; an instance does not outlive it.
     """
 
-    __slots__ = ("_done", "_here", "_home", "_waits", "instance", "loop", "service", "shared")
+    __slots__ = ("_done", "_here", "_waits", "home", "instance", "loop", "service", "shared")
 
     def __init__(self, service: type[Service], home: MutableMapping[Any, Start]) -> None:
         self.service = service
         self.shared = home is _shared
-        self._home = home
+        self.home = home
         self.instance: Service | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._done: concurrent.futures.Future[StartError | StartCycleError | None] = (
@@ -113,6 +114,8 @@ class Start:
                 await outcome
                 self.loop = asyncio.get_running_loop()
             self.instance = instance
+        if self.loop is not None:
+            await _close_with(self.loop, self)
         return instance
 
     def _attributes(self) -> dict[str, Any]:
@@ -124,7 +127,7 @@ class Start:
 
     def _fail(self, told: BaseException) -> None:
         """Make way for the next attempt; tell those who wait, who try themselves if this one broke off."""
-        _take(self._home, self)
+        _take(self.home, self)
         self._done.set_result(told if isinstance(told, StartError | StartCycleError) else None)
 
     def _told(self, error: BaseException) -> BaseException:
@@ -296,6 +299,45 @@ def close_services(home: MutableMapping[Any, Start] | None = None) -> None:
         raise errors[0]
 
 
+_guards: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[AsyncIterator[None], list[Start]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+async def _close_with(loop: asyncio.AbstractEventLoop, start: Start) -> None:
+    """Have an instance closed before its event loop is, which then ends its asynchronous generators."""
+    if loop not in _guards:
+        starts: list[Start] = []
+        guard = _guard(starts)
+        await anext(guard)
+        _guards[loop] = guard, starts
+    _guards[loop][1].append(start)
+
+
+async def _guard(starts: list[Start]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        try:
+            await _aclose(reversed(starts))
+        finally:
+            starts.clear()  # they hold the loop
+
+
+async def _aclose(starts: Iterable[Start]) -> None:
+    errors: list[Exception] = []
+    for start in starts:
+        closing = _take(start.home, start)
+        try:
+            outcome = closing.close() if closing is not None else None
+            if inspect.isawaitable(outcome):
+                await outcome
+        except Exception as error:  # noqa: BLE001 - the application's own code; raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
 def _close_stale(home: MutableMapping[Any, Start], start: Start) -> None:
     """Close an instance whose event loop is gone, before another takes its place."""
     for error in _close(home, start):
@@ -305,17 +347,7 @@ def _close_stale(home: MutableMapping[Any, Start], start: Start) -> None:
 
 async def aclose_services() -> None:
     """Close the shared instances from the event loop they belong to."""
-    errors: list[Exception] = []
-    for start in reversed(list(_shared.values())):
-        closing = _take(_shared, start)
-        try:
-            outcome = closing.close() if closing is not None else None
-            if inspect.isawaitable(outcome):
-                await outcome
-        except Exception as error:  # noqa: BLE001 - the application's own code; raised below
-            errors.append(error)
-    if errors:
-        raise errors[0]
+    await _aclose(reversed(list(_shared.values())))
 
 
 def _close(home: MutableMapping[Any, Start], start: Start) -> list[Exception]:

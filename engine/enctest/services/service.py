@@ -36,7 +36,11 @@ class Service:
         """Make ready; may be `async`. If it raises, the caller is told, and the next call tries again."""
 
     def close(self) -> Any:
-        """Give back what `start` took; may be `async`. Runs at the end of the process, or of the test."""
+        """Give back what `start` took; may be `async`.
+
+        Runs at the end of the event loop that an asynchronous `start` ran in, else of the process; for an
+        instance of a test's own, at the latest at the end of the test.
+        """
 
     @staticmethod
     def from_asgi(app: Any, name: str = "App") -> type[AsgiService]:

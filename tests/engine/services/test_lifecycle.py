@@ -101,6 +101,7 @@ def test_an_instance_does_not_outlive_the_loop_of_its_start() -> None:
             loops.append(asyncio.get_running_loop())
 
         async def close(self) -> None:
+            assert asyncio.get_running_loop() is loops[-1]
             closed.append(len(loops))
 
         @api
@@ -112,7 +113,7 @@ def test_an_instance_does_not_outlive_the_loop_of_its_start() -> None:
 
     assert asyncio.run(twice()) == (1, 1)
     assert asyncio.run(twice()) == (2, 2)
-    assert closed == [1]
+    assert closed == [1, 2]
 
 
 def test_threads_that_call_at_the_same_time_start_it_once() -> None:
