@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from enctest.services.scope import Scope, known
+from enctest.services.scope import Scope, current
 
 _MANY: Final = 256
 """Things in a scope's list of work after which those that are done are dropped."""
@@ -168,7 +168,7 @@ def _replace(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 def _start(original: Any) -> Any:
     def start(self: threading.Thread) -> None:
-        scope = known()
+        scope = current()
         if scope is not None and not self._started.is_set():  # type: ignore[attr-defined]
             context, body = contextvars.copy_context(), self.run
 
@@ -186,7 +186,7 @@ def _start(original: Any) -> Any:
 
 def _submit(original: Any) -> Any:
     def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        scope = known()
+        scope = current()
         if scope is None:
             return original(self, fn, *args, **kwargs)
         context = contextvars.copy_context()
@@ -202,7 +202,7 @@ def _create_task(original: Any) -> Any:
     def create_task(self: Any, coro: Any, **kwargs: Any) -> Any:
         task = original(self, coro, **kwargs)
         context = kwargs.get("context")
-        scope = known() if context is None else context.run(known)
+        scope = current() if context is None else context.run(current)
         if scope is not None:
             _note(scope, _Task(task, self, _place()))
         return task

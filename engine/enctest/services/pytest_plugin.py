@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from enctest.services import coroutines, follow, lifecycle, spans
-from enctest.services.scope import CURRENT, UNSET, Kind, Scope, ask_when_unknown
+from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
 from enctest.services.uncounted import take_uncounted
 
 MARKERS: Final = (
@@ -57,7 +57,7 @@ class ServicesPlugin:
 
     def end(self) -> None:
         """It is over."""
-        CURRENT.set(UNSET)
+        CURRENT.set(None)
         self._running = None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -91,8 +91,7 @@ class Scope:
         return errors
 
 
-CURRENT: ContextVar[Scope | _Unset | None] = ContextVar("enctest_scope", default=UNSET)
-"""The scope that a context is in; None for outside of tests, UNSET where nobody has said."""
+CURRENT: ContextVar[Scope | None] = ContextVar("enctest_scope", default=None)
 
 _late: list[Callable[[], Scope | None]] = []
 
@@ -100,20 +99,9 @@ _late: list[Callable[[], Scope | None]] = []
 def current() -> Scope | None:
     """Return the innermost scope that is not over, None outside of tests."""
     scope = CURRENT.get()
-    if isinstance(scope, _Unset):
-        scope = _running()
     while scope is not None and scope.closed:
         scope = scope.parent
     return scope
-
-
-def known() -> Scope | None:
-    """Return what `current` does, but None where nobody has said which scope the context is in."""
-    return None if CURRENT.get() is UNSET else current()
-
-
-def _running() -> Scope | None:
-    return _late[0]() if _late else None
 
 
 def ask_when_unknown(source: Callable[[], Scope | None]) -> None:
@@ -128,8 +116,9 @@ def needed(helper: str) -> Scope:
         MisusedError: No test, and no fixture, is running.
     """
     scope = CURRENT.get()
-    if isinstance(scope, _Unset) or scope is None or scope.closed:
-        scope = _running() or current()
+    if scope is None or scope.closed:
+        late = _late[0]() if _late else None
+        scope = late if late is not None else current()
     if scope is None:
         raise MisusedError(
             f"{helper} was called outside of a test",
