@@ -39,6 +39,10 @@ class Endpoint(Generic[P, R]):
         path: str = "",
         sensitive: bool = False,
     ) -> None:
+        if isinstance(function, staticmethod | classmethod) or not inspect.signature(function).parameters:
+            raise EnctestError(
+                f"{function.__qualname__} is no method of an instance, and endpoints are", "Give it `self`."
+            )
         self.function = function
         self.auth = auth
         self.method = method.upper()

@@ -24,6 +24,7 @@ def wanted() -> bool:
 def begin(name: str, kind: str, attributes: dict[str, Any]) -> Any:
     """Open a span that is current until its end; None where nobody would see it."""
     if RECORDER.active:
+        RECORDER.call_site(sys._getframe(1), attributes)  # noqa: SLF001 - `inspect` would read source files
         return RECORDER.start(name, kind, attributes)
     if _provider() is None:
         return None

@@ -55,9 +55,16 @@ def optional(module: str, purpose: str) -> Any:
         ) from error
 
 
-@functools.lru_cache(1024)
 def adapter(kind: Any) -> Any:
     """Return pydantic's adapter for a type."""
+    try:
+        return _adapter(kind)
+    except TypeError:  # it cannot be hashed, such as an annotation with a list in it
+        return _adapter.__wrapped__(kind)
+
+
+@functools.lru_cache(1024)
+def _adapter(kind: Any) -> Any:
     try:
         return pydantic().TypeAdapter(kind, config=_LOOSE)
     except pydantic().PydanticUserError:  # a model or dataclass has a configuration of its own

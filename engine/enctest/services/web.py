@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import unquote, urlencode
 
+from enctest.errors import EnctestError
+from enctest.services import loops
 from enctest.services.endpoint import api
 from enctest.services.service import Service
 
@@ -85,6 +87,11 @@ class AsgiService(Service):
         headers: dict[str, str] | None = None,
     ) -> Response:
         """Send a request: `Books.request("GET", "/books/1").json()`."""
+        if loops.running() is self._loop:
+            raise EnctestError(
+                f"{type(self).__name__}.request was called by a coroutine of the application itself",
+                "It would wait for itself. Use `await ....arequest(...)` there.",
+            )
         scope, content = _prepared(method, path, json, body, query, headers)
         answer: Response = self._on_loop(_ask(type(self).app, scope, content)).result()
         return answer

@@ -173,6 +173,15 @@ def test_an_endpoint_outside_of_a_service_is_refused() -> None:
     assert "and Orders is no service" in error.title
 
 
+def test_what_has_no_instance_is_no_endpoint() -> None:
+    def place() -> None: ...
+
+    functions: list[Any] = [staticmethod(place), place]
+    for function in functions:
+        with pytest.raises(EnctestError, match="place is no method of an instance"):
+            api(function)
+
+
 def test_a_generator_is_no_endpoint() -> None:
     with pytest.raises(EnctestError, match="is a generator"):
 

@@ -69,6 +69,7 @@ def test_a_call_is_a_span_with_what_went_in_and_out() -> None:
     assert span.attributes["enctest.request"] == f"card={shown}"
     assert span.attributes["enctest.response"] == shown
     assert span.attributes["rpc.method"] == "place"
+    assert span.attributes["code.line.number"] > 0
     Orders.secret("4111")
     (span,) = et.spans().named("Orders.secret")
     assert "4111" not in str(span.attributes)

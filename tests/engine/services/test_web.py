@@ -135,6 +135,11 @@ async def book(number: int, title: str = "") -> dict[str, object]:
     return {"number": number, "title": title, "orders": Orders.get(number).pieces}
 
 
+@fast.get("/again")
+async def again() -> int:
+    return Fast.request("GET", "/books/1").status
+
+
 @fast.post("/books")
 def add(order: Order) -> Order:
     return order
@@ -186,6 +191,13 @@ async def test_it_can_be_awaited(anyio_backend_name: str) -> None:
     if anyio_backend_name == "asyncio":
         assert (await Fast.arequest("GET", "/books/3")).json()["number"] == 3
         assert (await Books.arequest("GET", "/books/3")).json()["number"] == 3
+
+
+def test_an_application_does_not_wait_for_itself() -> None:
+    with pytest.raises(
+        EnctestError, match=r"Fast\.request was called by a coroutine of the application itself"
+    ):
+        Fast.request("GET", "/again")
 
 
 def test_a_wsgi_application_is_a_service() -> None:
