@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import threading
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import Any, Final, TypeVar
 
@@ -155,6 +156,7 @@ class Relay:
         """
         errors: list[Exception] = []
         with closing(self._connect(self._database.url)) as connection:
+            connection.autocommit = False  # the topic's lock is held by the transaction
             count = sum(self._relay(connection, topic, limit, errors) for topic in self._topics)
         if errors:
             raise errors[0]
@@ -192,9 +194,10 @@ class Relay:
         done: list[int] = []
         with closing(connection.cursor()) as cursor:
             cursor.execute(_TURN, (_LOCKS, zlib.crc32(topic.name.encode()) - 2**31))
-            if cursor.fetchone()[0]:
+            ((mine,),) = _rows(cursor)
+            if mine:
                 cursor.execute(_NEXT, (topic.name, limit))
-                for row, message_id, body in cursor.fetchall():
+                for row, message_id, body in _rows(cursor):
                     try:
                         topic.publish_body(bytes(body), message_id)
                     except Exception as error:  # noqa: BLE001 - the transport's; raised when all have had their turn
@@ -207,7 +210,13 @@ class Relay:
         return len(done)
 
 
+def _rows(cursor: Any) -> list[tuple[Any, ...]]:
+    """Return what a query found as tuples, whatever the connection makes of rows."""
+    return [tuple(row.values() if isinstance(row, Mapping) else row) for row in cursor.fetchall()]
+
+
 def _driver(url: str) -> Any:
+    url = re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", url)  # SQLAlchemy's way to name a driver
     for name in ("psycopg", "psycopg2"):
         try:
             module = importlib.import_module(name)

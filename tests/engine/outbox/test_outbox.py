@@ -15,6 +15,8 @@ import asyncpg
 import psycopg
 import psycopg2
 import pytest
+from psycopg.rows import dict_row
+from psycopg2.extras import RealDictCursor
 from pydantic import BaseModel
 from tests.harness import PATIENCE, wait_until
 
@@ -57,14 +59,14 @@ placed = Topic[Placed]("placed", transport=wire)
 shipped = Topic[Placed]("shipped", transport=wire)
 
 
-def in_production(test: Callable[[Database], None]) -> Callable[[Database], None]:
+def in_production(test: Callable[..., None]) -> Callable[..., None]:
     """Run a test as if none ran: messages go to the transport, which begins empty."""
 
     @functools.wraps(test)
-    def run(database: Database) -> None:
+    def run(**fixtures: Any) -> None:
         wire.sent.clear()
         wire.refuse = never
-        contextvars.Context().run(test, database)
+        contextvars.Context().run(test, **fixtures)
 
     return run
 
@@ -224,6 +226,40 @@ def test_a_relay_goes_on_after_errors_that_somebody_is_told(database: Database) 
         relay.join(PATIENCE)
     assert len(errors) == 1
     assert isinstance(errors[0], ConnectionError)
+
+
+def dictionaries(url: str) -> Any:
+    return psycopg.connect(url, autocommit=True, row_factory=dict_row)
+
+
+def psycopg2_dictionaries(url: str) -> Any:
+    return psycopg2.connect(url, cursor_factory=RealDictCursor)
+
+
+@pytest.mark.parametrize("connect", [dictionaries, psycopg2_dictionaries])
+@in_production
+def test_connections_may_be_of_any_kind(database: Database, connect: Any) -> None:
+    with closing(connect(database.url)) as connection:
+        outbox.publish(connection, placed, Placed(number=1))
+        connection.commit()
+    others: list[int] = []
+
+    def relay_meanwhile(_topic: str, _body: bytes) -> bool:
+        others.append(outbox.Relay(database, [placed]).run_once())
+        return False
+
+    wire.refuse = relay_meanwhile
+    assert outbox.Relay(database, [placed], connect=connect).run_once() == 1
+    assert (wire.numbers(), others, stored(database)) == ([1], [0], 0)
+
+
+def test_urls_may_name_a_driver(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with psycopg.connect(database.url) as connection:
+        outbox.publish(connection, placed, Placed(number=1))
+    monkeypatch.setenv(
+        database.variables[0], database.url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    )
+    assert outbox.Relay(database, [placed]).run_once() == 1
 
 
 def test_messages_are_checked_and_subscribers_get_them(database: Database) -> None:
