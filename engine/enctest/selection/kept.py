@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from enctest.selection.owners import Ledger, Owner
 from enctest.selection.probe import Section
+from enctest.shared import ACCOUNTS, Account
 
 _ENOUGH = 200
 """Calls of one function within one test that are looked at one by one."""
@@ -42,12 +44,35 @@ class KeptValues:
         self._on_objects: list[tuple[Alive, Owner | None, str]] = []
         self._rest: list[tuple[Owner, str]] = []
         self._wide: dict[int, str] = {}
+        self._account: Account | None = None
 
     def watch(self, section: Section) -> None:
         """Follow the functions of one more module."""
         section.entered, section.left = self._entered, self._left
         for index in section.layout.lazy:
             self._wide[section.first + index] = section.path
+
+    def keep_account(self, relative: Callable[[str], str | None]) -> None:
+        """Credit what is made for all to come, such as a service's instance, to the file it is told with."""
+
+        @contextmanager
+        def account(file: str) -> Iterator[None]:
+            owner, path = Owner(), relative(file)
+            self._ledger.push(owner, beside=True)
+            try:
+                yield
+            finally:
+                self._ledger.pop(owner)
+                if path is not None:
+                    self._module(path).take(owner)
+
+        self._account = account
+        ACCOUNTS.append(account)
+
+    def close_account(self) -> None:
+        """Credit nothing more."""
+        if self._account in ACCOUNTS:
+            ACCOUNTS.remove(self._account)
 
     def end_test(self, test: Owner | None = None) -> None:
         """Credit what is kept on objects that live on, and what followed after many calls; count anew."""

@@ -78,6 +78,7 @@ class Recorder:
         self._environment.install()
         self._existence.install()
         self._launches.install(self._callers.is_own)
+        self._kept.keep_account(self._boundary.relative)
         self.guard(self._sweep)
 
     def uninstall(self) -> None:
@@ -86,6 +87,7 @@ class Recorder:
         self._launches.uninstall()
         self._hearing.active = False
         self._environment.uninstall()
+        self._kept.close_account()
         self._existence.uninstall()
 
     @property

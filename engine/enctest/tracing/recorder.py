@@ -20,6 +20,9 @@ Item = Record | Callable[[], Record | None]
 Emit = Callable[[Item], None]
 """Takes a record, or a function that makes one some milliseconds later on another thread."""
 
+Kept = OpenSpan | tuple[OpenSpan, str, int, Attributes]
+"""A span, or an event: the span it is in, its name, when, and its attributes."""
+
 SPAN_LIMIT: Final = 20_000
 """Spans recorded per test; more are only counted. The same holds for events."""
 
@@ -45,6 +48,8 @@ class TraceRecorder:
         self._innermost: OpenSpan | None = None  # the last of them, read by all threads
         self._main = _thread.get_ident()
         self._complained: set[str] = set()
+        self.kept: list[Kept] | None = None
+        self.kept_whole = True
         _forget_at_fork(weakref.ref(self))
 
     @property
@@ -60,6 +65,8 @@ class TraceRecorder:
             self.end_test("unset")
         self._main = _thread.get_ident()
         self._trace = TestTrace(self.run, test)
+        if self.kept is not None:
+            self.kept, self.kept_whole = [], True
         root = OpenSpan(self._trace, None, test, "test", attributes or {})
         self._enter(root)
 
@@ -109,7 +116,17 @@ class TraceRecorder:
         self._innermost = span
         span.previous = CURRENT.get() if span.parent is not None else None
         CURRENT.set(span)
+        if self.kept is not None:
+            self.kept.append(span)
         self._emit(span.started)
+
+    def keep(self) -> None:
+        """Keep spans and events of the running test in `kept`, for the test itself to look at.
+
+        `kept_whole` tells whether they are all there: not if this test had come further than its beginning.
+        """
+        if self.kept is None:
+            self.kept, self.kept_whole = list(self._stack), len(self._stack) <= 1
 
     # --- for hooks --------------------------------------------------------------------------------------
 
@@ -144,6 +161,8 @@ class TraceRecorder:
         if current:
             span.previous = CURRENT.get()
             CURRENT.set(span)
+        if self.kept is not None:
+            self.kept.append(span)
         self._emit(span.started)
         return span
 
@@ -197,6 +216,8 @@ class TraceRecorder:
             trace.lost_events += 1
             return
         at_ns = now()
+        if self.kept is not None:
+            self.kept.append((target, name, at_ns, attributes))
         self._emit(
             lambda: SpanEvent(
                 t=trace.at(at_ns),

@@ -14,6 +14,7 @@ from enctest.tracing.recorder import TraceRecorder
 HOOKS: Final = {
     "asyncio.base_subprocess": "processes:hook_asyncio",
     "asyncpg": "asyncpg_driver:hook",
+    "enctest.services.spans": "services:hook",
     "flask": "flask_server:hook",
     "httpx": "httpx_client:hook",
     "httpx2": "httpx_client:hook",

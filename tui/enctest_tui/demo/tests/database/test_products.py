@@ -8,6 +8,7 @@ import pytest
 from psycopg import AsyncConnection, errors
 from psycopg.rows import TupleRow
 
+from enctest import et
 from shop.catalogue.products import Product, Products
 from shop.database import Database
 from shop.errors import NotFoundError, OutOfStockError
@@ -57,6 +58,7 @@ class TestFind:
         names = [product.name for product in await products.in_category(f"tea {unique}")]
 
         assert names == ["Assam", "Matcha", "Sencha"]
+        assert et.spans().named("SELECT*").count == 1
 
 
 class TestReserve:

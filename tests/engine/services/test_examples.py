@@ -1,0 +1,79 @@
+"""The sample project of services, which README's table names, run in every way that there is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.engine.services.conftest import MakeProject, bare_pytest
+from tests.harness import PATIENCE, Sample
+
+EXAMPLES = Path(__file__).parents[2] / "projects" / "services"
+TESTS = [
+    name
+    for path in EXAMPLES.rglob("test_*.py")
+    for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+]
+CASES = len(TESTS) + 1
+"""One of them is there for two parameters."""
+
+
+@pytest.fixture
+def examples(project: MakeProject) -> Sample:
+    """A copy of the project."""
+    paths = [path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".toml"}]
+    return project({str(path.relative_to(EXAMPLES)): path.read_text("utf-8") for path in paths})
+
+
+@pytest.mark.parametrize(
+    "args", [("-p", "no:randomly"), ("-p", "randomly"), ("-p", "no:randomly", "-n", "2")], ids=str
+)
+def test_they_pass_under_bare_pytest(examples: Sample, args: tuple[str, ...]) -> None:
+    done = bare_pytest(examples, *args)
+    assert f"{CASES} passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("args", [("-q",), ("-q", "-n", "2")], ids=str)
+def test_they_pass_under_enctest(examples: Sample, args: tuple[str, ...]) -> None:
+    done = examples.enctest(*args)
+    assert f"{CASES} passed" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+def test_they_pass_in_the_explorer_and_after_a_save(examples: Sample) -> None:
+    with examples.watch() as watch:
+        found = watch.outcomes()
+        assert len(found) == CASES
+        assert set(found.values()) == {"passed"}
+        again = watch.edit("shop/mails.py", "{order.customer}: thank you", "{order.customer}: many thanks")
+        failed = [test for test, outcome in again.items() if outcome == "failed"]
+        assert failed == ["tests/test_messages.py::test_subscribers_run_when_they_are_told_to"]
+        assert {test.partition("::")[0] for test in again} == {"tests/test_messages.py"}
+
+
+def test_one_of_them_passes_as_an_editor_runs_it(examples: Sample, tmp_path: Path) -> None:
+    test = f"{examples.root}/tests/test_users.py::test_somebody_may"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(examples.root),
+            test,
+        ],
+        cwd=tmp_path,
+        env=examples.env,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
