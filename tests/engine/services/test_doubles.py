@@ -141,7 +141,7 @@ async def _asynchronous(item: str, *, day: int = 0) -> float:
         (et.mock_service, (Rates, _Half()), "double of Rates.rate cannot be called"),
         (et.enable_service_instance_isolation, ("yes",), "takes True or False, not 'yes'"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_does_not_fit_is_refused_when_it_is_set(helper: Any, args: Any, message: str) -> None:
     with pytest.raises(BadDoubleError, match=message):
