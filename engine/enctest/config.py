@@ -27,6 +27,10 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Scheme of the URL, such as `postgresql+asyncpg`."""
     bin: str = ""
     """Folder with `postgres` and `initdb`; empty finds one."""
+    isolation: Literal["shared", "test", "transaction"] = "shared"
+    """What tests get: one fresh copy per run and worker, each its own copy, or a transaction rolled back."""
+    pool: int = 4
+    """Copies that are kept ready for tests in isolation `test`."""
     tcp: bool = False
     """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
 

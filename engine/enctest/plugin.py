@@ -20,3 +20,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, which only the runs of `enctest` heed."""
     config.addinivalue_line("markers", "isolated: run the test in a process of its own (enctest)")
+    config.addinivalue_line(
+        "markers", "database(*names, isolation): shared, test or transaction, for managed databases (enctest)"
+    )

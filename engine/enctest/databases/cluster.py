@@ -98,6 +98,15 @@ class Cluster:
         return self.folder / "s"
 
     @property
+    def socket(self) -> Path:
+        """The server's unix socket.
+
+        Raises:
+            OSError: It never started.
+        """
+        return self.socket_folder / f".s.PGSQL.{self.access.port}"
+
+    @property
     def access(self) -> Access:
         """How to reach the server.
 
@@ -118,8 +127,7 @@ class Cluster:
             OSError: The server is gone.
             ServerError: It refuses.
         """
-        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
-        return Connection(str(path), database=database, user=user, application=self._application)
+        return Connection(str(self.socket), database=database, user=user, application=self._application)
 
     def interrupt(self) -> None:
         """End all our sessions, from another thread than the one that waits for an answer.
@@ -128,8 +136,7 @@ class Cluster:
             OSError: The server is gone.
             ServerError: It refuses.
         """
-        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
-        with Connection(str(path), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
+        with Connection(str(self.socket), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
             end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1"
             killer.query(end, self._application)
 

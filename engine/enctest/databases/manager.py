@@ -8,13 +8,16 @@ from pathlib import Path
 from threading import RLock
 from typing import Literal
 
+import msgspec
+
 from enctest.config import DatabaseSettings
 from enctest.databases import binaries, folders, migrations, urls
 from enctest.databases.account import server_account
 from enctest.databases.binaries import Binaries
 from enctest.databases.folders import Base
+from enctest.databases.handout import VARIABLE, Lent
 from enctest.databases.protocol import ServerError
-from enctest.databases.server import explain, group
+from enctest.databases.server import Server, explain, group
 from enctest.databases.templates import Plan, Template
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
@@ -210,6 +213,7 @@ class DatabaseManager:
                 template = server.make_template(plan)
         except (OSError, ServerError) as error:
             raise explain(error) from error
+        self._fill(server, template, self._settings[name])
         self._tell(name, "ready", f"{about}, {len(plan.migrations)} migrations")
         return template
 
@@ -218,7 +222,7 @@ class DatabaseManager:
         return migrations.find(self._root / folder) if folder else ()
 
     def _copy_all(self, label: str) -> Lease:
-        lease = Lease(label)
+        lease, lent = Lease(label), list[Lent]()
         try:
             for name, template in self._templates.items():
                 server, settings = self._servers[name], self._settings[name]
@@ -226,10 +230,17 @@ class DatabaseManager:
                 location = server.locate(lease.names[name], tcp=settings.tcp)
                 lease.urls[name] = location.url(settings.scheme)
                 lease.env.update(urls.variables(settings, location))
+                lent.append(server.lent(template, lease.names[name], settings.isolation))
         except (OSError, ServerError):
             self._drop(lease.names)
             raise
+        lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
         return lease
+
+    @staticmethod
+    def _fill(server: Server, template: Template, settings: DatabaseSettings) -> None:
+        if settings.isolation == "test":
+            server.fill(template, settings.pool)
 
     def _drop(self, names: Mapping[str, str]) -> None:
         for name, copy in names.items():

@@ -25,6 +25,8 @@ from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
 from enctest.wire import Unpacker
 
 VARIABLE = "ENCTEST_SPOOL"
+DATABASES = "ENCTEST_DATABASES"
+"""As in `databases.handout`, which is only imported where there are any."""
 
 
 class Spool(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,10 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     recording = SpoolRecording(spool, emitter, report, instruments)
     config.pluginmanager.register(recording, "enctest-closer")
+    if text := os.environ.get(DATABASES):
+        from enctest.session.isolation import IsolationPlugin
+
+        config.pluginmanager.register(IsolationPlugin(text), "enctest-isolation")
     if not is_worker:
         config.pluginmanager.register(_Loop(spool, wanted, recording), "enctest-loop")
     if wanted is not None and not config.pluginmanager.hasplugin("xdist"):

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from enctest.databases.handout import VARIABLE
 from enctest.errors import EnctestError
 from enctest.session import worker_fixtures
 from enctest.session.collecting import CollectionPlugin
@@ -22,6 +23,7 @@ from enctest.session.forking import know_modules, reopen_captures
 from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
 from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
+from enctest.session.isolation import IsolationPlugin
 from enctest.session.job import COLLECTED, COLLECTION, Job, SnapshotReady, SnapshotRefused
 from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
@@ -45,6 +47,7 @@ class Worker:
         self._report = ReportPlugin(self.job, self._emitter.emit, self._emitter.flush)
         self._collection = CollectionPlugin(self.job, self._emitter.emit, self)
         self._loop = LoopPlugin(self.job, self._emitter, self._report)
+        self._isolation = IsolationPlugin(self.job.env.get(VARIABLE, ""))
         self._config: pytest.Config | None = None
         self._depth = 0
 
@@ -69,6 +72,7 @@ class Worker:
             ("enctest-report", self._report),
             ("enctest-collection", self._collection),
             ("enctest-loop", self._loop),
+            ("enctest-isolation", self._isolation),
         ):
             config.pluginmanager.register(plugin, name)
         if not config.pluginmanager.hasplugin("xdist"):
@@ -191,6 +195,7 @@ class Worker:
             self._config.workerinput = _workerinput(self._config, job)  # type: ignore[attr-defined]
         self._report.take(job)
         self._collection.take(job)
+        self._isolation.take(job.env.get(VARIABLE, ""))
         self._loop.take(job, self._orders.queue)
 
 
