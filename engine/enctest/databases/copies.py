@@ -6,7 +6,7 @@ it), `kept` (of a test that failed) or `trash` (to be dropped by a filler).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from enctest.databases.protocol import Connection
 
@@ -31,10 +31,29 @@ end $$"""
 
 @dataclass(frozen=True)
 class Copy:
-    """A database: its oid, which it has for good, and the name that it had when this was made."""
+    """A database: its oid, which it has for good, and its name, unless that has been taken from it."""
 
     oid: int
-    name: str
+    name: str = field(compare=False)
+
+    def aside(self) -> Copy:
+        """Return it under the name that it has once another database has its own."""
+        return Copy(self.oid, f"enctest_copy_of_{self.oid}")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a copy was handed over.
+
+    Attributes:
+        at: By the server's clock.
+        sessions: How many sessions the copy had had by then.
+        ahead: A copy that was taken for later, if one was ready.
+    """
+
+    at: str
+    sessions: str
+    ahead: Copy | None
 
 
 def prepare(connection: Connection) -> None:
@@ -100,18 +119,54 @@ def disown(connection: Connection, owner: str) -> None:
         )
 
 
-def swap(connection: Connection, name: str, new: Copy) -> None:
-    """Give the name `name` to another database; the one that has it gets another, from its oid.
+def hand_over(
+    connection: Connection, name: str, old: Copy, new: Copy, template: str, *, discard: bool
+) -> Moment:
+    """Give the name `name` to `new`, end what is connected to `old`, and take a copy for later, in one go.
+
+    With `discard`, `old` goes to whoever drops copies.
 
     `alter database` refuses while there are sessions, out of care for clients that remember the name. Ours
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
-    connection.query(
+    ((at, sessions, oid, ahead),) = connection.query(
         "update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1; "
-        "update pg_database set datname = $1 where oid = $2::oid",
+        "update pg_database set datname = $1 where oid = $2::oid; "
+        "select pg_terminate_backend(pid) from pg_stat_get_activity(null) where datid = $3::oid; "
+        "update enctest.copies set state = 'trash' where oid = $5::oid; notify enctest_copies; "
+        "with taken as (update enctest.copies c set state = 'used', owner = $1 from pg_database d "
+        "where d.oid = c.oid and c.oid = (select oid from enctest.copies "
+        "where state = 'ready' and template = $4 limit 1 for update skip locked) returning c.oid, datname) "
+        "select clock_timestamp(), pg_stat_get_db_sessions($2::oid), taken.oid, taken.datname "
+        "from (values (1)) one left join taken on true",
         name,
         str(new.oid),
+        str(old.oid),
+        template,
+        str(old.oid if discard else 0),
     )
+    return Moment(at or "", sessions or "", Copy(int(oid), ahead or "") if oid else None)
+
+
+def touching(connection: Connection, copy: Copy, since: str) -> tuple[dict[int, str], str]:
+    """Return who has done something with a copy, and how many sessions it ever had.
+
+    Args:
+        connection: A superuser's session with the database `postgres`.
+        copy: The copy.
+        since: A moment of the server's.
+
+    Returns:
+        State by process id, of sessions that did something since or are in the middle of it; and a number.
+    """
+    rows = connection.query(
+        "select pid, state, pg_stat_get_db_sessions($1::oid) from (values (1)) one left join "
+        "pg_stat_get_activity(null) on datid = $1::oid and "
+        "(state_change > $2::timestamptz or state is distinct from 'idle')",
+        str(copy.oid),
+        since,
+    )
+    return {int(pid): state or "" for pid, state, _ in rows if pid}, rows[0][2] or ""
 
 
 def keep(connection: Connection, copy: Copy, database: str, test: str) -> None:

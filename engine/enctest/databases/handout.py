@@ -6,7 +6,6 @@ connections are moved to it (see `sockets`); sessions that anybody else has left
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -60,7 +59,7 @@ def lent(text: str) -> list[Lent]:
 
 
 @dataclass
-class _Next:
+class _Ahead:
     """A copy that has been taken for a test to come, and sessions that begin on it meanwhile."""
 
     copy: Copy
@@ -85,9 +84,11 @@ class Handout:
         copies.prepare(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
-        self._stamp, self._sessions = "-infinity", 0
+        self._since = copies.Moment("-infinity", "0", None)
+        self._touching: dict[int, str] = {}
+        self._states: dict[Descriptor, State] = {}
         self._elsewhere: set[Descriptor] = set()
-        self._next: _Next | None = None
+        self._ahead: _Ahead | None = None
         self._group: object = None
         self._failed = ""
 
@@ -98,12 +99,14 @@ class Handout:
             isolation: `test`: nobody has done anything with it. Otherwise the one that such tests share.
             group: What the test has its own database together with, mostly itself.
         """
-        if isolation != "test":
-            self._share()
-            self._group = None
-        elif self._group is None or group != self._group:
-            self._isolate()
-            self._group = group
+        if isolation == "test" and self._group is not None and group == self._group:
+            return
+        untouched = self._look()
+        if isolation == "test":
+            self._isolate(untouched=untouched)
+        else:
+            self._share(untouched=untouched)
+        self._group = group if isolation == "test" else None
 
     def failed(self, test: str) -> None:
         """Keep what this test, the last one that was given a database, has made of it."""
@@ -112,51 +115,42 @@ class Handout:
 
     def close(self) -> None:
         """Leave; what a failed test has made is kept."""
-        if self._next is not None:
-            for session in self._next.sessions.values():
+        if self._ahead is not None:
+            for session in self._ahead.sessions.values():
                 session.close()
         if self._failed:
             copies.put_aside(self._admin, self.lent.database)
-            self._retire(self._current)
+            copies.keep(self._admin, self._current, self.lent.name, self._failed)
         self._admin.close()
 
     # --- which copy ---
 
-    def _share(self) -> None:
+    def _share(self, *, untouched: bool) -> None:
         if self._shared is None:
-            self._shared = self._current if self._is_untouched() else self._fresh()
+            self._shared = self._current if untouched else self._fresh()
         if self._current != self._shared:
             self._go_to(self._shared)
 
-    def _isolate(self) -> None:
-        if self._current != self._shared:
-            if self._failed or not self._is_untouched():
-                self._go_to(self._fresh())
-        elif self.lent.isolation == "test" and self._is_untouched():
+    def _isolate(self, *, untouched: bool) -> None:
+        if self._current == self._shared and untouched and self.lent.isolation == "test":
             self._shared = None  # the lease's own copy will do
-        else:
+        elif self._current == self._shared or not untouched:
             self._go_to(self._fresh())
 
-    def _is_untouched(self) -> bool:
-        """Tell whether nobody has done anything with the current copy since it was handed out.
+    def _look(self) -> bool:
+        """Tell whether nobody has done anything with the current copy since it was handed over.
 
         Each query changes its session's `state_change`, and a session that came and went was counted.
         """
-        if self.lent.major < _COUNTS_SINCE:
+        self._touching, sessions = copies.touching(self._admin, self._current, self._since.at)
+        if self._failed or self.lent.major < _COUNTS_SINCE:
             return False
-        row = self._admin.query(
-            "select count(*) filter (where state_change > $2::timestamptz or state <> 'idle'), "
-            "(select sessions from pg_stat_database where datid = $1::oid) "
-            "from pg_stat_activity where datid = $1::oid",
-            str(self._current.oid),
-            self._stamp,
-        )[0]
-        return row == ("0", str(self._sessions))
+        return not self._touching and sessions == self._since.sessions
 
     def _fresh(self) -> Copy:
         """Take a copy that is ready, or make one."""
-        if self._next is not None:
-            return self._next.copy
+        if self._ahead is not None:
+            return self._ahead.copy
         found = copies.claim(self._admin, self.lent.template, self.lent.database)
         if found is not None:
             return found
@@ -168,90 +162,80 @@ class Handout:
         lent = self.lent
         return copies.add(self._admin, name, lent.template, lent.name, owner=lent.database)
 
-    def _retire(self, old: Copy) -> None:
-        failed, self._failed = self._failed, ""
-        if failed:
-            copies.keep(self._admin, old, self.lent.name, failed)
-        elif old != self._shared:
-            copies.discard(self._admin, old)
-
     # --- going there ---
 
     def _go_to(self, copy: Copy) -> None:
         """Give the name to `copy`, and move this process's connections to it."""
-        begun = self._next.sessions if self._next and self._next.copy == copy else {}
-        moving = self._connections_to(self._current)
-        copies.swap(self._admin, self.lent.database, copy)
-        for descriptor, state in moving.items():
-            self._move(descriptor, state, begun.pop(descriptor, None))
+        old, self._current = self._current, copy
+        ahead, self._ahead = self._ahead, None
+        begun = ahead.sessions if ahead and ahead.copy == copy else {}
+        moving = self._connections_to(old, ahead)
+        moved = {
+            Descriptor.of(descriptor.number): state
+            for descriptor, state in moving.items()
+            if self._move(descriptor, state, begun.pop(descriptor, None), copy)
+        }
         for session in begun.values():  # of connections that are closed by now
             session.close()
-        ended = "select pg_terminate_backend(pid) from pg_stat_activity where datid = $1::oid"
-        self._admin.query(ended, str(self._current.oid))
-        self._retire(self._current)
-        self._current = copy
-        if self._next is None or self._next.copy == copy:
-            self._begin_next(moving)
-        self._mark()
+        if self._failed:
+            copies.keep(self._admin, old, self.lent.name, self._failed)
+        discard = not self._failed and old != self._shared
+        self._since = copies.hand_over(
+            self._admin, self.lent.database, old, copy, self.lent.template, discard=discard
+        )
+        self._failed = ""
+        self._states = moved
+        if old == self._shared:
+            self._shared = old.aside()
+        if ahead and ahead.copy != copy:
+            copies.discard(self._admin, ahead.copy)
+        if self._since.ahead is not None:
+            self._ahead = _Ahead(self._since.ahead)
+            for descriptor, state in self._states.items():
+                self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy)
 
-    def _connections_to(self, old: Copy) -> dict[Descriptor, State]:
+    def _connections_to(self, old: Copy, ahead: _Ahead | None) -> dict[Descriptor, State]:
         """Return this process's connections to a copy, with their states; busy ones are left to their end."""
         ours = {self._admin.fileno()}
-        if self._next is not None:
-            ours |= {session.socket.fileno() for session in self._next.sessions.values()}
+        if ahead is not None:
+            ours |= {session.socket.fileno() for session in ahead.sessions.values()}
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
         candidates = [one for one in found if one not in self._elsewhere]
         if not candidates:
             return {}
-        self._let_end(old)
-        states: dict[Descriptor, State] = {}
-        for descriptor in candidates:
-            if not descriptor.is_silent():
-                continue
-            state = descriptor.state()
-            if state.database == old.oid:
-                states[descriptor] = state
-            else:
-                self._elsewhere.add(descriptor)
-        return states
+        if any(not state.startswith("idle") for state in self._touching.values()):
+            self._let_end(old)
+        known = {one: state for one, state in self._states.items() if state.pid not in self._touching}
+        asked = sockets.states(one for one in candidates if one not in known and one.is_silent())
+        self._elsewhere |= {one for one, state in asked.items() if state.database != old.oid}
+        return {
+            one: state
+            for one in candidates
+            if (state := known.get(one) or asked.get(one)) and state.database == old.oid
+        }
 
     def _let_end(self, old: Copy) -> None:
         """Wait a moment for queries that still run, then end their sessions: nobody may be talking."""
-        busy = "select pid from pg_stat_activity where datid = $1::oid and state = 'active'"
-        if not self._admin.value(busy, str(old.oid)):
-            return
         self._admin.query(f"select pg_sleep({_MOMENT})")
         self._admin.query(
-            "select pg_terminate_backend(pid, 1000) from pg_stat_activity "
-            "where datid = $1::oid and state = 'active'",
+            "select pg_terminate_backend(pid, 1000) from pg_stat_get_activity(null) "
+            "where datid = $1::oid and state is not null and state not like 'idle%'",
             str(old.oid),
         )
+        self._look()
 
-    def _move(self, descriptor: Descriptor, state: State, session: Session | None) -> None:
-        if session is None:
-            session = self._begin(state, self.lent.database)
-        session.settled()
-        session.become(state)
-        descriptor.replace(session)
+    def _move(self, descriptor: Descriptor, state: State, session: Session | None, copy: Copy) -> bool:
+        """Move a connection; one that cannot be is ended, as any that is left, and False is returned."""
+        try:
+            session = session or self._begin(state, copy)
+            session.settled()
+            session.become(state)
+            descriptor.replace(session)
+        except OSError:  # the server has no room for it; or is gone, which the next query will tell
+            return False
+        state.pid, state.database = session.pid, copy.oid
+        return True
 
-    def _begin(self, state: State, database: str) -> Session:
-        return Session.begin(self.lent.socket, state.user, database, state.start)
-
-    def _begin_next(self, moved: Mapping[Descriptor, State]) -> None:
-        """Take the next test's copy, and let sessions begin there while this test runs."""
-        self._next = None
-        copy = copies.claim(self._admin, self.lent.template, self.lent.database)
-        if copy is not None:
-            self._next = _Next(copy)
-            for descriptor, state in moved.items():
-                now = Descriptor.of(descriptor.number)
-                self._next.sessions[now] = self._begin(state, copy.name)
-
-    def _mark(self) -> None:
-        """Remember the moment: what happens from now on, the test does."""
-        row = self._admin.query(
-            "select clock_timestamp(), (select sessions from pg_stat_database where datid = $1::oid)",
-            str(self._current.oid),
-        )[0]
-        self._stamp, self._sessions = row[0] or "", int(row[1] or 0)
+    def _begin(self, state: State, copy: Copy) -> Session:
+        return Session.begin(self.lent.socket, state.user, copy.name, state.start)

@@ -74,6 +74,7 @@ class Session:
 
     def __init__(self, sock: socket) -> None:
         self.socket = sock
+        self.pid = 0
         self._buffer = b""
 
     @classmethod
@@ -99,6 +100,8 @@ class Session:
             if kind == b"Z":
                 times -= 1
                 answer.transaction = body.decode()
+            elif kind == b"K":
+                (self.pid,) = struct.unpack_from("!i", body)
             elif kind == b"D":
                 answer.rows.append(row(body))
             elif kind == b"E":
@@ -110,9 +113,13 @@ class Session:
         self.socket.sendall(b"".join(_packed(b"Q", sql.encode() + b"\0") for sql in statements))
         return self.settled(len(statements))
 
-    def state(self) -> State:
-        """Ask for what a new session would lack; what has failed is rolled back."""
-        answer = self.query(_STATE)
+    def ask(self) -> None:
+        """Ask for what a new session would lack; `told` has the answer."""
+        self.socket.sendall(_packed(b"Q", _STATE.encode() + b"\0"))
+
+    def told(self) -> State:
+        """Return the answer; what has failed is rolled back."""
+        answer = self.settled()
         failed = answer.errors == [_ABORTED]
         if failed:
             self.query("rollback")
@@ -182,15 +189,6 @@ class Descriptor:
         poller.register(self.number, select.POLLIN | select.POLLPRI)
         return not poller.poll(0)
 
-    def state(self) -> State:
-        """Ask its session for its state; only while nobody else uses it.
-
-        Raises:
-            OSError: It is closed, or does not answer.
-        """
-        with self._borrowed() as session:
-            return session.state()
-
     def replace(self, session: Session) -> None:
         """Let `session` take this place, in the eyes of everybody who knows the number."""
         flags, inheritable = fcntl.fcntl(self.number, fcntl.F_GETFL), os.get_inheritable(self.number)
@@ -202,17 +200,27 @@ class Descriptor:
             finally:
                 os.close(new)
 
-    @contextlib.contextmanager
-    def _borrowed(self) -> Iterator[Session]:
-        flags = fcntl.fcntl(self.number, fcntl.F_GETFL)
-        with _unwatched(self.number):  # else a loop in another thread would read our answers
-            borrowed = socket(fileno=self.number)
-            try:
-                borrowed.settimeout(_PATIENCE)
-                yield Session(borrowed)
-            finally:
-                borrowed.detach()
-                fcntl.fcntl(self.number, fcntl.F_SETFL, flags)
+
+def states(descriptors: Iterable[Descriptor]) -> dict[Descriptor, State]:
+    """Ask all sessions for their states, at once; only while nobody else uses them.
+
+    Raises:
+        OSError: One is closed, or does not answer.
+    """
+    asked = list(descriptors)
+    flags = {each: fcntl.fcntl(each.number, fcntl.F_GETFL) for each in asked}
+    borrowed = {each: socket(fileno=each.number) for each in asked}
+    with _unwatched(*(each.number for each in asked)):  # else a loop in another thread would read our answers
+        try:
+            sessions = {each: Session(borrowed[each]) for each in asked}
+            for session in sessions.values():
+                session.socket.settimeout(_PATIENCE)
+                session.ask()
+            return {each: session.told() for each, session in sessions.items()}
+        finally:
+            for each in asked:
+                borrowed[each].detach()
+                fcntl.fcntl(each.number, fcntl.F_SETFL, flags[each])
 
 
 def connections(path: str, port: int, ours: Iterable[int] = ()) -> list[Descriptor]:
@@ -248,25 +256,26 @@ def _leads_to(number: int, path: str, port: int) -> bool:
 
 
 @contextlib.contextmanager
-def _unwatched(number: int) -> Iterator[None]:
-    """Take a descriptor out of all epoll objects, whoever they belong to (asyncio, libuv), for a moment.
+def _unwatched(*numbers: int) -> Iterator[None]:
+    """Take descriptors out of all epoll objects, whoever they belong to (asyncio, libuv), for a moment.
 
-    What is put back is what the number leads to then: by themselves they would forget it.
+    What is put back is what the numbers lead to then: by themselves they would forget it.
     """
-    found = _watching(number) if hasattr(select, "epoll") else []
-    watching = [(select.epoll.fromfd(os.dup(poll)), events) for poll, events in found]
+    found = _watching(numbers) if hasattr(select, "epoll") else []
+    watching = [(select.epoll.fromfd(os.dup(poll)), number, events) for poll, number, events in found]
     try:
-        for poll, _ in watching:
+        for poll, number, _ in watching:
             poll.unregister(number)
         yield
     finally:
-        for poll, events in watching:
+        for poll, number, events in watching:
             poll.register(number, events)
             poll.close()
 
 
-def _watching(number: int) -> list[tuple[int, int]]:
-    """Return the descriptors of epoll objects that watch a descriptor, each with what for."""
+def _watching(numbers: Iterable[int]) -> list[tuple[int, int, int]]:
+    """Return (descriptor of an epoll object, number that it watches, what for)."""
+    wanted = set(numbers)
     found = []
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - no Path per entry
         try:
@@ -277,8 +286,8 @@ def _watching(number: int) -> list[tuple[int, int]]:
             continue  # as in `connections`
         for line in lines:
             words = line.split()
-            if words[:1] == ["tfd:"] and int(words[1]) == number:
-                found.append((int(name), int(words[3], 16)))
+            if words[:1] == ["tfd:"] and int(words[1]) in wanted:
+                found.append((int(name), int(words[1]), int(words[3], 16)))
     return found
 
 
