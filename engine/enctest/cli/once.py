@@ -60,7 +60,6 @@ def _run(project: Project, settings: Settings, args: list[str], workers: int, *,
             spans=settings.spans,
             run=last_run + 1,
             workers=workers,
-            alone="the managed databases are one process's" if settings.databases else "",
             isolate=isolate,
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))

@@ -12,9 +12,33 @@ from enctest.databases.protocol import Connection
 
 CHANNEL = "enctest_copies"
 """Where fillers listen: a copy was taken, or given back."""
+OF_WORKER = "_worker_"
+"""Between the name of a run's database and its worker's."""
 KEPT = 5
 """Copies of failed tests kept for each database."""
 _OURS = 1701733237  # advisory lock, while the table is made
+# Planned once for all tests; they are run one by one within a test's set-up.
+_STATEMENTS = """
+prepare enctest_aside(text) as
+    update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1;
+prepare enctest_name(text, oid) as update pg_database set datname = $1 where oid = $2;
+prepare enctest_end(oid) as
+    select pg_terminate_backend(pid) from pg_stat_get_activity(null) where datid = $1;
+prepare enctest_discard(oid) as update enctest.copies set state = 'trash' where oid = $1;
+prepare enctest_ahead(text, oid, text) as
+    with taken as (
+        update enctest.copies c set state = 'used', owner = $1 from pg_database d
+        where d.oid = c.oid and c.oid = (
+            select oid from enctest.copies where state = 'ready' and template = $3 limit 1
+            for update skip locked)
+        returning c.oid, datname)
+    select clock_timestamp(), pg_stat_get_db_sessions($2), taken.oid, taken.datname
+    from (values (1)) one left join taken on true;
+prepare enctest_touching(oid, timestamptz) as
+    select pid, state, pg_stat_get_db_sessions($1) from (values (1)) one
+    left join pg_stat_get_activity(null)
+        on datid = $1 and (state_change > $2 or state is distinct from 'idle')
+"""
 _TABLE = f"""
 do $$ begin
     perform pg_advisory_xact_lock({_OURS});
@@ -60,6 +84,12 @@ def prepare(connection: Connection) -> None:
     """Make the table, unless it is there."""
     if connection.value("select to_regclass('enctest.copies')") is None:
         connection.query(_TABLE)
+
+
+def plan(connection: Connection) -> None:
+    """Make a session ready for `hand_over` and `touching`."""
+    prepare(connection)
+    connection.query(_STATEMENTS)
 
 
 def new_name(connection: Connection) -> str:
@@ -108,15 +138,22 @@ def ready(connection: Connection, template: str) -> int:
     return int(connection.value(sql, template) or 0)
 
 
-def disown(connection: Connection, owner: str) -> None:
-    """Give back what the worker that was lent `owner` had: it ended, and `owner` is made anew, or dropped."""
-    if connection.value("select to_regclass('enctest.copies')") is not None:
-        connection.query(
-            "delete from enctest.copies where oid = (select oid from pg_database where datname = $1); "
-            "update enctest.copies set state = 'trash' where state = 'used' and owner = $1; "
-            "notify enctest_copies",
-            owner,
-        )
+def disown(connection: Connection, owner: str) -> list[str]:
+    """Forget what was used by who was lent `owner`, and by workers of its run.
+
+    Returns:
+        Names of databases for the caller to drop, `owner` itself not among them.
+    """
+    if connection.value("select to_regclass('enctest.copies')") is None:
+        return []
+    rows = connection.query(
+        "with gone as (delete from enctest.copies where state = 'used' "
+        "and (owner = $1 or starts_with(owner, $1 || $2)) returning oid) "
+        "select datname from pg_database where oid in (select oid from gone) and datname <> $1",
+        owner,
+        OF_WORKER,
+    )
+    return [name for (name,) in rows if name]
 
 
 def hand_over(
@@ -130,15 +167,8 @@ def hand_over(
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
     ((at, sessions, oid, ahead),) = connection.query(
-        "update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1; "
-        "update pg_database set datname = $1 where oid = $2::oid; "
-        "select pg_terminate_backend(pid) from pg_stat_get_activity(null) where datid = $3::oid; "
-        "update enctest.copies set state = 'trash' where oid = $5::oid; notify enctest_copies; "
-        "with taken as (update enctest.copies c set state = 'used', owner = $1 from pg_database d "
-        "where d.oid = c.oid and c.oid = (select oid from enctest.copies "
-        "where state = 'ready' and template = $4 limit 1 for update skip locked) returning c.oid, datname) "
-        "select clock_timestamp(), pg_stat_get_db_sessions($2::oid), taken.oid, taken.datname "
-        "from (values (1)) one left join taken on true",
+        "execute enctest_aside($1); execute enctest_name($1, $2); execute enctest_end($3); "
+        "execute enctest_discard($5); notify enctest_copies; execute enctest_ahead($1, $2, $4)",
         name,
         str(new.oid),
         str(old.oid),
@@ -159,13 +189,7 @@ def touching(connection: Connection, copy: Copy, since: str) -> tuple[dict[int, 
     Returns:
         State by process id, of sessions that did something since or are in the middle of it; and a number.
     """
-    rows = connection.query(
-        "select pid, state, pg_stat_get_db_sessions($1::oid) from (values (1)) one left join "
-        "pg_stat_get_activity(null) on datid = $1::oid and "
-        "(state_change > $2::timestamptz or state is distinct from 'idle')",
-        str(copy.oid),
-        since,
-    )
+    rows = connection.query("execute enctest_touching($1, $2)", str(copy.oid), since)
     return {int(pid): state or "" for pid, state, _ in rows if pid}, rows[0][2] or ""
 
 

@@ -40,6 +40,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         major: The server's major version.
         owner: Role of the application.
         isolation: What tests get that say nothing else.
+        variables: Environment variables that lead there; see `own`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     major: int
     owner: str
     isolation: Isolation
+    variables: dict[str, str] = {}
 
 
 def lent(text: str) -> list[Lent]:
@@ -81,7 +83,7 @@ class Handout:
         self.lent = lent
         self._admin = Connection(lent.socket, database=SUPERUSER, user=SUPERUSER, application="enctest")
         self._cloner = Cloner(self._admin, lent.major, lent.owner)
-        copies.prepare(self._admin)
+        copies.plan(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
         self._since = copies.Moment("-infinity", "0", None)
@@ -118,6 +120,7 @@ class Handout:
         if self._ahead is not None:
             for session in self._ahead.sessions.values():
                 session.close()
+            copies.discard(self._admin, self._ahead.copy)
         if self._failed:
             copies.put_aside(self._admin, self.lent.database)
             copies.keep(self._admin, self._current, self.lent.name, self._failed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from enctest.config import DatabaseSettings
-from enctest.databases import binaries, folders, migrations, urls
+from enctest.databases import binaries, folders, migrations, own, urls
 from enctest.databases.account import server_account
 from enctest.databases.binaries import Binaries
 from enctest.databases.folders import Base
@@ -230,7 +230,8 @@ class DatabaseManager:
                 location = server.locate(lease.names[name], tcp=settings.tcp)
                 lease.urls[name] = location.url(settings.scheme)
                 lease.env.update(urls.variables(settings, location))
-                lent.append(server.lent(template, lease.names[name], settings.isolation))
+                env = urls.variables(settings, replace(location, name=own.NAME))
+                lent.append(server.lent(template, lease.names[name], settings.isolation, env))
         except (OSError, ServerError):
             self._drop(lease.names)
             raise

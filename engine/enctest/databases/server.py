@@ -113,7 +113,8 @@ class Server:
         with self._mutex:
             if name not in self._taken:
                 raise ConnectionError("the copy went with its server")
-            copies.disown(self._session.connection, name)
+            for used in copies.disown(self._session.connection, name):
+                self.drop_later(used)
             self._session.renew(template, name)
 
     def fill(self, template: Template, number: int) -> None:
@@ -129,8 +130,8 @@ class Server:
                 self._filling = Filling(self._cluster)
             self._filling.wish(template, number)
 
-    def lent(self, template: Template, name: str, isolation: Isolation) -> Lent:
-        """Return what a worker has to know of a copy.
+    def lent(self, template: Template, name: str, isolation: Isolation, env: dict[str, str]) -> Lent:
+        """Return what a worker has to know of a copy; `env` has `own.NAME` for its name.
 
         Raises:
             OSError: The server is gone.
@@ -147,6 +148,7 @@ class Server:
             major=self._cluster.binaries.major,
             owner=ROLE,
             isolation=isolation,
+            variables=env,
         )
 
     def locate(self, name: str, *, tcp: bool) -> Location:
@@ -209,8 +211,8 @@ class Server:
         try:
             cleaner = Admin(cluster)  # of its own: ending sessions can take a while
             try:
-                copies.disown(cleaner.connection, name)
-                cleaner.drop(name)
+                for database in [*copies.disown(cleaner.connection, name), name]:
+                    cleaner.drop(database)
             finally:
                 cleaner.close()
         except (OSError, ServerError):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from enctest.databases import own
 from enctest.databases.handout import Handout, Isolation, Lent, lent
 from enctest.databases.protocol import ServerError
+from enctest.databases.redirect import Redirect
 
 MARKER = "database"
 _KINDS: tuple[Isolation, ...] = ("shared", "test", "transaction")
@@ -26,17 +30,45 @@ class IsolationPlugin:
         self._text = text
         self._lent: list[Lent] | None = None
         self._handouts: dict[str, Handout] = {}
+        self._inherited: list[own.Inherited] = []
 
     def take(self, text: str) -> None:
         """Go on with other databases, in a fork."""
         self._text, self._lent = text, None
 
+    def before_copies(self) -> None:
+        """This process is about to be copied: remember which connections the copies will share with it."""
+        self._inherited = own.open_connections(self._databases())
+
+    def in_copy(self, worker: str) -> None:
+        """Go on in a copy of the process; as a worker of that name it has databases of its own.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        before = self._databases()
+        if worker:
+            own.close_door(before)
+            self._lent = own.make(before, worker)
+            os.environ.update(own.variables(self._lent))
+            for old, new in zip(before, self._lent, strict=True):
+                Redirect(str(Path(old.socket).parent), old.port, {old.database: new.database})
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Make good again what was shared with copies of the process: they may have ended it."""
+        own.reconnect(self._inherited, self._databases())
+
+    def _databases(self) -> list[Lent]:
+        if self._lent is None:
+            self._lent = lent(self._text)
+        return self._lent
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
-        if self._lent is None:
-            self._lent = lent(self._text)
-        for one in self._lent:
+        for one in self._databases():
             isolation = wanted(item, one)
             handout = self._handouts.get(one.name)
             if handout is None and isolation == "shared":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -23,6 +23,9 @@ from enctest.session.report_plugin import ReportPlugin
 from enctest.session.units import isolated
 from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
 from enctest.wire import Unpacker
+
+if TYPE_CHECKING:
+    from enctest.session.isolation import IsolationPlugin
 
 VARIABLE = "ENCTEST_SPOOL"
 DATABASES = "ENCTEST_DATABASES"
@@ -40,7 +43,6 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         spans: Capture span trees.
         run: The run's number.
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
-        alone: Why one process has to run all tests, if there is a reason.
         isolate: A process for each test.
     """
 
@@ -51,7 +53,6 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     spans: bool
     run: int
     workers: int = 0
-    alone: str = ""
     isolate: bool = False
 
     def open(self, number: int) -> int:
@@ -104,12 +105,9 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     instruments.arm(config)
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
-    recording = SpoolRecording(spool, emitter, report, instruments)
+    isolation = _isolation(config, os.environ["PYTEST_XDIST_WORKER"] if is_worker else "")
+    recording = SpoolRecording(spool, emitter, report, instruments, isolation)
     config.pluginmanager.register(recording, "enctest-closer")
-    if text := os.environ.get(DATABASES):
-        from enctest.session.isolation import IsolationPlugin
-
-        config.pluginmanager.register(IsolationPlugin(text), "enctest-isolation")
     if not is_worker:
         config.pluginmanager.register(_Loop(spool, wanted, recording), "enctest-loop")
     if wanted is not None and not config.pluginmanager.hasplugin("xdist"):
@@ -139,7 +137,6 @@ class _Loop:
             self._wanted,
             _durations(self._spool),
             self._recording,
-            self._spool.alone,
             isolate=isolate,
             reads=self._reads,
         )
@@ -150,12 +147,18 @@ class SpoolRecording:
     """Keeps the recorders of one session and, in a parallel run, of its copies going until all is written."""
 
     def __init__(
-        self, spool: Spool, emitter: Emitter, report: ReportPlugin, instruments: Instruments
+        self,
+        spool: Spool,
+        emitter: Emitter,
+        report: ReportPlugin,
+        instruments: Instruments,
+        isolation: IsolationPlugin | None,
     ) -> None:
         self._spool = spool
         self._emitter = emitter
         self._report = report
         self._instruments = instruments
+        self._isolation = isolation
         self._files = 0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -175,6 +178,8 @@ class SpoolRecording:
 
     def before_copies(self) -> None:
         """Write what collection told: the copies refer to it."""
+        if self._isolation is not None:
+            self._isolation.before_copies()
         self._instruments.before_fork()
         self._emitter.flush()
 
@@ -185,9 +190,13 @@ class SpoolRecording:
     def in_copy(self) -> None:
         """Go on in a worker, into a file of its own."""
         self._emitter.adopt(self._spool.open(self._files))
+        if self._isolation is not None:
+            self._isolation.in_copy(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
     def end_copy(self, exit_status: int) -> None:
         """The worker ends."""
+        if self._isolation is not None:
+            self._isolation.close()
         self._close(exit_status)
 
     def told(self, nodeid: str) -> None:
@@ -216,6 +225,24 @@ def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: boo
     if covers:
         return None  # pytest-cov knows how to measure in pytest-xdist's processes, not in copies
     return Wanted(spool.workers) if spool.workers else claim_workers(config, args)
+
+
+def _isolation(config: pytest.Config, worker: str) -> IsolationPlugin | None:
+    """Hand out databases, if there are any; a worker of pytest-xdist gets its own, before any conftest."""
+    text = os.environ.get(DATABASES)
+    if not text:
+        return None
+    from enctest.databases import own
+    from enctest.databases.handout import lent
+    from enctest.session.isolation import IsolationPlugin
+
+    if worker:
+        mine = own.make(lent(text), worker)
+        os.environ.update(own.variables(mine))
+        text = os.environ[DATABASES] = msgspec.json.encode(mine).decode()
+    isolation = IsolationPlugin(text)
+    config.pluginmanager.register(isolation, "enctest-isolation")
+    return isolation
 
 
 def _durations(spool: Spool) -> dict[str, float]:
