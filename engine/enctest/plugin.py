@@ -4,6 +4,8 @@ PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its p
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,3 +25,28 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "database(*names, isolation): shared, test or transaction, for managed databases (enctest)"
     )
+
+
+@pytest.fixture
+def database_url() -> str:
+    """The URL of the managed database, if there is one only (enctest)."""
+    from enctest.databases import helpers
+
+    return helpers.database_url()
+
+
+@pytest.fixture
+def superuser_url() -> str:
+    """The URL of the managed database for a superuser, if there is one only (enctest)."""
+    from enctest.databases import helpers
+
+    return helpers.superuser_url()
+
+
+@pytest.fixture
+def new_test_database() -> Iterator[Callable[..., str]]:
+    """Makes more copies of managed databases: called with a declared name or none, gives a URL (enctest)."""
+    from enctest.databases import helpers
+
+    with ExitStack() as stack:
+        yield lambda name="": stack.enter_context(helpers.new_test_database(name))

@@ -6,6 +6,7 @@ connections are moved to it (see `sockets`); sessions that anybody else has left
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,7 +41,8 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         major: The server's major version.
         owner: Role of the application.
         isolation: What tests get that say nothing else.
-        variables: Environment variables that lead there; see `own`.
+        variables: Environment variables that lead there, with `own.NAME` for its name.
+        url, superuser_url: Likewise, for the application and for a superuser.
     """
 
     name: str
@@ -52,12 +54,19 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     major: int
     owner: str
     isolation: Isolation
-    variables: dict[str, str] = {}
+    variables: dict[str, str]
+    url: str
+    superuser_url: str
 
 
 def lent(text: str) -> list[Lent]:
     """Read the variable."""
     return msgspec.json.decode(text, type=list[Lent]) if text else []
+
+
+def written(databases: Sequence[Lent]) -> str:
+    """Return what the variable is to be."""
+    return msgspec.json.encode(databases).decode()
 
 
 @dataclass

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Literal
 
-import msgspec
-
 from enctest.config import DatabaseSettings
-from enctest.databases import binaries, folders, migrations, own, urls
+from enctest.databases import binaries, folders, migrations, urls
 from enctest.databases.account import server_account
 from enctest.databases.binaries import Binaries
 from enctest.databases.folders import Base
-from enctest.databases.handout import VARIABLE, Lent
+from enctest.databases.handout import VARIABLE, Lent, written
 from enctest.databases.protocol import ServerError
 from enctest.databases.server import Server, explain, group
 from enctest.databases.templates import Plan, Template
@@ -230,12 +228,11 @@ class DatabaseManager:
                 location = server.locate(lease.names[name], tcp=settings.tcp)
                 lease.urls[name] = location.url(settings.scheme)
                 lease.env.update(urls.variables(settings, location))
-                env = urls.variables(settings, replace(location, name=own.NAME))
-                lent.append(server.lent(template, lease.names[name], settings.isolation, env))
+                lent.append(server.lent(template, lease.names[name], settings))
         except (OSError, ServerError):
             self._drop(lease.names)
             raise
-        lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
+        lease.env[VARIABLE] = written(lent)
         return lease
 
     @staticmethod

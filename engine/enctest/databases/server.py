@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
-from enctest.databases import copies
+from enctest.config import DatabaseSettings
+from enctest.databases import copies, own, urls
 from enctest.databases.binaries import Binaries, find
 from enctest.databases.cluster import ROLE, Cluster
 from enctest.databases.filling import Filling
-from enctest.databases.handout import Isolation, Lent
+from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import ServerError
 from enctest.databases.templates import Admin, Plan, Template
 from enctest.databases.urls import Location
@@ -130,14 +132,16 @@ class Server:
                 self._filling = Filling(self._cluster)
             self._filling.wish(template, number)
 
-    def lent(self, template: Template, name: str, isolation: Isolation, env: dict[str, str]) -> Lent:
-        """Return what a worker has to know of a copy; `env` has `own.NAME` for its name.
+    def lent(self, template: Template, name: str, settings: DatabaseSettings) -> Lent:
+        """Return what a worker has to know of a copy.
 
         Raises:
             OSError: The server is gone.
         """
         if self._cluster is None:
             raise ConnectionError("the server is not started")
+        anywhere = self.locate(own.NAME, tcp=settings.tcp)
+        superuser = replace(self.locate(own.NAME, tcp=False), user=SUPERUSER)
         return Lent(
             name=template.database,
             database=name,
@@ -147,8 +151,10 @@ class Server:
             port=self._cluster.access.port if self._tcp else 0,
             major=self._cluster.binaries.major,
             owner=ROLE,
-            isolation=isolation,
-            variables=env,
+            isolation=settings.isolation,
+            variables=urls.variables(settings, anywhere),
+            url=anywhere.url(settings.scheme),
+            superuser_url=superuser.url(settings.scheme),
         )
 
     def locate(self, name: str, *, tcp: bool) -> Location:

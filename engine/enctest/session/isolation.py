@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from enctest.databases import own
-from enctest.databases.handout import Handout, Isolation, Lent, lent
+from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
 from enctest.databases.protocol import ServerError
 from enctest.databases.redirect import Redirect
 
@@ -52,6 +52,7 @@ class IsolationPlugin:
             own.close_door(before)
             self._lent = own.make(before, worker)
             os.environ.update(own.variables(self._lent))
+            os.environ[VARIABLE] = written(self._lent)
             for old, new in zip(before, self._lent, strict=True):
                 Redirect(str(Path(old.socket).parent), old.port, {old.database: new.database})
         self.reconnect()

@@ -233,13 +233,13 @@ def _isolation(config: pytest.Config, worker: str) -> IsolationPlugin | None:
     if not text:
         return None
     from enctest.databases import own
-    from enctest.databases.handout import lent
+    from enctest.databases.handout import lent, written
     from enctest.session.isolation import IsolationPlugin
 
     if worker:
         mine = own.make(lent(text), worker)
         os.environ.update(own.variables(mine))
-        text = os.environ[DATABASES] = msgspec.json.encode(mine).decode()
+        text = os.environ[DATABASES] = written(mine)
     isolation = IsolationPlugin(text)
     config.pluginmanager.register(isolation, "enctest-isolation")
     return isolation
