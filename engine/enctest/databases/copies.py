@@ -22,6 +22,9 @@ _STATEMENTS = """
 prepare enctest_aside(text) as
     update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1;
 prepare enctest_name(text, oid) as update pg_database set datname = $1 where oid = $2;
+prepare enctest_sessions as
+    select pid, datid, state, client_port from pg_stat_get_activity(null)
+    where backend_type = 'client backend';
 prepare enctest_end(oid) as
     select pg_terminate_backend(pid) from pg_stat_get_activity(null) where datid = $1;
 prepare enctest_discard(oid) as update enctest.copies set state = 'trash' where oid = $1;
@@ -63,6 +66,20 @@ class Copy:
     def aside(self) -> Copy:
         """Return it under the name that it has once another database has its own."""
         return Copy(self.oid, f"enctest_copy_of_{self.oid}")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a session is on: its database's oid, its state, its client's TCP port (or -1)."""
+
+    database: int
+    state: str
+    port: int
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for its client."""
+        return self.state.startswith("idle")
 
 
 @dataclass(frozen=True)
@@ -156,18 +173,32 @@ def disown(connection: Connection, owner: str) -> list[str]:
     return [name for (name,) in rows if name]
 
 
-def hand_over(
-    connection: Connection, name: str, old: Copy, new: Copy, template: str, *, discard: bool
-) -> Moment:
-    """Give the name `name` to `new`, end what is connected to `old`, and take a copy for later, in one go.
-
-    With `discard`, `old` goes to whoever drops copies.
+def name_over(connection: Connection, name: str, new: Copy) -> None:
+    """Give the name `name` to `new`.
 
     `alter database` refuses while there are sessions, out of care for clients that remember the name. Ours
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
+    connection.query("execute enctest_aside($1); execute enctest_name($1, $2)", name, str(new.oid))
+
+
+def sessions(connection: Connection) -> dict[int, Activity]:
+    """Return what clients' sessions are on, by the server's process ids."""
+    rows = connection.query("execute enctest_sessions")
+    return {
+        int(pid or 0): Activity(int(oid or 0), state or "", int(port or 0)) for pid, oid, state, port in rows
+    }
+
+
+def hand_over(
+    connection: Connection, name: str, old: Copy, new: Copy, template: str, *, discard: bool
+) -> Moment:
+    """End what is left on `old`, and take a copy for later; from now on a test has `new`.
+
+    With `discard`, `old` goes to whoever drops copies.
+    """
     ((at, sessions, oid, ahead),) = connection.query(
-        "execute enctest_aside($1); execute enctest_name($1, $2); execute enctest_end($3); "
+        "execute enctest_end($3); "
         "execute enctest_discard($5); notify enctest_copies; execute enctest_ahead($1, $2, $4)",
         name,
         str(new.oid),

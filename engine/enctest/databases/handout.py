@@ -6,7 +6,8 @@ connections are moved to it (see `sockets`); sessions that anybody else has left
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,7 +15,7 @@ import msgspec
 
 from enctest.databases import copies, sockets
 from enctest.databases.cloning import Cloner
-from enctest.databases.copies import Copy
+from enctest.databases.copies import Activity, Copy
 from enctest.databases.protocol import Connection
 from enctest.databases.sockets import Descriptor, Session, State
 
@@ -24,7 +25,8 @@ SUPERUSER = "postgres"
 _COUNTS_SINCE = 15
 """Before, sessions are counted some time after they begin."""
 _MOMENT = 0.05
-"""Seconds that queries of a test that is over may go on."""
+"""Seconds that queries of a test that is over may go on, and connections that begin may take."""
+_PAUSE = 0.001
 
 Isolation = Literal["shared", "test", "transaction"]
 
@@ -180,13 +182,9 @@ class Handout:
         """Give the name to `copy`, and move this process's connections to it."""
         old, self._current = self._current, copy
         ahead, self._ahead = self._ahead, None
-        begun = ahead.sessions if ahead and ahead.copy == copy else {}
-        moving = self._connections_to(old, ahead)
-        moved = {
-            Descriptor.of(descriptor.number): state
-            for descriptor, state in moving.items()
-            if self._move(descriptor, state, begun.pop(descriptor, None), copy)
-        }
+        begun = _settled(ahead.sessions) if ahead else {}  # a session that begins must not miss the name
+        copies.name_over(self._admin, self.lent.database, copy)
+        moved = self._move_all(old, copy, begun)
         for session in begun.values():  # of connections that are closed by now
             session.close()
         if self._failed:
@@ -204,44 +202,70 @@ class Handout:
         if self._since.ahead is not None:
             self._ahead = _Ahead(self._since.ahead)
             for descriptor, state in self._states.items():
-                self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy)
+                self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy.name)
 
-    def _connections_to(self, old: Copy, ahead: _Ahead | None) -> dict[Descriptor, State]:
-        """Return this process's connections to a copy, with their states; busy ones are left to their end."""
-        ours = {self._admin.fileno()}
-        if ahead is not None:
-            ours |= {session.socket.fileno() for session in ahead.sessions.values()}
+    def _move_all(self, old: Copy, copy: Copy, begun: dict[Descriptor, Session]) -> dict[Descriptor, State]:
+        """Move this process's connections, also those that begin just now; return what they are."""
+        ours = {self._admin.fileno(), *(session.socket.fileno() for session in begun.values())}
+        moved: dict[Descriptor, State] = {}
+        deadline = time.monotonic() + _MOMENT
+        while True:
+            states, waiting = self._connections_to(old, ours, moved)
+            for descriptor, state in states.items():
+                if self._move(descriptor, state, begun.pop(descriptor, None), copy):
+                    moved[Descriptor.of(descriptor.number)] = state
+            if not waiting or time.monotonic() > deadline:
+                return moved
+            time.sleep(_PAUSE)
+
+    def _connections_to(
+        self, old: Copy, ours: set[int], moved: Container[Descriptor]
+    ) -> tuple[dict[Descriptor, State], bool]:
+        """Look for connections of this process to a copy.
+
+        Returns:
+            States of those that nobody uses now, and whether others may be soon: they begin, or work.
+        """
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
-        candidates = [one for one in found if one not in self._elsewhere]
+        candidates = [one for one in found if one not in self._elsewhere and one not in moved]
         if not candidates:
-            return {}
-        if any(not state.startswith("idle") for state in self._touching.values()):
-            self._let_end(old)
-        known = {one: state for one, state in self._states.items() if state.pid not in self._touching}
-        asked = sockets.states(one for one in candidates if one not in known and one.is_silent())
-        self._elsewhere |= {one for one, state in asked.items() if state.database != old.oid}
-        return {
-            one: state
-            for one in candidates
-            if (state := known.get(one) or asked.get(one)) and state.database == old.oid
-        }
+            return {}, False
+        states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}
+        unknown = [one for one in candidates if one not in states and one.is_silent()]
+        if not unknown:
+            return states, False
+        activity = copies.sessions(self._admin)
+        servers = self._servers(unknown, activity, old)
+        here = {one: pid for one, pid in servers.items() if activity[pid].database == old.oid}
+        self._elsewhere |= servers.keys() - here.keys()
+        free = [one for one, pid in here.items() if activity[pid].is_idle]
+        waiting = any(not activity[pid].is_idle for pid in here.values()) or len(servers) < len(unknown)
+        return states | sockets.states(free), waiting
 
-    def _let_end(self, old: Copy) -> None:
-        """Wait a moment for queries that still run, then end their sessions: nobody may be talking."""
-        self._admin.query(f"select pg_sleep({_MOMENT})")
-        self._admin.query(
-            "select pg_terminate_backend(pid, 1000) from pg_stat_get_activity(null) "
-            "where datid = $1::oid and state is not null and state not like 'idle%'",
-            str(old.oid),
-        )
-        self._look()
+    def _unchanged(self, descriptor: Descriptor) -> State | None:
+        """Return the state of a session that has done nothing since this was its state."""
+        state = self._states.get(descriptor)
+        return None if state is None or state.pid in self._touching else state
+
+    def _servers(
+        self, descriptors: list[Descriptor], activity: Mapping[int, Activity], old: Copy
+    ) -> dict[Descriptor, int]:
+        """Return the server's process of each connection; those on `old` are most likely."""
+        known = {one: state.pid for one in descriptors if (state := self._states.get(one)) is not None}
+        known = {one: pid for one, pid in known.items() if pid in activity}
+        rest = [one for one in descriptors if one not in known]
+        if not rest:
+            return known
+        order = sorted(activity, key=lambda pid: activity[pid].database != old.oid)
+        return known | sockets.servers(rest, {pid: activity[pid].port for pid in order})
 
     def _move(self, descriptor: Descriptor, state: State, session: Session | None, copy: Copy) -> bool:
         """Move a connection; one that cannot be is ended, as any that is left, and False is returned."""
         try:
-            session = session or self._begin(state, copy)
-            session.settled()
+            if session is None:
+                session = self._begin(state, self.lent.database)
+                session.settled()
             session.become(state)
             descriptor.replace(session)
         except OSError:  # the server has no room for it; or is gone, which the next query will tell
@@ -249,5 +273,18 @@ class Handout:
         state.pid, state.database = session.pid, copy.oid
         return True
 
-    def _begin(self, state: State, copy: Copy) -> Session:
-        return Session.begin(self.lent.socket, state.user, copy.name, state.start)
+    def _begin(self, state: State, database: str) -> Session:
+        return Session.begin(self.lent.socket, state.user, database, state.start)
+
+
+def _settled(sessions: dict[Descriptor, Session]) -> dict[Descriptor, Session]:
+    """Wait until sessions have begun; leave out those that the server had no room for."""
+    found = {}
+    for descriptor, session in sessions.items():
+        try:
+            session.settled()
+        except OSError:
+            session.close()
+            continue
+        found[descriptor] = session
+    return found

@@ -13,11 +13,12 @@ import os
 import select
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import AF_UNIX, socket
 
+from enctest.databases import peers
 from enctest.databases.protocol import Row, fields, identifier, literal, row
 
 _PROTOCOL = 196608  # 3.0
@@ -28,8 +29,8 @@ _DETAILS = Path("/proc/self/fdinfo")
 _ABORTED = "25P02"
 # Everything that a session has and a new one lacks. `client` parameters came with its start.
 _STATE = """
-select 'pid', pg_backend_pid()::text, null, null
-union all select 'database', oid::text, session_user, current_setting('role')
+select 'pid', pg_backend_pid()::text, null::text, null::text
+union all select 'database', oid::text, session_user::text, current_setting('role')
     from pg_database where datname = current_database()
 union all select source, name, setting, null from pg_settings where source in ('client', 'session')
 union all select 'listen', channel, null, null from pg_listening_channels() channel
@@ -183,6 +184,15 @@ class Descriptor:
         """Return what a number leads to now."""
         return cls(number, os.fstat(number).st_ino)
 
+    def port(self) -> int:
+        """Return the port at our end, 0 for a unix socket."""
+        looked = socket(fileno=self.number)
+        try:
+            name = looked.getsockname()
+        finally:
+            looked.detach()
+        return int(name[1]) if isinstance(name, tuple) else 0
+
     def is_silent(self) -> bool:
         """Tell whether the server has sent nothing that nobody has read, and is still there."""
         poller = select.poll()
@@ -199,6 +209,25 @@ class Descriptor:
                 os.dup2(new, self.number, inheritable=inheritable)
             finally:
                 os.close(new)
+
+
+def servers(descriptors: Iterable[Descriptor], candidates: Mapping[int, int]) -> dict[Descriptor, int]:
+    """Return the server's process at the other end of each connection, where that can be told.
+
+    Args:
+        descriptors: The connections.
+        candidates: Process ids of the server's, each with the TCP port of its client (not positive: none).
+    """
+    wanted = list(descriptors)
+    ports = {port: pid for pid, port in candidates.items() if port > 0}
+    found = {each: ports[port] for each in wanted if (port := each.port()) in ports}
+    inodes = {each.inode: each for each in wanted if each not in found}
+    others = peers.peers(inodes)
+    owners = peers.owners(others.values(), candidates)
+    for inode, other in others.items():
+        if other in owners:
+            found[inodes[inode]] = owners[other]
+    return found
 
 
 def states(descriptors: Iterable[Descriptor]) -> dict[Descriptor, State]:
