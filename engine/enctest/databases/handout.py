@@ -24,8 +24,8 @@ VARIABLE = "ENCTEST_DATABASES"
 SUPERUSER = "postgres"
 _COUNTS_SINCE = 15
 """Before, sessions are counted some time after they begin."""
-_MOMENT = 0.05
-"""Seconds that queries of a test that is over may go on, and connections that begin may take."""
+_WORK, _BEGINNING = 0.25, 5.0
+"""Seconds that queries of a test that is over may go on, and that connections may take to begin."""
 _PAUSE = 0.001
 
 Isolation = Literal["shared", "test", "transaction"]
@@ -208,40 +208,46 @@ class Handout:
         """Move this process's connections, also those that begin just now; return what they are."""
         ours = {self._admin.fileno(), *(session.socket.fileno() for session in begun.values())}
         moved: dict[Descriptor, State] = {}
-        deadline = time.monotonic() + _MOMENT
+        begun_at = time.monotonic()
         while True:
-            states, waiting = self._connections_to(old, ours, moved)
+            states, patience = self._connections_to(old, ours, moved)
             for descriptor, state in states.items():
                 if self._move(descriptor, state, begun.pop(descriptor, None), copy):
                     moved[Descriptor.of(descriptor.number)] = state
-            if not waiting or time.monotonic() > deadline:
+            if time.monotonic() >= begun_at + patience:
                 return moved
             time.sleep(_PAUSE)
 
     def _connections_to(
         self, old: Copy, ours: set[int], moved: Container[Descriptor]
-    ) -> tuple[dict[Descriptor, State], bool]:
+    ) -> tuple[dict[Descriptor, State], float]:
         """Look for connections of this process to a copy.
 
         Returns:
-            States of those that nobody uses now, and whether others may be soon: they begin, or work.
+            States of those that nobody uses now, and for how many seconds others are worth waiting for.
         """
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
         candidates = [one for one in found if one not in self._elsewhere and one not in moved]
         if not candidates:
-            return {}, False
+            return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}
         unknown = [one for one in candidates if one not in states and one.is_silent()]
         if not unknown:
-            return states, False
+            return states, 0.0
         activity = copies.sessions(self._admin)
         servers = self._servers(unknown, activity, old)
-        here = {one: pid for one, pid in servers.items() if activity[pid].database == old.oid}
-        self._elsewhere |= servers.keys() - here.keys()
-        free = [one for one, pid in here.items() if activity[pid].is_idle]
-        waiting = any(not activity[pid].is_idle for pid in here.values()) or len(servers) < len(unknown)
-        return states | sockets.states(free), waiting
+        if not servers and not self._knows_servers():
+            return states | self._guessed(unknown, activity, old), 0.0
+        on = {one: activity[pid] for one, pid in servers.items()}
+        here = {one for one, session in on.items() if session.database == old.oid}
+        begins = {one for one in unknown if one not in on or not on[one].database}
+        self._elsewhere |= {
+            one for one in on if one not in begins and on[one].database not in {old.oid, self._current.oid}
+        }
+        free = [one for one in here if on[one].is_idle]
+        patience = _BEGINNING if begins else _WORK if len(free) < len(here) else 0.0
+        return states | sockets.states(free), patience
 
     def _unchanged(self, descriptor: Descriptor) -> State | None:
         """Return the state of a session that has done nothing since this was its state."""
@@ -259,6 +265,18 @@ class Handout:
             return known
         order = sorted(activity, key=lambda pid: activity[pid].database != old.oid)
         return known | sockets.servers(rest, {pid: activity[pid].port for pid in order})
+
+    def _knows_servers(self) -> bool:
+        admin = Descriptor.of(self._admin.fileno())
+        return bool(sockets.servers([admin], dict.fromkeys(copies.sessions(self._admin), 0)))
+
+    def _guessed(
+        self, unknown: list[Descriptor], activity: Mapping[int, Activity], old: Copy
+    ) -> dict[Descriptor, State]:
+        """Where the system does not tell whose server is whose: ask all, if no session on `old` works."""
+        if any(each.database == old.oid and not each.is_idle for each in activity.values()):
+            return {}
+        return {one: state for one, state in sockets.states(unknown).items() if state.database == old.oid}
 
     def _move(self, descriptor: Descriptor, state: State, session: Session | None, copy: Copy) -> bool:
         """Move a connection; one that cannot be is ended, as any that is left, and False is returned."""
