@@ -87,10 +87,10 @@ def test_in_a_process_of_its_own(sample: MakeSample) -> None:
             """,
     }
     isolated = sample(files | MIGRATION | {"pyproject.toml": PYPROJECT + 'isolation = "test"\n'})
+    with isolated.watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
     done = isolated.enctest()
     assert done.returncode == 0, done.stdout + done.stderr
-    with isolated.watch("--fresh") as watch:
-        assert set(watch.outcomes().values()) == {"passed"}
 
 
 def test_the_nearest_marker_wins(sample: MakeSample) -> None:

@@ -18,6 +18,7 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
        enctest trace NODEID            print a test's last span tree
+       enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -49,6 +50,7 @@ def _dispatch(args: list[str]) -> int:
         "affected": _affected,
         "trace": _trace,
         "doctor": _doctor,
+        "db": _db,
     }
     if name in commands:
         return commands[name](args[1:])
@@ -129,3 +131,10 @@ def _doctor(args: list[str]) -> int:
     if args:
         raise EnctestError(f"enctest doctor does not know {args[0]}", USAGE)
     return doctor(python)
+
+
+def _db(args: list[str]) -> int:
+    from enctest.cli.db import db
+
+    test = take_option(args, "--test") or ""
+    return db(args, test)

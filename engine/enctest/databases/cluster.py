@@ -65,13 +65,7 @@ class Cluster:
             EnctestError: There is no room for it, or it does not start.
         """
         account = server_account()
-        identity = [
-            os.fsencode(root),
-            os.fsencode(binaries.bin),
-            binaries.version.encode(),
-            b"%d%d" % (_LAYOUT, tcp),
-        ]
-        key = hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
+        key = _key(root, binaries, tcp=tcp)
         binaries = within_reach(binaries, account)
         folders.sweep(account)
         deadline = time.monotonic() + _START_SECONDS
@@ -91,6 +85,18 @@ class Cluster:
                 raise
             return cluster
         raise EnctestError(f"the PostgreSQL cluster in {folder} does not come up", f"See {folder / _LOG}.")
+
+    @classmethod
+    def running(cls, root: Path, binaries: Binaries, *, tcp: bool = False) -> Self | None:
+        """Use the cluster of the project at `root` if it runs; start none."""
+        found = folders.find(_key(root, binaries, tcp=tcp), server_account())
+        if found is None:
+            return None
+        cluster = cls(*found, binaries)
+        if cluster._is_ready():
+            return cluster
+        cluster.close()
+        return None
 
     @property
     def socket_folder(self) -> Path:
@@ -257,6 +263,16 @@ class Cluster:
             return alive is not None
 
         return _wait(settled, _START_SECONDS) and ready
+
+
+def _key(root: Path, binaries: Binaries, *, tcp: bool) -> str:
+    identity = [
+        os.fsencode(root),
+        os.fsencode(binaries.bin),
+        binaries.version.encode(),
+        b"%d%d" % (_LAYOUT, tcp),
+    ]
+    return hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
 
 
 def _ensure_roles(cluster: Cluster) -> None:
