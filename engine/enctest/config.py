@@ -27,8 +27,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Scheme of the URL, such as `postgresql+asyncpg`."""
     bin: str = ""
     """Folder with `postgres` and `initdb`; empty finds one."""
-    isolation: Literal["shared", "test", "transaction"] = "shared"
-    """What tests get: one fresh copy per run and worker, each its own copy, or a transaction rolled back."""
+    isolation: Literal["shared", "test"] = "shared"
+    """What tests get that say nothing else: one fresh copy per run and worker, or each its own."""
     pool: int = 4
     """Copies that are kept ready for tests in isolation `test`."""
     tcp: bool = False

@@ -23,7 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, which only the runs of `enctest` heed."""
     config.addinivalue_line("markers", "isolated: run the test in a process of its own (enctest)")
     config.addinivalue_line(
-        "markers", "database(*names, isolation): shared, test or transaction, for managed databases (enctest)"
+        "markers",
+        "database(*names, isolation): what the test has of managed databases, shared or test (enctest)",
     )
 
 

@@ -180,3 +180,70 @@ def test_nothing_is_left(sample: MakeSample) -> None:
     assert folder.name.startswith("enctest-")
     wait_until("server and filler are gone", lambda: not processes_of(folder))
     assert not folder.exists()
+
+
+def test_connections_that_are_left_open(sample: MakeSample) -> None:
+    text = """
+        import os
+        import psycopg
+        import pytest
+
+        LEFT = []
+
+        @pytest.mark.parametrize("attempt", range(3))
+        def test_leaves_many(attempt):
+            for _ in range(45):
+                LEFT.append(psycopg.connect(os.environ["DATABASE_URL"]))
+            LEFT[-1].execute("INSERT INTO item (name) VALUES ('tea')")
+
+        @pytest.mark.parametrize("attempt", range(3))
+        def test_has_a_database(attempt):
+            with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+                assert connection.execute("SELECT count(*) FROM item").fetchone() == (0,)
+        """
+    files = {"test_one.py": text, "test_two.py": text, "pyproject.toml": PYPROJECT + 'isolation = "test"\n'}
+    done = sample(files | MIGRATION).enctest("-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_query_and_a_transaction_that_go_on(sample: MakeSample) -> None:
+    text = """
+        import os
+        import threading
+        import psycopg
+
+        URL = os.environ["DATABASE_URL"]
+        HELD = psycopg.connect(URL)
+
+        def count():
+            with psycopg.connect(URL) as connection:
+                return connection.execute("SELECT count(*) FROM item").fetchone()[0]
+
+        def wait():
+            with psycopg.connect(URL) as connection:
+                connection.execute("INSERT INTO item (name) VALUES ('late'); SELECT pg_sleep(100)")
+
+        def test_1():
+            HELD.execute("INSERT INTO item (name) VALUES ('tea')")
+            threading.Thread(target=wait, daemon=True).start()
+
+        def test_2():
+            assert count() == 0
+            assert HELD.execute("SELECT count(*) FROM item").fetchone() == (0,)
+            HELD.execute("LOCK TABLE item")
+
+        def test_3():
+            assert count() == 0
+
+        def test_4():
+            with psycopg.connect(URL, dbname="postgres", autocommit=True) as connection:
+                HELD.close()
+                name = psycopg.conninfo.conninfo_to_dict(URL)["dbname"]
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+        def test_5():
+            assert count() == 0
+        """
+    project = sample({"test_app.py": text, "pyproject.toml": PYPROJECT + 'isolation = "test"\n'} | MIGRATION)
+    done = project.enctest("-p", "no:randomly")
+    assert "5 passed" in done.stdout, done.stdout + done.stderr

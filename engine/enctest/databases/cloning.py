@@ -9,6 +9,8 @@ from enctest.databases.protocol import Connection, ServerError, identifier
 _DUPLICATE = "42P04"
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
+LIMIT = 100
+"""Sessions that a database may have: one worker's leaks must not take what other workers need."""
 _EVICT_SECONDS = 5.0
 
 
@@ -44,7 +46,7 @@ class Cloner:
         """
         sql = (
             f"create database {identifier(name)} template {identifier(source)} "
-            f"owner {self._owner} {self._strategy}"
+            f"owner {self._owner} connection limit {LIMIT} {self._strategy}"
         )
         try:
             self._connection.query(sql)

@@ -27,8 +27,10 @@ _COUNTS_SINCE = 15
 _WORK, _BEGINNING = 0.25, 5.0
 """Seconds that queries of a test that is over may go on, and that connections may take to begin."""
 _PAUSE = 0.001
+MOST = 40
+"""Connections that are moved along; more than that nobody needs again, and they are ended."""
 
-Isolation = Literal["shared", "test", "transaction"]
+Isolation = Literal["shared", "test"]
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +231,7 @@ class Handout:
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
         candidates = [one for one in found if one not in self._elsewhere and one not in moved]
+        candidates = sorted(candidates, key=lambda one: one.number)[:MOST]  # pools mostly came first
         if not candidates:
             return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}

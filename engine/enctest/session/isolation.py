@@ -16,7 +16,7 @@ from enctest.databases.protocol import ServerError
 from enctest.databases.redirect import Redirect
 
 MARKER = "database"
-_KINDS: tuple[Isolation, ...] = ("shared", "test", "transaction")
+_KINDS: tuple[Isolation, ...] = ("shared", "test")
 
 
 class IsolationPlugin:
