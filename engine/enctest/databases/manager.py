@@ -232,7 +232,8 @@ class DatabaseManager:
         except (OSError, ServerError):
             self._drop(lease.names)
             raise
-        lease.env[VARIABLE] = written(lent)
+        if lent:
+            lease.env[VARIABLE] = written(lent)
         return lease
 
     @staticmethod
