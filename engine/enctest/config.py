@@ -32,6 +32,8 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Folder with the server's programs; empty finds one."""
     isolation: Literal["shared", "test", "transaction"] = "shared"
     """What tests get: one fresh copy per run and worker, each its own copy, or a transaction rolled back."""
+    pool: int = 4
+    """Copies that are kept ready for tests in isolation `test`."""
     tcp: bool = False
     """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
     options: dict[str, Any] = {}

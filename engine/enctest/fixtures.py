@@ -1,10 +1,12 @@
-"""The helpers of `enctest.et` as fixtures: each gives the function, imported when it is asked for.
+"""The helpers as fixtures. Those of `enctest.et` give the function; what they need is imported when they are used.
 
 PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its plugins.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -32,3 +34,28 @@ override_auth = _helper("override_auth")
 published_messages = _helper("published_messages")
 set_config = _helper("set_config")
 spans = _helper("spans")
+
+
+@pytest.fixture
+def database_url() -> str:
+    """The URL of the managed database, if there is one only (enctest)."""
+    from enctest.databases import helpers
+
+    return helpers.database_url()
+
+
+@pytest.fixture
+def superuser_url() -> str:
+    """The URL of the managed database for a superuser, if there is one only (enctest)."""
+    from enctest.databases import helpers
+
+    return helpers.superuser_url()
+
+
+@pytest.fixture
+def new_test_database() -> Iterator[Callable[..., str]]:
+    """Makes more copies of managed databases: called with a declared name or none, gives a URL (enctest)."""
+    from enctest.databases import helpers
+
+    with ExitStack() as stack:
+        yield lambda name="": stack.enter_context(helpers.new_test_database(name))

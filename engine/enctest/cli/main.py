@@ -26,6 +26,7 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
        enctest trace NODEID [--compare [previous]]
                                        print a test's last span tree, or how it differs from
                                        that of its last pass (or of the run before)
+       enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
@@ -59,6 +60,7 @@ def _dispatch(args: list[str]) -> int:
         "trace": _trace,
         "report": _report,
         "doctor": _doctor,
+        "db": _db,
     }
     if name in commands:
         return commands[name](args[1:])
@@ -152,3 +154,10 @@ def _doctor(args: list[str]) -> int:
     if args:
         raise EnctestError(f"enctest doctor does not know {args[0]}", USAGE)
     return doctor(python)
+
+
+def _db(args: list[str]) -> int:
+    from enctest.cli.db import db
+
+    test = take_option(args, "--test") or ""
+    return db(args, test)

@@ -80,7 +80,6 @@ def _run(
             spans=settings.spans,
             run=last_run + 1,
             workers=workers,
-            alone="the managed databases are one process's" if _shared(settings) else "",
             isolate=isolate,
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))

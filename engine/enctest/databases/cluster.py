@@ -62,13 +62,7 @@ class Cluster:
             EnctestError: There is no room for it, or it does not start.
         """
         account = server_account()
-        identity = [
-            os.fsencode(root),
-            os.fsencode(binaries.bin),
-            binaries.version.encode(),
-            b"%d%d" % (_LAYOUT, tcp),
-        ]
-        key = hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
+        key = _key(root, binaries, tcp=tcp)
         binaries = within_reach(binaries, account)
         folders.sweep(account)
         deadline = time.monotonic() + _START_SECONDS
@@ -89,10 +83,31 @@ class Cluster:
             return cluster
         raise EnctestError(f"the PostgreSQL cluster in {folder} does not come up", f"See {folder / LOG}.")
 
+    @classmethod
+    def running(cls, root: Path, binaries: Binaries, *, tcp: bool = False) -> Self | None:
+        """Use the cluster of the project at `root` if it runs; start none."""
+        found = folders.find(_key(root, binaries, tcp=tcp), server_account())
+        if found is None:
+            return None
+        cluster = cls(*found, binaries)
+        if cluster._is_ready():
+            return cluster
+        cluster.close()
+        return None
+
     @property
     def socket_folder(self) -> Path:
         """The folder with the server's socket; only its user, and root, can enter."""
         return self.folder / "s"
+
+    @property
+    def socket(self) -> Path:
+        """The server's unix socket.
+
+        Raises:
+            OSError: It never started.
+        """
+        return self.socket_folder / f".s.PGSQL.{self.access.port}"
 
     @property
     def access(self) -> Access:
@@ -115,8 +130,7 @@ class Cluster:
             OSError: The server is gone.
             ServerError: It refuses.
         """
-        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
-        return Connection(str(path), database=database, user=user, application=self._application)
+        return Connection(str(self.socket), database=database, user=user, application=self._application)
 
     def interrupt(self) -> None:
         """End all our sessions, from another thread than the one that waits for an answer.
@@ -125,8 +139,7 @@ class Cluster:
             OSError: The server is gone.
             ServerError: It refuses.
         """
-        path = self.socket_folder / f".s.PGSQL.{self.access.port}"
-        with Connection(str(path), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
+        with Connection(str(self.socket), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
             end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1"
             killer.query(end, self._application)
 
@@ -234,6 +247,16 @@ class Cluster:
             return alive is not None
 
         return wait(settled, _START_SECONDS) and ready
+
+
+def _key(root: Path, binaries: Binaries, *, tcp: bool) -> str:
+    identity = [
+        os.fsencode(root),
+        os.fsencode(binaries.bin),
+        binaries.version.encode(),
+        b"%d%d" % (_LAYOUT, tcp),
+    ]
+    return hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
 
 
 def _ensure_roles(cluster: Cluster) -> None:

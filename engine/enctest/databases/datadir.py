@@ -34,8 +34,8 @@ _SETTINGS: dict[str, str | int] = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "huge_pages": "off",
-    "max_connections": 200,
-    "max_locks_per_transaction": 256,
+    "max_connections": 600,  # each worker may have 100: see `cloning`
+    "max_locks_per_transaction": 96,
     # Within the data folder: nothing else of it stays in /dev/shm when the server is killed.
     "dynamic_shared_memory_type": "mmap",
     # A production database's usual values, instead of this machine's.

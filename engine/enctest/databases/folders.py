@@ -91,6 +91,20 @@ def enter(key: str, account: Account | None, room: int | None = None) -> tuple[P
         os.close(lock)
 
 
+def find(key: str, account: Account | None) -> tuple[Path, int] | None:
+    """Return the folder of the cluster `key` and a descriptor with a shared lock on it, if it is there."""
+    for base in bases(account):
+        folder = base.path / f"enctest-{os.geteuid()}-{key}"
+        if not (folder / LOCK).exists() or not _is_ours(folder):
+            continue
+        lock = os.open(folder / LOCK, os.O_RDWR)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        if is_current(str(folder), lock):
+            return folder, lock
+        os.close(lock)
+    return None
+
+
 def claim_start(folder: Path) -> int | None:
     """Return a descriptor with the lock that makes us the one to start the server; None if it is taken."""
     alive = os.open(folder / ALIVE, os.O_RDWR | os.O_CREAT, 0o600)

@@ -11,7 +11,8 @@ from threading import RLock
 import msgspec
 
 from enctest.config import DatabaseSettings, Env
-from enctest.databases import migrations, urls
+from enctest.databases import handout, migrations, urls
+from enctest.databases.handout import Lent
 from enctest.databases.providers import Copy, Provider, StaleError, State, provider, told
 from enctest.databases.resets import VARIABLE, Reset
 from enctest.errors import EnctestError
@@ -234,6 +235,7 @@ class DatabaseManager:
     def _copy_all(self, label: str) -> Lease:
         lease = Lease(label)
         lent: list[Reset] = []
+        handed: list[Lent] = []
         try:
             for name, one in self._settings.items():
                 with told(one.engine, "make a copy"):
@@ -243,11 +245,14 @@ class DatabaseManager:
                     variables = urls.variables(self._env(name), copy.values)
                 lease.env.update(variables)
                 lent += self._reset(name, copy, tuple(variables))
+                handed += [copy.lent] if copy.lent is not None else []
         except EnctestError:
             self._drop(lease.copies)
             raise
         if lent:
             lease.env[VARIABLE] = msgspec.json.encode(lent).decode()
+        if handed:
+            lease.env[handout.VARIABLE] = handout.written(handed)
         return lease
 
     def _reset(self, name: str, copy: Copy, variables: tuple[str, ...]) -> list[Reset]:

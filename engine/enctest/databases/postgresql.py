@@ -14,6 +14,7 @@ from enctest.databases.providers import Copy, StaleError, Tell
 from enctest.databases.server import explain, group
 from enctest.databases.templates import Plan, Template
 from enctest.databases.urls import FIELDS
+from enctest.errors import EnctestError
 
 
 class PostgreSQL:
@@ -39,6 +40,11 @@ class PostgreSQL:
 
     def prepare(self, database: str, tell: Tell) -> str:
         """Start the server and migrate."""
+        if self._settings[database].isolation == "transaction":
+            raise EnctestError(
+                f"database {database}: PostgreSQL has no isolation {'transaction'!r} here",
+                'isolation = "test" gives each test a copy of its own, which costs about as little.',
+            )
         server = self._servers[database]
         files = migrations.declared(self._root, self._settings[database].migrations)
         plan = Plan(database, migrations.read(files), self._root)
@@ -49,6 +55,8 @@ class PostgreSQL:
                 tell("migrating", about)
                 server.settle()  # a copy about to go must not keep the application's name from the migrations
                 template = server.make_template(plan)
+            if self._settings[database].isolation == "test":
+                server.fill(template, self._settings[database].pool)
         self._templates[database] = template
         return f"{about}, {len(plan.migrations)} migrations"
 
@@ -59,10 +67,11 @@ class PostgreSQL:
             name = server.create(self._templates[database])
             try:
                 location = server.locate(name, tcp=settings.tcp)
+                lent = server.lent(self._templates[database], name, settings)
             except OSError:
                 server.drop_later(name)
                 raise
-        return Copy(name, location.values(settings.scheme or "postgresql"), reset=None)
+        return Copy(name, location.values(settings.scheme or "postgresql"), reset=None, lent=lent)
 
     def renew(self, database: str, copy: Copy) -> None:
         """Copy the template anew under the same name."""

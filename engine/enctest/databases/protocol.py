@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import socket
 import struct
 from collections.abc import Iterator
+from socket import AF_UNIX, socket  # bound now: suites that block sockets replace the class later
 from types import TracebackType
 from typing import Self
 
@@ -57,7 +57,7 @@ class Connection:
 
     def __init__(self, path: str, *, database: str, user: str, application: str = "enctest") -> None:
         self.in_transaction = False
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket = socket(AF_UNIX)
         self._stream = self._socket.makefile("rb")
         try:
             self._socket.settimeout(_START_SECONDS)
@@ -86,11 +86,11 @@ class Connection:
                 case b"T":
                     rows = []
                 case b"D":
-                    rows.append(_row(body))
+                    rows.append(row(body))
                 case b"C":
                     completed += 1
                 case b"E":
-                    error = ServerError(_fields(body), completed)
+                    error = ServerError(fields(body), completed)
                 case b"G":
                     self._send(b"f", b"COPY FROM STDIN needs psql; use INSERT\0")
         if error is not None:
@@ -101,6 +101,10 @@ class Connection:
         """Run `sql` and return the first column of its first row, None when there is none."""
         rows = self.query(sql, *values)
         return rows[0][0] if rows else None
+
+    def fileno(self) -> int:
+        """Return its descriptor, to wait for what the server sends unasked; -1 when closed."""
+        return self._socket.fileno()
 
     def close(self) -> None:
         """Leave; harmless when already gone."""
@@ -131,7 +135,7 @@ class Connection:
         while True:
             kind, body = self._message()
             if kind == b"E":
-                raise ServerError(_fields(body))
+                raise ServerError(fields(body))
             if kind == b"R" and body[:4] != b"\0\0\0\0":
                 raise ServerError({"C": "28000", "M": "the server asks for a password on its own socket"})
             if kind == b"Z":
@@ -176,7 +180,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _row(body: bytes) -> Row:
+def row(body: bytes) -> Row:
+    """Read a DataRow message."""
     (count,) = struct.unpack_from("!h", body)
     offset = 2
     values: list[str | None] = []
@@ -191,6 +196,7 @@ def _row(body: bytes) -> Row:
     return tuple(values)
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def fields(body: bytes) -> dict[str, str]:
+    """Read an ErrorResponse or NoticeResponse message: texts by one-letter code."""
     parts = (part for part in body.split(b"\0") if part)
     return {chr(part[0]): part[1:].decode(errors="replace") for part in parts}

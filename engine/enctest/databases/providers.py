@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from enctest.config import DatabaseSettings, Env
+from enctest.databases.handout import Lent
 from enctest.databases.loading import load
 from enctest.errors import EnctestError
 
@@ -51,12 +52,14 @@ class Copy:
             `values`. Empty where that cannot be; None where the session knows a way of its own.
         inside: Whether the copy is in the memory of the tests' process. Then `reset` makes it there, for the
             first time before anything of the project is imported.
+        lent: What the session has to know to hand out PostgreSQL databases itself.
     """
 
     name: str
     values: Mapping[str, str]
     reset: str | None = ""
     inside: bool = False
+    lent: Lent | None = None
 
     def __post_init__(self) -> None:
         """Look whether the values can be sent to the tests' processes.

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
+from enctest.config import DatabaseSettings
+from enctest.databases import copies, own, urls
 from enctest.databases.binaries import Binaries, find
 from enctest.databases.cluster import ROLE, Cluster
+from enctest.databases.filling import Filling
+from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import ServerError
 from enctest.databases.templates import Admin, Plan, Template
 from enctest.databases.urls import Location
@@ -39,6 +44,7 @@ class Server:
         self._closed = False
         self._taken: set[str] = set()
         self._last_drop: Future[None] | None = None
+        self._filling: Filling | None = None
         self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="enctest-databases")
 
     def find(self) -> Binaries:
@@ -109,7 +115,48 @@ class Server:
         with self._mutex:
             if name not in self._taken:
                 raise ConnectionError("the copy went with its server")
+            for used in copies.disown(self._session.connection, name):
+                self.drop_later(used)
             self._session.renew(template, name)
+
+    def fill(self, template: Template, number: int) -> None:
+        """Have so many copies of a template ready, always, made in the background.
+
+        Raises:
+            OSError: The server is gone.
+        """
+        with self._mutex:
+            if self._cluster is None:
+                raise ConnectionError("the server is not started")
+            if self._filling is None or not self._filling.is_alive():
+                self._filling = Filling(self._cluster)
+            self._filling.wish(template, number)
+
+    def lent(self, template: Template, name: str, settings: DatabaseSettings) -> Lent:
+        """Return what a worker has to know of a copy.
+
+        Raises:
+            OSError: The server is gone.
+        """
+        if self._cluster is None:
+            raise ConnectionError("the server is not started")
+        anywhere = self.locate(own.NAME, tcp=settings.tcp)
+        superuser = replace(self.locate(own.NAME, tcp=False), user=SUPERUSER)
+        scheme = settings.scheme or "postgresql"
+        return Lent(
+            name=template.database,
+            database=name,
+            template=template.name,
+            dressed=template.dressed,
+            socket=str(self._cluster.socket),
+            port=self._cluster.access.port if self._tcp else 0,
+            major=self._cluster.binaries.major,
+            owner=ROLE,
+            isolation="test" if settings.isolation == "test" else "shared",
+            variables=urls.variables(settings.env or "DATABASE_URL", anywhere.values(scheme)),
+            url=anywhere.url(scheme),
+            superuser_url=superuser.url(scheme),
+        )
 
     def locate(self, name: str, *, tcp: bool) -> Location:
         """Return where a database is.
@@ -156,6 +203,9 @@ class Server:
 
     def _disconnect(self) -> None:
         self._taken.clear()
+        if self._filling is not None:
+            self._filling.close()
+        self._filling = None
         if self._admin is not None:
             self._admin.close()
         if self._cluster is not None:
@@ -168,7 +218,8 @@ class Server:
         try:
             cleaner = Admin(cluster)  # of its own: ending sessions can take a while
             try:
-                cleaner.drop(name)
+                for database in [*copies.disown(cleaner.connection, name), name]:
+                    cleaner.drop(database)
             finally:
                 cleaner.close()
         except (OSError, ServerError):

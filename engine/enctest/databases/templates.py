@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from enctest.databases import migrations
+from enctest.databases.cloning import Cloner
 from enctest.databases.cluster import MIGRATOR, ROLE, Cluster
 from enctest.databases.datadir import SUPERUSER
 from enctest.databases.migrations import Migration
@@ -36,9 +36,6 @@ _FILLED_TABLES = """
     select string_agg(format('%I.%I', n.nspname, c.relname), ', ')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'm') and c.oid >= 16384 and pg_relation_size(c.oid) > 0"""
-_CLONE_SINCE = 18
-_STRATEGY_SINCE = 15
-_EVICT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -75,12 +72,7 @@ class Admin:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.connection = cluster.connect()
-        self._can_clone = cluster.binaries.major >= _CLONE_SINCE
-        if self._can_clone:
-            try:
-                self.connection.query("set file_copy_method = 'clone'")
-            except ServerError:
-                self._can_clone = False  # not on this platform
+        self._cloner = Cloner(self.connection, cluster.binaries.major, ROLE)
 
     def close(self) -> None:
         """End the session; its claims end with it."""
@@ -132,10 +124,7 @@ class Admin:
             OSError: The server is gone.
             ServerError: It refused, for example because the disk is full.
         """
-        name = self._claim(template.database, taken, source=template.name)
-        if template.dressed:
-            self._dress(template.name, name)
-        return name
+        return self._claim(template.database, taken, source=template.name, dressed=template.dressed)
 
     def renew(self, template: Template, name: str) -> None:
         """Make a copy anew under the name that it has.
@@ -145,33 +134,15 @@ class Admin:
             ServerError: It refused, for example because the disk is full.
         """
         self.drop(name)
-        self._copy(template.name, name)
-        if template.dressed:
-            self._dress(template.name, name)
+        self._cloner.copy(template.name, name, dressed=template.dressed)
 
     def drop(self, database: str) -> None:
         """Remove a database; sessions still on it are ended first."""
-        self.evict(database)
-        self.connection.query(f"drop database if exists {identifier(database)}")
+        self._cloner.drop(database)
 
     def unclaim(self, database: str) -> None:
         """Let other processes use the name again."""
         self.connection.query(f"select pg_advisory_unlock({_lock(database)})")
-
-    def evict(self, database: str) -> None:
-        """End all sessions on a database and let no new ones in.
-
-        By hand, as `drop ... with (force)` takes 100 ms whenever there is one.
-        """
-        if not self.connection.value("select 1 from pg_database where datname = $1", database):
-            return
-        self.connection.query(
-            f"alter database {identifier(database)} allow_connections false is_template false"
-        )
-        end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1"
-        deadline = time.monotonic() + _EVICT_SECONDS
-        while self.connection.value(end, database) and time.monotonic() < deadline:
-            time.sleep(0.001)
 
     def _build(self, plan: Plan, template: str, taken: set[str]) -> None:
         """Make a template; roles that an earlier state of the migrations made do not stand in the way."""
@@ -205,13 +176,13 @@ class Admin:
             except (EnctestError, ServerError):
                 self.drop(database)
                 raise
-            self.evict(database)
+            self._cloner.evict(database)
             self.connection.query(f"alter database {identifier(database)} is_template true")
             self.connection.query(f"alter database {identifier(database)} rename to {identifier(template)}")
         finally:
             self.unclaim(database)
 
-    def _claim(self, wanted: str, taken: set[str], *, source: str) -> str:
+    def _claim(self, wanted: str, taken: set[str], *, source: str, dressed: bool = False) -> str:
         """Copy `source` under the first free name; what a dead process left under it is dropped.
 
         Our own names are in `taken`, as the lock is granted again to a session that has it.
@@ -220,39 +191,15 @@ class Admin:
             if name in taken or self.connection.value(f"select pg_try_advisory_lock({_lock(name)})") != "t":
                 continue
             try:
-                self._copy(source, name)
+                self._cloner.copy(source, name, dressed=dressed)
             except ServerError as error:
                 if error.sqlstate != _DUPLICATE:
                     self.unclaim(name)
                     raise
                 self.drop(name)
-                self._copy(source, name)
+                self._cloner.copy(source, name, dressed=dressed)
             return name
         raise AssertionError("names never end")
-
-    def _copy(self, source: str, name: str) -> None:
-        strategy = "strategy file_copy" if self._cluster.binaries.major >= _STRATEGY_SINCE else ""
-        sql = f"create database {identifier(name)} template {identifier(source)} owner {ROLE} {strategy}"
-        try:
-            self.connection.query(sql)
-        except ServerError as error:
-            if not self._can_clone or error.sqlstate == _DUPLICATE:
-                raise
-            self._can_clone = False  # the file system may lack what the platform has
-            self.connection.query("set file_copy_method = 'copy'")
-            self.connection.query(sql)
-
-    def _dress(self, template: str, name: str) -> None:
-        """Give a copy what belongs to the database but is not in it: parameters and rights."""
-        self.connection.query(
-            "insert into pg_db_role_setting select n.oid, s.setrole, s.setconfig "
-            "from pg_db_role_setting s, pg_database t, pg_database n "
-            "where s.setdatabase = t.oid and t.datname = $1 and n.datname = $2; "
-            "update pg_database n set datacl = t.datacl from pg_database t "
-            "where t.datname = $1 and n.datname = $2",
-            template,
-            name,
-        )
 
     def _drop_older(self, database: str, newest: str) -> None:
         """Keep the templates of a few earlier states only (a branch switched back to is one)."""

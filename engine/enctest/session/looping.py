@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -90,15 +91,20 @@ class LoopPlugin:
     def _run_apart(self, item: pytest.Item) -> None:
         """Run one test in a fork; if that dies, this worker tells."""
         outputs = {number: nameless_file() for number in OUTPUTS}
+        isolation: Any = item.config.pluginmanager.getplugin("enctest-isolation")
+        isolation.before_copies()
         self._emitter.park()
         pid = fork()
         if pid == 0:
             self._emitter.unpark()
             reopen_captures(item.config, outputs)
+            isolation.in_copy("")
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            isolation.close()
             self._emitter.close()
             os._exit(0)
         _, status = os.waitpid(pid, 0)
+        isolation.reconnect()
         self._emitter.unpark()
         code = os.waitstatus_to_exitcode(status)
         output = "".join(tail(descriptor) for descriptor in outputs.values())

@@ -90,7 +90,6 @@ class ParallelRun:
         reads: Who has asked for a worker's name during collection.
         durations: Milliseconds by node id, from earlier runs.
         aside: Recording.
-        alone: Why one process has to do; empty if none has to.
     """
 
     def __init__(
@@ -98,7 +97,6 @@ class ParallelRun:
         wanted: Wanted | None,
         durations: Mapping[str, float],
         aside: Aside,
-        alone: str,
         *,
         isolate: bool = False,
         reads: WorkerNameReads | None = None,
@@ -107,7 +105,6 @@ class ParallelRun:
         self._isolate = isolate
         self._durations = durations
         self._aside = aside
-        self._alone = alone
         self._reads = reads
         self._workers: dict[int, _Worker] = {}
         self._numbers = 0
@@ -126,13 +123,7 @@ class ParallelRun:
         size = min(size, len(session.items))
         if broken or option.collectonly or not size:
             return None
-        alone = self._alone if size > 1 else ""
-        reason = (
-            alone
-            or _needs_terminal(session.config)
-            or (self._reads.reader if self._reads else "")
-            or obstacle()
-        )
+        reason = _needs_terminal(session.config) or (self._reads.reader if self._reads else "") or obstacle()
         if reason:
             self._say(f"one process runs the tests: {reason}")
             return None

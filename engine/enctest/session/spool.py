@@ -26,11 +26,14 @@ from enctest.session.xdist_options import Wanted, WorkerNameReads, claim_workers
 from enctest.wire import Unpacker
 
 if TYPE_CHECKING:
+    from enctest.session.isolation import IsolationPlugin
     from enctest.session.resetting import ResetPlugin
 
 VARIABLE = "ENCTEST_SPOOL"
 _RESETS = "ENCTEST_RESETS"
 """As in `databases.resets`, which is only imported where there are any."""
+DATABASES = "ENCTEST_DATABASES"
+"""As in `databases.handout`, which is only imported where there are any."""
 
 
 class Spool(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +47,6 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         spans: Capture span trees.
         run: The run's number.
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
-        alone: Why one process has to run all tests, if there is a reason.
         isolate: A process for each test.
     """
 
@@ -55,7 +57,6 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     spans: bool
     run: int
     workers: int = 0
-    alone: str = ""
     isolate: bool = False
 
     def open(self, number: int) -> int:
@@ -117,7 +118,8 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     databases = _databases(config, Path(spool.root), worker=is_worker)
-    recording = SpoolRecording(spool, emitter, report, instruments, databases)
+    isolation = _isolation(config, os.environ["PYTEST_XDIST_WORKER"] if is_worker else "")
+    recording = SpoolRecording(spool, emitter, report, instruments, databases, isolation)
     config.pluginmanager.register(recording, "enctest-closer")
     if not is_worker:
         private = databases.variables if databases else frozenset()
@@ -151,7 +153,6 @@ class _Loop:
             self._wanted,
             _durations(self._spool),
             self._recording,
-            self._spool.alone,
             isolate=isolate,
             reads=self._reads,
         )
@@ -168,12 +169,14 @@ class SpoolRecording:
         report: ReportPlugin,
         instruments: Instruments,
         databases: ResetPlugin | None,
+        isolation: IsolationPlugin | None,
     ) -> None:
         self._spool = spool
         self._emitter = emitter
         self._report = report
         self._instruments = instruments
         self._databases = databases
+        self._isolation = isolation
         self._files = 0
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -193,6 +196,8 @@ class SpoolRecording:
 
     def before_copies(self) -> None:
         """Write what collection told: the copies refer to it."""
+        if self._isolation is not None:
+            self._isolation.before_copies()
         self._instruments.before_fork()
         self._emitter.flush()
 
@@ -205,9 +210,13 @@ class SpoolRecording:
         self._emitter.adopt(self._spool.open(self._files))
         if self._databases is not None and "PYTEST_XDIST_WORKER" in os.environ:
             self._instruments.give(self._databases.own(Path(self._spool.root)))
+        if self._isolation is not None:
+            self._isolation.in_copy(os.environ.get("PYTEST_XDIST_WORKER", ""))
 
     def end_copy(self, exit_status: int) -> None:
         """The worker ends."""
+        if self._isolation is not None:
+            self._isolation.close()
         self._close(exit_status)
 
     def told(self, nodeid: str) -> None:
@@ -250,6 +259,24 @@ def _databases(config: pytest.Config, root: Path, *, worker: bool) -> ResetPlugi
     plugin.begin()
     config.pluginmanager.register(plugin, "enctest-resets")
     return plugin
+
+
+def _isolation(config: pytest.Config, worker: str) -> IsolationPlugin | None:
+    """Hand out databases, if there are any; a worker of pytest-xdist gets its own, before any conftest."""
+    text = os.environ.get(DATABASES)
+    if not text:
+        return None
+    from enctest.databases import own
+    from enctest.databases.handout import lent, written
+    from enctest.session.isolation import IsolationPlugin
+
+    if worker:
+        mine = own.make(lent(text), worker)
+        os.environ.update(own.variables(mine))
+        text = os.environ[DATABASES] = written(mine)
+    isolation = IsolationPlugin(text)
+    config.pluginmanager.register(isolation, "enctest-isolation")
+    return isolation
 
 
 def _durations(spool: Spool) -> dict[str, float]:

@@ -129,7 +129,10 @@ def _tied(items: Sequence[pytest.Item], first: int, end: int) -> set[int]:
 
 
 def _shared_fixtures(item: pytest.Item) -> list[object] | None:
-    """Return what a test may share with others of its file; None when its kind does not say."""
+    """Return what a test may share with others of its file; None when its kind does not say.
+
+    What has the scope of a class is made for each function anew that is in none.
+    """
     info: Any = getattr(item, "_fixtureinfo", None)
     if info is None:
         return None
@@ -138,7 +141,7 @@ def _shared_fixtures(item: pytest.Item) -> list[object] | None:
         (definition, owner if definition.scope == "class" else None)
         for definitions in info.name2fixturedefs.values()
         for definition in definitions
-        if definition.scope in _SHARED
+        if definition.scope in _SHARED and (owner is not None or definition.scope != "class")
     ]
 
 

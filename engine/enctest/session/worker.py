@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from enctest.databases.resets import VARIABLE
+from enctest.databases import handout, resets
 from enctest.errors import EnctestError
 from enctest.session import worker_fixtures
 from enctest.session.collecting import CollectionPlugin
@@ -23,6 +23,7 @@ from enctest.session.forking import know_modules, reopen_captures
 from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
 from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
+from enctest.session.isolation import IsolationPlugin
 from enctest.session.job import COLLECTED, COLLECTION, Job, SnapshotReady, SnapshotRefused
 from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
@@ -47,7 +48,8 @@ class Worker:
         self._report = ReportPlugin(self.job, self._emitter.emit, self._emitter.flush)
         self._collection = CollectionPlugin(self.job, self._emitter.emit, self)
         self._loop = LoopPlugin(self.job, self._emitter, self._report)
-        self._resets = ResetPlugin(self.job.env.get(VARIABLE, ""))
+        self._resets = ResetPlugin(self.job.env.get(resets.VARIABLE, ""))
+        self._isolation = IsolationPlugin(self.job.env.get(handout.VARIABLE, ""))
         self._config: pytest.Config | None = None
         self._depth = 0
 
@@ -74,6 +76,7 @@ class Worker:
             ("enctest-collection", self._collection),
             ("enctest-loop", self._loop),
             ("enctest-resets", self._resets),
+            ("enctest-isolation", self._isolation),
         ):
             config.pluginmanager.register(plugin, name)
         if not config.pluginmanager.hasplugin("xdist"):
@@ -196,8 +199,9 @@ class Worker:
             self._config.workerinput = _workerinput(self._config, job)  # type: ignore[attr-defined]
         self._report.take(job)
         self._collection.take(job)
+        self._isolation.take(job.env.get(handout.VARIABLE, ""))
         self._loop.take(job, self._orders.queue)
-        self._resets.take(job.env.get(VARIABLE, ""))
+        self._resets.take(job.env.get(resets.VARIABLE, ""))
 
 
 def _workerinput(config: pytest.Config, job: Job) -> dict[str, object]:

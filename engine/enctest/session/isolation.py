@@ -1,0 +1,134 @@
+"""The pytest plugin that hands each test its databases, in the isolation that it asks for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from enctest.databases import own
+from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
+from enctest.databases.protocol import ServerError
+from enctest.databases.redirect import Redirect
+
+MARKER = "database"
+_KINDS: tuple[Isolation, ...] = ("shared", "test")
+
+
+class IsolationPlugin:
+    """Works in the process that runs the tests; does nothing where all of them share a copy.
+
+    Args:
+        text: What was lent, as in `handout.VARIABLE`.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lent: list[Lent] | None = None
+        self._handouts: dict[str, Handout] = {}
+        self._inherited: list[own.Inherited] = []
+
+    def take(self, text: str) -> None:
+        """Go on with other databases, in a fork."""
+        self._text, self._lent = text, None
+
+    def before_copies(self) -> None:
+        """This process is about to be copied: remember which connections the copies will share with it."""
+        self._inherited = own.open_connections(self._databases())
+
+    def in_copy(self, worker: str) -> None:
+        """Go on in a copy of the process; as a worker of that name it has databases of its own.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        before = self._databases()
+        if worker:
+            own.close_door(before)
+            self._lent = own.make(before, worker)
+            os.environ.update(own.variables(self._lent))
+            os.environ[VARIABLE] = written(self._lent)
+            for old, new in zip(before, self._lent, strict=True):
+                Redirect(str(Path(old.socket).parent), old.port, {old.database: new.database})
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """Make good again what was shared with copies of the process: they may have ended it."""
+        own.reconnect(self._inherited, self._databases())
+
+    def _databases(self) -> list[Lent]:
+        if self._lent is None:
+            self._lent = lent(self._text)
+        return self._lent
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Hand out what the test is to have, before its fixtures."""
+        for one in self._databases():
+            isolation = wanted(item, one)
+            handout = self._handouts.get(one.name)
+            if handout is None and isolation == "shared":
+                continue
+            try:
+                if handout is None:
+                    handout = self._handouts[one.name] = Handout(one)
+                handout.give(isolation, _group(item))
+            except (OSError, ServerError) as error:
+                self._handouts.pop(one.name, None)
+                pytest.fail(f"database {one.name} cannot be had: {error}", pytrace=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Keep the databases of a test that fails."""
+        report: pytest.TestReport = yield
+        if report.failed:
+            for handout in self._handouts.values():
+                handout.failed(item.nodeid)
+        return report
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Leave."""
+        self.close()
+
+    def close(self) -> None:
+        """Leave, where the session does not end by itself."""
+        for handout in self._handouts.values():
+            try:
+                handout.close()
+            except (OSError, ServerError):
+                continue  # the server is gone, and with it what was to be kept
+        self._handouts.clear()
+
+
+def wanted(item: pytest.Item, lent: Lent) -> Isolation:
+    """Return a test's isolation: the nearest `database` marker's that is about this one, else the project's.
+
+    Raises:
+        pytest.fail.Exception: A marker says something else than it may.
+    """
+    for marker in item.iter_markers(MARKER):
+        if set(marker.kwargs) - {"isolation"} or not all(isinstance(arg, str) for arg in marker.args):
+            pytest.fail("pytest.mark.database takes names of databases, and isolation=...", pytrace=False)
+        if (marker.args and lent.name not in marker.args) or "isolation" not in marker.kwargs:
+            continue
+        isolation = marker.kwargs["isolation"]
+        if isolation not in _KINDS:
+            pytest.fail(f"isolation={isolation!r}: there are {', '.join(_KINDS)}", pytrace=False)
+        found: Isolation = isolation
+        return found
+    return lent.isolation
+
+
+def _group(item: pytest.Item) -> object:
+    """Return what has one database together: a test, or a class that makes its data once and rolls back."""
+    owner = getattr(item, "cls", None)
+    django = sys.modules.get("django.test.testcases")
+    if django is not None and isinstance(owner, type) and issubclass(owner, django.TestCase):
+        return owner
+    return item.nodeid
