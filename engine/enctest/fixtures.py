@@ -1,4 +1,4 @@
-"""The helpers as fixtures. Those of `enctest.et` give the function; what they need is imported when they are used.
+"""The helpers as fixtures; those of `enctest.et` give the function. What they need is imported when used.
 
 PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its plugins.
 """

@@ -10,8 +10,8 @@ relay.run(stop)                                            # in a thread or a pr
 ```
 
 PostgreSQL, through psycopg, psycopg2 or asyncpg. The table is `outbox.SCHEMA`, to be put into a migration.
-Each message is relayed at least once, under the id it was stored with, after all that were committed before
-it on the same topic. Relays of one topic take turns, however many there are.
+Each message is relayed at least once, under the id it was stored with, after all of its topic that had been
+committed when it was stored. Relays of one topic take turns, however many there are.
 
 PYTEST_DONT_REWRITE: a session host may have imported this before pytest looks at its plugins.
 """

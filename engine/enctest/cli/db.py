@@ -34,7 +34,8 @@ def db(args: Sequence[str], test: str) -> int:
         EnctestError: It is used wrongly, nothing runs, or there is no such database.
     """
     root = Project.find().root
-    settings = config.load(root).databases
+    declared = config.load(root).databases
+    settings = {name: one for name, one in declared.items() if one.engine == "postgresql"}
     if list(args) == ["list"] and not test:
         for name in settings:
             with Inspection(root, settings, name) as inspection:
@@ -43,12 +44,14 @@ def db(args: Sequence[str], test: str) -> int:
     if len(args) != 2 or args[0] not in _COMMANDS or (args[0] == "reset" and test):  # noqa: PLR2004 - and a name
         raise EnctestError("enctest db: these are its commands", USAGE)
     command, name = args
+    if name in declared and name not in settings:
+        raise EnctestError(f"database {name} is no PostgreSQL", "enctest db is about those alone.")
     if name not in settings:
         raise EnctestError(
             f"no database {name!r} is declared", f"There are: {', '.join(sorted(settings)) or 'none'}."
         )
     with Inspection(root, settings, name) as inspection:
-        shell = _run(command, inspection, settings[name].scheme, test)
+        shell = _run(command, inspection, settings[name].scheme or "postgresql", test)
     if shell:
         os.execv(shell[0], shell)
     return 0
