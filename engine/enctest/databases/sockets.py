@@ -16,13 +16,14 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import AF_UNIX, socket
+from socket import AF_UNIX, SHUT_RDWR, socket
 
 from enctest.databases import peers
 from enctest.databases.protocol import Row, fields, identifier, literal, row
 
 _PROTOCOL = 196608  # 3.0
 _PATIENCE = 5.0
+_ANSWER = 2.0
 """Seconds that an idle server may take for an answer; it takes less than a millisecond."""
 _DESCRIPTORS = Path("/proc/self/fd") if Path("/proc/self/fd").exists() else Path("/dev/fd")
 _DETAILS = Path("/proc/self/fdinfo")
@@ -233,8 +234,7 @@ def servers(descriptors: Iterable[Descriptor], candidates: Mapping[int, int]) ->
 def states(descriptors: Iterable[Descriptor]) -> dict[Descriptor, State]:
     """Ask all sessions for their states, at once; only while nobody else uses them.
 
-    Raises:
-        OSError: One is closed, or does not answer.
+    A session that does not answer is closed and left out: a thread has begun to use it at this very moment.
     """
     asked = list(descriptors)
     flags = {each: fcntl.fcntl(each.number, fcntl.F_GETFL) for each in asked}
@@ -243,13 +243,23 @@ def states(descriptors: Iterable[Descriptor]) -> dict[Descriptor, State]:
         try:
             sessions = {each: Session(borrowed[each]) for each in asked}
             for session in sessions.values():
-                session.socket.settimeout(_PATIENCE)
-                session.ask()
-            return {each: session.told() for each, session in sessions.items()}
+                session.socket.settimeout(_ANSWER)
+                with contextlib.suppress(OSError):  # it is closed: there will be no answer
+                    session.ask()
+            return {each: state for each, session in sessions.items() if (state := _told(session))}
         finally:
             for each in asked:
                 borrowed[each].detach()
                 fcntl.fcntl(each.number, fcntl.F_SETFL, flags[each])
+
+
+def _told(session: Session) -> State | None:
+    try:
+        return session.told()
+    except OSError:
+        with contextlib.suppress(OSError):  # the server was quicker
+            session.socket.shutdown(SHUT_RDWR)
+        return None
 
 
 def connections(path: str, port: int, ours: Iterable[int] = ()) -> list[Descriptor]:
