@@ -9,13 +9,13 @@ from threading import RLock
 from typing import Literal
 
 from enctest.config import DatabaseSettings
-from enctest.databases import binaries, folders, migrations, urls
+from enctest.databases import binaries, folders, plans, urls
 from enctest.databases.account import server_account
 from enctest.databases.binaries import Binaries
 from enctest.databases.folders import Base
 from enctest.databases.protocol import ServerError
 from enctest.databases.server import explain, group
-from enctest.databases.templates import Plan, Template
+from enctest.databases.templates import Template
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
 from enctest.paths import Project
@@ -149,23 +149,12 @@ class DatabaseManager:
                 self._drop(lease.names)
 
     def migration_files(self) -> dict[str, tuple[Path, ...]]:
-        """Return the SQL files of each database as they are now; none where they cannot be told."""
-        files: dict[str, tuple[Path, ...]] = {}
-        for name in self._settings:
-            try:
-                files[name] = self._files(name)
-            except EnctestError:
-                files[name] = ()  # `prepare` says why
-        return files
+        """Return the files that make each database, as they are now; none where they cannot be told."""
+        return {name: plans.files(name, one, self._root) for name, one in self._settings.items()}
 
     def touched(self, paths: Iterable[Path]) -> tuple[str, ...]:
         """Return the databases whose migrations any of these files (absolute; new, changed or gone) is."""
-        changed = [path for path in paths if path.suffix == ".sql"]
-        return tuple(
-            name
-            for name, one in self._settings.items()
-            if one.migrations and any(path.is_relative_to(self._root / one.migrations) for path in changed)
-        )
+        return plans.touched(self._settings, self._root, paths)
 
     def invalidate(self) -> None:
         """Have the next `prepare` or `lease` look at the migrations again."""
@@ -187,7 +176,7 @@ class DatabaseManager:
         for name in self._settings:
             try:
                 chosen[name] = self._servers[name].find()
-                self._files(name)
+                plans.make(name, self._settings[name], self._root)
                 urls.check(self._settings)
             except EnctestError as error:
                 problems.append(error)
@@ -200,7 +189,7 @@ class DatabaseManager:
         server = self._servers[name]
         if self._status[name].state != "ready":
             self._tell(name, "starting")
-        plan = Plan(name, migrations.read(self._files(name)), self._root)
+        plan = plans.make(name, self._settings[name], self._root)
         try:
             about = server.start()
             template = server.template(plan)
@@ -210,12 +199,8 @@ class DatabaseManager:
                 template = server.make_template(plan)
         except (OSError, ServerError) as error:
             raise explain(error) from error
-        self._tell(name, "ready", f"{about}, {len(plan.migrations)} migrations")
+        self._tell(name, "ready", ", ".join([about, plan.about, *server.stand_ins(plan)]))
         return template
-
-    def _files(self, name: str) -> tuple[Path, ...]:
-        folder = self._settings[name].migrations
-        return migrations.find(self._root / folder) if folder else ()
 
     def _copy_all(self, label: str) -> Lease:
         lease = Lease(label)
