@@ -13,7 +13,6 @@ from enctest.databases import sources
 from enctest.databases.sources import Step, Tool
 from enctest.errors import EnctestError
 
-
 _SUFFIXES = {".py", ".sql"}
 
 
@@ -69,13 +68,12 @@ def make(database: str, settings: DatabaseSettings, root: Path) -> Plan:
     Raises:
         EnctestError: The settings name files that are not there or cannot be read.
     """
-    more = settings.migration_files
     return Plan(
         database,
         settings,
         root,
-        sources.steps(root, settings.migrations, more=more),
-        sources.steps(root, settings.seed, more=more, what="seed"),
+        sources.steps(root, settings.migrations, more=settings.migration_files),
+        sources.steps(root, settings.seed, more=settings.seed_files, what="seed"),
     )
 
 

@@ -71,7 +71,7 @@ def steps(
     """
     if not setting:
         return ()
-    extra = [path for pattern in more for path in _glob(root, pattern)]
+    extra = [path for pattern in more for path in _glob(root, pattern, what)]
     if isinstance(setting, list):
         return (Tool("command", tuple(setting), root, _sorted([*_named(root, setting), *extra])),)
     path = root / setting
@@ -191,11 +191,11 @@ def _named(root: Path, command: Iterable[str]) -> Iterator[Path]:
             continue  # too long to be a name
 
 
-def _glob(root: Path, pattern: str) -> Iterator[Path]:
+def _glob(root: Path, pattern: str, what: str) -> Iterator[Path]:
     try:
         yield from (path for path in root.glob(pattern) if path.is_file())
     except (ValueError, NotImplementedError) as error:
-        raise EnctestError(f"`migration-files` has the pattern {pattern!r}: {error}") from error
+        raise EnctestError(f"the pattern {pattern!r} of more files for `{what}` cannot be used: {error}") from error
 
 
 def _below(folder: Path) -> Iterator[Path]:
