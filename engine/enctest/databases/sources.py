@@ -195,7 +195,9 @@ def _glob(root: Path, pattern: str, what: str) -> Iterator[Path]:
     try:
         yield from (path for path in root.glob(pattern) if path.is_file())
     except (ValueError, NotImplementedError) as error:
-        raise EnctestError(f"the pattern {pattern!r} of more files for `{what}` cannot be used: {error}") from error
+        raise EnctestError(
+            f"the pattern {pattern!r} of more files for `{what}` cannot be used: {error}"
+        ) from error
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -35,9 +35,11 @@ end;
 create function uuid_generate_v1mc() returns uuid language sql volatile parallel safe
 begin atomic
     select (substr(t, 9, 8) || substr(t, 5, 4) || '1' || substr(t, 2, 3)
-        || to_hex(32768 + (random() * 16383)::int) || encode(set_byte(n, 0, get_byte(n, 0) | 1), 'hex'))::uuid
+        || to_hex(32768 + (random() * 16383)::int)
+        || encode(set_byte(n, 0, get_byte(n, 0) | 1), 'hex'))::uuid
     from (select
-        lpad(to_hex((extract(epoch from clock_timestamp()) * 10000000)::bigint + 122192928000000000), 16, '0'),
+        lpad(to_hex((extract(epoch from clock_timestamp()) * 10000000)::bigint
+            + 122192928000000000), 16, '0'),
         substring(uuid_send(gen_random_uuid()) from 11)) as parts(t, n);
 end;
 create function uuid_generate_v1() returns uuid language sql volatile parallel safe

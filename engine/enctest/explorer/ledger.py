@@ -50,7 +50,9 @@ class Ledger:
         match event:
             case SpanStarted() | SpanEvent() | SpanEnded():
                 if isinstance(event, SpanStarted) and event.kind == "db":
-                    self._selector.uses_database(event.test)
+                    self._selector.tables.seen(event)
+                elif "enctest.spans.not_recorded" in event.attributes:
+                    self._selector.tables.lost(event.test)
                 self.traces.fold(event)
             case TestStarted() if entry := self.book.tests.get(event.test):
                 entry.running = True

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from enctest.config import DatabaseSettings
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.events import Users
+from enctest.explorer.tables import Tables
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
@@ -93,7 +96,7 @@ class Selector:
         self._stamps: dict[str, FileStamp] = {}
         self._new_stamps: dict[str, FileStamp | None] = {}
         self._why: dict[str, str] = {}
-        self._database_tests = set(history.meta("database_tests", list[str]) or ())
+        self.tables = Tables(history)
 
     def load(self) -> None:
         """Take up what is stored, before anything else is asked; may be called on a thread.
@@ -195,15 +198,14 @@ class Selector:
     def forget(self, tests: Sequence[str]) -> None:
         """Tests are gone."""
         self._index.forget_tests(tests)
-        self._database_tests.difference_update(tests)
+        self.tables.forget(tests)
         for test in tests:
             self._why.pop(test, None)
 
     def renamed(self, old: str, new: str) -> None:
         """A test has another node id."""
         self._index.rename_test(old, new)
-        if old in self._database_tests:
-            self._database_tests.add(new)
+        self.tables.renamed(old, new)
 
     def needs(self, test: str) -> TestRow | None:
         """Return what a test needs, or None when that was never recorded."""
@@ -211,7 +213,8 @@ class Selector:
 
     def state_key(self, row: TestRow) -> bytes:
         """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
-        return self._keys.of(row)
+        key, databases = self._keys.of(row), self.tables.state(row.test)
+        return sha256(key + databases.encode()).digest() if key and databases else b""
 
     def unnoticed(self, rows: Sequence[TestRow]) -> frozenset[str]:
         """Return the files of these rows (of many rows: all files) that look other than remembered."""
@@ -258,13 +261,15 @@ class Selector:
         more = f" and {len(files) - 1} more" if files[1:] else ""
         return f"from now on it runs whenever {files[0]}{more} changes"
 
-    def uses_database(self, test: str) -> None:
-        """A test sent a query."""
-        self._database_tests.add(test)
+    def migrated(self, databases: Mapping[str, DatabaseSettings], pretended: Sequence[Path] = ()) -> set[str]:
+        """Return the tests that changes of the files of these databases can affect."""
+        everything = self._index.tests
+        return self.tables.reached(databases, self._root, self._digests, everything, pretended=pretended)
 
-    def using_databases(self) -> set[str]:
-        """Return the tests that sent queries; all, when none was ever seen to."""
-        return self._database_tests or set(self._index.tests)
+    def learn_databases(self, databases: Mapping[str, DatabaseSettings]) -> None:
+        """Remember what makes these databases, where that is not known yet."""
+        if unknown := self.tables.unknown(databases):
+            self.tables.learn(unknown, self._root, self._digests)
 
     # --- storage ---
 
@@ -285,11 +290,15 @@ class Selector:
         return {
             "environment": self._environment,
             "python_files": list(self._python_files),
-            "database_tests": sorted(self._database_tests),
+            "tables": self.tables.meta(),
             "variables": self._known_variables or self._variables,
         }
 
     # --- inside ---
+
+    @property
+    def _digests(self) -> dict[str, str]:
+        return {path: stamp.digest for path, stamp in self._stamps.items() if not path.endswith(".py")}
 
     def _world(self) -> str:
         return f"{self._environment} {self._python_files}"

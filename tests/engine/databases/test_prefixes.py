@@ -16,6 +16,9 @@ from enctest.errors import EnctestError
 if TYPE_CHECKING:
     from tests.engine.databases.conftest import Look, Shop
 
+STUBBORN = """do $$ begin loop
+    begin perform pg_sleep(1000); exception when query_canceled then end;
+end loop; end $$;"""
 CLOCK = "create table clock{0} as select clock_timestamp() as t;"
 
 
@@ -99,7 +102,7 @@ def test_a_failing_seed_names_its_line(shop: Shop, any_server: Binaries) -> None
     with pytest.raises(EnctestError, match=r"seeding of database shop failed: seed.sql, line 2: relation"):
         _seeded(shop, any_server).prepare()
 
-    with pytest.raises(EnctestError, match="the seed folder .*nowhere cannot be read"):
+    with pytest.raises(EnctestError, match=r"the seed folder .*nowhere cannot be read"):
         _seeded(shop, any_server, seed="nowhere").prepare()
 
 
@@ -109,8 +112,7 @@ def test_a_failing_seed_names_its_line(shop: Shop, any_server: Binaries) -> None
         "select 1;\n\nselect pg_sleep(1000);",
         "set statement_timeout = 0;\n\nselect pg_sleep(1000);",
         "create index concurrently on items (name);\n\nselect pg_sleep(1000);",
-        "select 1;\n\n"
-        "do $$ begin loop begin perform pg_sleep(1000); exception when query_canceled then end; end loop; end $$;",
+        "select 1;\n\n" + STUBBORN,
     ],
 )
 def test_a_migration_that_hangs_is_ended_and_named(shop: Shop, any_server: Binaries, sql: str) -> None:
