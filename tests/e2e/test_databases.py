@@ -159,6 +159,46 @@ def test_a_plain_run_has_the_database_too(sample: MakeSample) -> None:
     assert "INSERT item" in project.enctest("trace", "test_items.py::test_insert").stdout
 
 
+DECLARED = {
+    "migrations/1_items.up.sql": FILES["migrations/1_items.up.sql"],
+    "conftest.py": """
+        import pytest
+        from enctest.config import DatabaseSettings
+        from enctest.databases import declared
+
+        @pytest.fixture(scope="session")
+        def audit():
+            return declared.url("audit", DatabaseSettings(migrations="migrations"))
+        """,
+    "test_audit.py": """
+        import psycopg
+
+        def test_none():
+            pass
+
+        def test_url(audit):
+            print(audit)
+            with psycopg.connect(audit) as connection:
+                assert connection.execute("SELECT count(*) FROM item").fetchone() == (0,)
+        """,
+}
+
+
+def test_a_database_that_test_code_declares_is_there_when_a_test_asks(sample: MakeSample) -> None:
+    project = sample(DECLARED)
+    with project.watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
+        folder = cluster_folder(watch)
+        ran = watch.edit("test_audit.py", "(0,)", "(0,), 'empty'")
+        assert ran == {"test_audit.py::test_url": "passed"}
+        assert any("postgres" in command for command in processes_of(folder))
+        ran = watch.edit("migrations/1_items.up.sql", "name text", "name varchar")
+        assert ran == {"test_audit.py::test_url": "passed"}
+    wait_until("the server is gone", lambda: not processes_of(folder))
+    assert project.enctest("-q").returncode == 0
+    wait_until("the server is gone", lambda: not processes_of(folder))
+
+
 def test_no_declaration_starts_no_server(sample: MakeSample) -> None:
     with sample({"test_a.py": "def test_a(): pass\n"}).watch() as watch:
         assert watch.outcomes() == {"test_a.py::test_a": "passed"}

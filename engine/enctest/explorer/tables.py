@@ -111,7 +111,7 @@ class Tables:
         *,
         pretended: Iterable[Path] = (),
     ) -> set[str]:
-        """Return the tests that changes of these databases' files can affect, and remember the new statements.
+        """Return the tests that changes of these databases' files can affect; remember the new statements.
 
         Args:
             databases: Those whose files changed.

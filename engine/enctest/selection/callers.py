@@ -14,6 +14,8 @@ _RUNS_TESTS = "_pytest.pytester"
 """A part of pytest that works for tests."""
 _BETWEEN = "enctest.tracing"
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
+_READERS = (_BETWEEN, "enctest.databases", "enctest.services")
+"""What reads files for tests besides: the migrations of a database that test code declares."""
 _QUOTERS = frozenset({"traceback", "warnings", "linecache"})
 
 
@@ -42,9 +44,13 @@ class Callers:
             self._known[file] = found
             return found
 
-    def is_own(self, frame: FrameType | None, *, quoting: bool = True) -> bool:
-        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line."""
+    def is_own(self, frame: FrameType | None, *, quoting: bool = True, reads: bool = False) -> bool:
+        """Tell whether pytest or the recorder asks, or (unless `quoting`) Python, to quote a line.
+
+        `reads`: for the content of a file or folder.
+        """
         current = frame
+        between = _READERS if reads else _BETWEEN
         known = self._known
         while current is not None:
             file = current.f_globals.get("__file__")  # as `file_of`, which would be a call for each frame
@@ -52,7 +58,7 @@ class Callers:
                 file = current.f_code.co_filename
             if not (known[file] if file in known else self.is_stdlib(file)):
                 name = _module(current)
-                if not name.startswith(_BETWEEN):
+                if not name.startswith(between):
                     return _is_own(name) and name != _RUNS_TESTS
             elif not quoting and _module(current) in _QUOTERS:
                 return True

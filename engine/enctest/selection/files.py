@@ -93,7 +93,9 @@ class FileWatch:
             return
         if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             self._wrote(name)  # a test that writes it and reads it again does not depend on it
-        elif name not in self.written and not self._callers.is_own(frame, quoting=not name.endswith(".py")):
+        elif name not in self.written and not self._callers.is_own(
+            frame, quoting=not name.endswith(".py"), reads=True
+        ):
             self._used(name, frame)
 
     def _wrote(self, name: str) -> None:
@@ -107,7 +109,7 @@ class FileWatch:
             return
         text = absolute("." if path is None else path)
         folder = None if text is None else self._boundary.folder(text)
-        if folder is not None and not self._callers.is_own(frame):
+        if folder is not None and not self._callers.is_own(frame, reads=True):
             self._used(folder, frame)
 
 
