@@ -1,8 +1,8 @@
 """Databases that test code declares: had by the process that asks, kept warm by the explorer.
 
 `Database("audit", migrations="migrations/audit")` in a conftest is such a declaration; nothing is started
-for it before somebody calls `url` or `lease`. The process joins the cluster of its project then, as any other
-user of it, makes the template unless it is there, and has copies of its own; they go when it ends, however it does.
+for it before somebody calls `url` or `lease`. The process joins the cluster of its project then, as any
+other user of it, makes the template unless it is there, and has copies of its own, which go when it ends.
 Its reading of the migrations is recorded as other reading is: a changed one reruns the tests that use it.
 
 So that the cluster and its templates outlive the worker, it leaves a note in the runtime
