@@ -6,6 +6,7 @@ Names are folded to lower case and taken without their schema.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,9 +22,9 @@ _TARGETS = [
         r"create (?:unlogged |foreign )?table (?:if not exists )?NAME",
         r"alter (?:foreign )?table (?:if exists )?(?:only )?NAME",
         r"create (?:unique )?index .*?\bon (?:only )?NAME",
-        r"(?:alter|drop) index (?:concurrently )?(?:if exists )?NAME",
+        r"alter index (?:concurrently )?(?:if exists )?NAME",
         r"create (?:or replace )?(?:recursive )?(?:materialized )?view (?:if not exists )?NAME",
-        r"(?:alter|drop|refresh) (?:materialized )?view (?:concurrently )?(?:if exists )?NAME",
+        r"(?:alter|refresh) (?:materialized )?view (?:concurrently )?(?:if exists )?NAME",
         r"create (?:or replace )?(?:constraint )?trigger .*?\bon NAME",
         r"drop trigger (?:if exists )?[\w\"$]+ on NAME",
         r"(?:create|alter|drop) policy (?:if exists )?(?:\"[^\"]+\"|[\w$]+) on NAME",
@@ -37,11 +38,26 @@ _TARGETS = [
     )
 ]
 _LISTS = re.compile(
-    r"(?:drop (?:table|function|procedure|type|domain|sequence)|truncate(?: table)?) "
-    r"(?:if exists )?(?P<names>[\w\"$., ]+?)(?: ?\(.*| cascade| restrict| restart.*| continue.*)?",
+    r"(?:drop (?:(?:foreign )?table|(?:materialized )?view|index|function|procedure|type|domain|sequence)"
+    r"|truncate(?: table)?) "
+    r"(?:concurrently )?(?:if exists )?(?:only )?"
+    r"(?P<names>.+?)(?: cascade| restrict| restart.*| continue.*)?",
     re.IGNORECASE,
 )
-_HARMLESS = re.compile(r"(?:set|begin|commit|start transaction|analyze|comment on|lock)\b", re.IGNORECASE)
+_ARGUMENTS = re.compile(r" ?\([^()]*\)")
+# Of the others, some change what the names after them mean.
+_HARMLESS = re.compile(
+    r"(?:begin|commit|start transaction|analyze|lock)\b"
+    r"|set (?:local |session )?"
+    r"(?:\w+_timeout|check_function_bodies|client_min_messages|default_tablespace)\b",
+    re.IGNORECASE,
+)
+_COMMENT = re.compile(r"comment on\b", re.IGNORECASE)
+_FAMILY = re.compile(rf"\b(?:partition of|(?:at|de)tach partition) {_NAME}", re.IGNORECASE)
+_INHERITS = re.compile(r"\b(?:no )?inherits? ?\(?(?P<names>[\w\"$., ]+)", re.IGNORECASE)
+_WITHIN = re.compile(r"\bas (?:not )?(?:materialized )?\( ?(?:insert|update|delete|merge)\b", re.IGNORECASE)
+_MAKES_CODE = re.compile(r"create (?:or replace )?(?:function|procedure)\b", re.IGNORECASE)
+_DYNAMIC = re.compile(r"\bexecute\b(?! (?:function|procedure)\b)", re.IGNORECASE)
 _INDEX = re.compile(
     r"create (?:unique )?index (?:concurrently )?(?:if not exists )?(?!on\b)" + _NAME, re.IGNORECASE
 )
@@ -55,7 +71,7 @@ _FILLS = re.compile(
 )
 _CATALOG = re.compile(
     r"information_schema|pg_(?:class|tables|attribute|indexes|index|constraint|proc|trigger|enum|views|matviews|"
-    r"sequences|policies|depend|description|stat_user_tables)"
+    r"sequences?|policies|depend|description|stat_user_tables|inherits|rewrite|rules|stats)|(?:obj|col)_description"
 )
 
 
@@ -76,21 +92,21 @@ def targets(statement: str) -> frozenset[str] | None:
     """Return what a statement makes, changes or fills; None when that cannot be told."""
     if _HARMLESS.match(statement):
         return frozenset()
-    found: set[str] = set()
-    if match := _LISTS.fullmatch(statement):
-        found |= {_folded(name.rpartition(".")[2]) for name in match["names"].split(",")}
-    for pattern in _TARGETS:
-        if match := pattern.match(statement):
-            found.add(_folded(match[1]))
-            break
-    if not found:
+    if _COMMENT.match(statement):
+        return frozenset({"pg_description"})
+    found = _named(statement)
+    if not found or _WITHIN.search(statement):
         return None
     if match := _INDEX.match(statement):
         found.add(_folded(match[1]))
     if statement.lower().startswith(("create", "alter")):
         found |= {_folded(match[1]) for match in _RENAMED.finditer(statement)}
+        found |= {_folded(match[1]) for match in _FAMILY.finditer(statement)}
+        for match in _INHERITS.finditer(statement):
+            found |= _list(match["names"])
         found |= _referenced(statement)
-    return frozenset(found)
+    # A quoted name that is no word is not found among the words of a query.
+    return frozenset(found) if all(_WORD.fullmatch(name) for name in found) else None
 
 
 class Schema:
@@ -105,7 +121,11 @@ class Schema:
         The tables of a view, what triggers and functions use, types, indexes; the tables that a foreign key
         refers to, and those from which rows go with the ones that are deleted.
         """
-        found = self._closure(set(used), self._uses)
+        start = set(used)
+        for word in used:
+            if word.endswith("_seq"):  # of a serial column: the table's name begins its own
+                start |= {name for name in self._names if word.startswith(f"{name}_")}
+        found = self._closure(start, self._uses)
         return frozenset(found | {parent for name in found for parent in self._parents.get(name, ())})
 
     def spread(self, changed: Iterable[str]) -> frozenset[str] | None:
@@ -141,6 +161,20 @@ class Schema:
                 waiting.append(name)
         return found
 
+    def called(self, statement: str) -> frozenset[str]:
+        """Return the functions of these statements that another one mentions."""
+        return words(statement) & self._functions
+
+    @cached_property
+    def _functions(self) -> frozenset[str]:
+        code = (targets(one) or () for one in self.statements if _MAKES_CODE.match(one))
+        return frozenset().union(*code)
+
+    def _mentioned(self, statement: str) -> frozenset[str]:
+        """Return the names in a statement; all there are if it is code that makes up statements."""
+        dynamic = _MAKES_CODE.match(statement) and _DYNAMIC.search(statement)
+        return self._names if dynamic else words(statement) & self._names
+
     @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset().union(*(targets(statement) or () for statement in self.statements))
@@ -151,7 +185,7 @@ class Schema:
         for statement in self.statements:
             parents = _referenced(statement)
             made = (targets(statement) or frozenset()) - parents
-            mentioned = (words(statement) & self._names) - parents
+            mentioned = self._mentioned(statement) - parents
             if not _FILLS.match(statement) or statement.lower().startswith("create"):
                 for name in made:
                     edges.setdefault(name, set()).update(mentioned)
@@ -168,9 +202,9 @@ class Schema:
             lower = statement.lower()
             parents = _referenced(statement)
             made = (targets(statement) or frozenset()) - parents
-            if " trigger " in lower or re.match(r"create (?:or replace )?(?:function|procedure)\b", lower):
+            if " trigger " in lower or _MAKES_CODE.match(statement):
                 for name in made:
-                    edges.setdefault(name, set()).update(words(statement) & self._names)
+                    edges.setdefault(name, set()).update(self._mentioned(statement))
             elif _CASCADES.search(statement):
                 for parent in parents:
                     edges.setdefault(parent, set()).update(made)
@@ -193,14 +227,29 @@ def difference(before: Sequence[str], after: Sequence[str]) -> frozenset[str] | 
     if [one for one in before if one not in changed] != [one for one in after if one not in changed]:
         return None
     touched: set[str] = set()
+    schemas = [Schema(before), Schema(after)]
     for statement in changed:
         made = targets(statement)
         if made is None:
             return None
         touched |= made
-    schemas = [Schema(before), Schema(after)]
+        if _FILLS.match(statement):
+            touched.update(*(schema.called(statement) for schema in schemas))
     spread = [schema.spread(touched) for schema in schemas] if touched else [frozenset()]
     return None if None in spread else frozenset().union(*(one for one in spread if one is not None))
+
+
+def _named(statement: str) -> set[str]:
+    """Return the names that a statement is about, by how it begins."""
+    if match := _LISTS.fullmatch(statement):
+        return _list(_ARGUMENTS.sub("", match["names"]))
+    found = (match for pattern in _TARGETS if (match := pattern.match(statement)))
+    return {_folded(match[1]) for match in itertools.islice(found, 1)}
+
+
+def _list(names: str) -> set[str]:
+    """Return the names in a list, schemas left out; what is no name stays as it is."""
+    return {_folded(name.strip().rpartition(".")[2]) for name in names.split(",")}
 
 
 def _referenced(statement: str) -> frozenset[str]:
