@@ -14,6 +14,7 @@ import msgspec
 from enctest.config import DatabaseSettings
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.events import Users
+from enctest.explorer.sharing import Sharing
 from enctest.explorer.tables import Tables
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, is_test_module
@@ -97,6 +98,7 @@ class Selector:
         self._new_stamps: dict[str, FileStamp | None] = {}
         self._why: dict[str, str] = {}
         self.tables = Tables(history)
+        self._sharing = Sharing(self._index)
 
     def load(self) -> None:
         """Take up what is stored, before anything else is asked; may be called on a thread.
@@ -213,7 +215,8 @@ class Selector:
 
     def state_key(self, row: TestRow) -> bytes:
         """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
-        key, databases = self._keys.of(row), self.tables.state(row.test)
+        shared = self._sharing.used(row, self.tables.fixtures)
+        key, databases = self._keys.of(row), self.tables.state(row.test, shared)
         return sha256(key + databases.encode()).digest() if key and databases else b""
 
     def unnoticed(self, rows: Sequence[TestRow]) -> frozenset[str]:
@@ -263,8 +266,10 @@ class Selector:
 
     def migrated(self, databases: Mapping[str, DatabaseSettings], pretended: Sequence[Path] = ()) -> set[str]:
         """Return the tests that changes of the files of these databases can affect."""
-        everything = self._index.tests
-        return self.tables.reached(databases, self._root, self._digests, everything, pretended=pretended)
+        tests, fixtures = self.tables.reached(databases, self._root, self._digests, pretended=pretended)
+        if not self.tables.any_seen:
+            return set(self._index.tests)
+        return tests.union(*map(self._sharing.users, fixtures))
 
     def learn_databases(self, databases: Mapping[str, DatabaseSettings]) -> None:
         """Remember what makes these databases, where that is not known yet."""

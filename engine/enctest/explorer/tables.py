@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,11 +30,13 @@ class Known(msgspec.Struct):
     Attributes:
         words: Sets of words.
         tests: Index into `words` by test.
+        fixtures: The same by fixture that tests share, as in `sharing.around`.
         statements: By database; None where they cannot be told.
     """
 
     words: list[list[str]] = []
     tests: dict[str, int] = {}
+    fixtures: dict[str, int] = {}
     statements: dict[str, list[str] | None] = {}
 
 
@@ -52,6 +54,7 @@ class Tables:
         known = history.meta("tables", Known) or Known()
         sets = [frozenset(one) for one in known.words]
         self._words = {test: sets[index] for test, index in known.tests.items()}
+        self._shared = {fixture: sets[index] for fixture, index in known.fixtures.items()}
         for test in history.meta("database_tests", list[str]) or ():  # of a version that kept no words
             self._words.setdefault(test, frozenset({_ALL}))
         self._statements = dict(known.statements)
@@ -61,16 +64,24 @@ class Tables:
 
     # --- tests ---
 
-    def seen(self, span: SpanStarted) -> None:
-        """A test sent a query."""
+    @property
+    def fixtures(self) -> Collection[str]:
+        """The fixtures that tests share and that sent queries."""
+        return self._shared.keys()
+
+    @property
+    def any_seen(self) -> bool:
+        """Whether any test was ever seen to send a query."""
+        return bool(self._words)
+
+    def seen(self, span: SpanStarted, fixtures: Iterable[str] = ()) -> None:
+        """A test sent a query, maybe in the set-up of fixtures that others use as well."""
         text = str(span.attributes.get("db.query.text", ""))
         found = words(text) if 0 < len(text) < _LONGEST and "…" not in text else frozenset({_ALL})
-        before = self._words.get(span.test, frozenset())
         name = f"@{span.attributes.get('db.namespace', '')}"
-        if name not in before or not found <= before:
-            more = before | found | {name}
-            self._words[span.test] = more if len(more) < _MOST_WORDS else frozenset({_ALL, name})
-            self._told = None
+        self._add(self._words, span.test, found, name)
+        for fixture in fixtures:
+            self._add(self._shared, fixture, found, name)
 
     def lost(self, test: str) -> None:
         """Not all queries of a test were told."""
@@ -107,21 +118,22 @@ class Tables:
         databases: Mapping[str, DatabaseSettings],
         root: Path,
         digests: Mapping[str, str],
-        everything: Iterable[str],
         *,
         pretended: Iterable[Path] = (),
-    ) -> set[str]:
-        """Return the tests that changes of these databases' files can affect; remember the new statements.
+    ) -> tuple[set[str], set[str]]:
+        """Return what changes of these databases' files can affect; remember the new statements.
 
         Args:
             databases: Those whose files changed.
             root: The project's root.
             digests: SHA-256 of all files as they are remembered, by path relative to the root. One that is
                 different here is changing right now: everything is reached.
-            everything: All tests, in case none was ever seen to query.
             pretended: Files that are said to have changed, whether or not they have.
+
+        Returns:
+            Tests, and fixtures that tests share.
         """
-        tests: set[str] = set() if self._words else set(everything)
+        found: tuple[set[str], set[str]] = set(), set()
         for name, settings in databases.items():
             before, after = self._statements.get(name), _statements(name, settings, root, digests)
             if pretended:
@@ -129,21 +141,28 @@ class Tables:
             touched = None if before is None or after is None else difference(before, after)
             schemas = [Schema(one) for one in (before, after) if one is not None]
             self._remember(name, after)
-            tests |= {
-                test
-                for test, used in self._words.items()
-                if self._is_in(used, name) and _may_use(used, touched, schemas)
-            }
-        return tests
+            for names, who in zip(found, (self._words, self._shared), strict=True):
+                names |= {
+                    one
+                    for one, used in who.items()
+                    if self._is_in(used, name) and _may_use(used, touched, schemas)
+                }
+        return found
 
-    def state(self, test: str) -> str:
-        """Return what stands for the part of the databases that a test uses; empty when that is unknown."""
-        used = self._words.get(test)
-        if used is None:
-            return "-"
-        if used not in self._marks:
-            self._marks[used] = self._mark(used)
-        return self._marks[used]
+    def state(self, test: str, fixtures: Iterable[str] = ()) -> str:
+        """Return what stands for the part of the databases that a test uses; empty when that is unknown.
+
+        Args:
+            test: The test.
+            fixtures: Those of `fixtures` that it uses.
+        """
+        used = [self._words.get(test), *(self._shared[fixture] for fixture in fixtures)]
+        marks: list[str] = []
+        for one in dict.fromkeys(used):
+            if one is not None and one not in self._marks:
+                self._marks[one] = self._mark(one)
+            marks.append("-" if one is None else self._marks[one])
+        return ",".join(marks) if all(marks) else ""
 
     # --- storage ---
 
@@ -151,11 +170,21 @@ class Tables:
         """Return what is to be remembered."""
         if self._told is None:
             numbers: dict[frozenset[str], int] = {}
-            tests = {test: numbers.setdefault(used, len(numbers)) for test, used in self._words.items()}
-            self._told = Known([sorted(one) for one in numbers], tests, dict(self._statements))
+            tests, fixtures = (
+                {name: numbers.setdefault(used, len(numbers)) for name, used in who.items()}
+                for who in (self._words, self._shared)
+            )
+            self._told = Known([sorted(one) for one in numbers], tests, fixtures, dict(self._statements))
         return self._told
 
     # --- inside ---
+
+    def _add(self, who: dict[str, frozenset[str]], one: str, found: frozenset[str], name: str) -> None:
+        before = who.get(one, frozenset())
+        if name not in before or not found <= before:
+            more = before | found | {name}
+            who[one] = more if len(more) < _MOST_WORDS else frozenset({_ALL, name})
+            self._told = None
 
     def _is_in(self, used: frozenset[str], database: str) -> bool:
         """Tell whether queries went to a copy of a database, or to one of which that cannot be told."""
