@@ -72,16 +72,19 @@ class Tables:
     @property
     def any_seen(self) -> bool:
         """Whether any test was ever seen to send a query."""
-        return bool(self._words)
+        return bool(self._words or self._shared)
 
     def seen(self, span: SpanStarted, fixtures: Iterable[str] = ()) -> None:
-        """A test sent a query, maybe in the set-up of fixtures that others use as well."""
+        """A test sent a query; in the set-up of fixtures that others use as well, it is all theirs alike.
+
+        Which test sets a fixture up depends on what else runs, and must not show in its `state`.
+        """
         text = str(span.attributes.get("db.query.text", ""))
         found = words(text) if 0 < len(text) < _LONGEST and "…" not in text else frozenset({_ALL})
         name = f"@{span.attributes.get('db.namespace', '')}"
-        self._add(self._words, span.test, found, name)
-        for fixture in fixtures:
-            self._add(self._shared, fixture, found, name)
+        shared = list(fixtures)
+        for one in shared or [span.test]:
+            self._add(self._shared if shared else self._words, one, found, name)
 
     def lost(self, test: str) -> None:
         """Not all queries of a test were told."""
