@@ -29,6 +29,14 @@ def test_a_plain_run_finds_the_database_migrated_and_seeded(sample: MakeSample, 
     assert not processes_of(project.runtime)
 
 
+def test_pytest_django_may_make_a_database_of_its_own(sample: MakeSample) -> None:
+    project = _copy(sample, "django_shop")
+
+    for _ in range(2):
+        done = project.enctest("-q", "own")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_home_that_cannot_be_written_only_costs_time(sample: MakeSample) -> None:
     project = _copy(sample, "yoyo_shop")
 
