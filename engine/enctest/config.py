@@ -21,8 +21,17 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The kind of server, or `package.module:Class` of a provider of your own."""
     version: str = ""
     """Major version asked for, such as `16`; empty accepts any."""
-    migrations: str = ""
-    """Folder of SQL files, relative to the root; empty leaves the database bare."""
+    migrations: str | list[str] = ""
+    """Folder of SQL files, alembic.ini, manage.py or yoyo.ini, relative to the root, or a command as a
+    list; empty leaves the database bare."""
+    migration_files: list[str] = []
+    """Glob patterns of more files that the result of the migrations depends on."""
+    migration_timeout: float = 300.0
+    """Seconds that one file, or one run of a tool, may take."""
+    seed: str | list[str] = ""
+    """SQL file or folder to run after the migrations, or a command as a list."""
+    seed_files: list[str] = []
+    """Glob patterns of more files that the result of the seed depends on."""
     env: Env | None = None
     """Variable(s) that get the URL, or a table of templates with {url}, {host}, {port}, {user},
     {password}, {name} (PostgreSQL's); the engine's usual one unless given."""

@@ -15,8 +15,8 @@ from tests.benchmarks.outcomes import Result, environment, run
 from tests.benchmarks.suites import Prepared, Suite, prepare
 
 from enctest.errors import EnctestError
+from enctest.explorer.effect import Effect
 from enctest.explorer.offline import Offline
-from enctest.explorer.selector import Effect
 from enctest.paths import Project
 
 PEER = "pytest-testmon==2.2.0"

@@ -70,6 +70,58 @@ def test_a_migration_reruns_the_tests_that_query(sample: MakeSample) -> None:
         assert watch.outcomes() == {"test_items.py::test_insert": "passed"}
 
 
+TABLES = FILES | {
+    "pyproject.toml": PYPROJECT + 'seed = "seed.sql"\n',
+    "migrations/2_more.up.sql": "CREATE TABLE note (a int);\nCREATE VIEW notes AS SELECT * FROM note;\n",
+    "seed.sql": "INSERT INTO note VALUES (1);\n",
+    "test_notes.py": """
+        import os
+        import psycopg
+
+        def test_view():
+            with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+                assert connection.execute("SELECT count(*) FROM notes").fetchone()[0] < 3
+        """,
+}
+INSERT, VIEW = "test_items.py::test_insert", "test_notes.py::test_view"
+
+
+def test_a_migration_or_seed_reruns_what_uses_its_tables(sample: MakeSample) -> None:
+    project = sample(TABLES)
+    with project.watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
+        assert watch.edit("seed.sql", "(1)", "(1), (2)") == {VIEW: "passed"}
+        assert watch.edit("migrations/1_items.up.sql", "name text", "name varchar") == {INSERT: "passed"}
+        assert watch.edit("migrations/2_more.up.sql", "note (a", "note /* of */ (a") == {}
+        watch.mark()
+        project.write("migrations/3_new.up.sql", "CREATE TABLE fresh (a int);\n")
+        watch.idle()
+        assert watch.outcomes() == {}
+        assert watch.edit(
+            "migrations/3_new.up.sql", "CREATE TABLE fresh", "ALTER TABLE note ADD x int; --"
+        ) == {VIEW: "passed"}
+        ran = watch.edit(
+            "migrations/3_new.up.sql", "ALTER TABLE note", "DO $$ BEGIN END $$; ALTER TABLE note"
+        )
+        assert ran == {INSERT: "passed", VIEW: "passed"}
+    assert project.enctest("affected").stdout == ""
+    project.replace("seed.sql", ", (2)", "")
+    assert project.enctest("affected").stdout.split() == [VIEW]
+    project.replace("seed.sql", "(1)", "(1), (2)")
+    assert project.enctest("affected", "--changed", "migrations/1_items.up.sql").stdout.split() == [INSERT]
+
+
+def test_a_migration_that_is_undone_lets_the_results_of_before_count(sample: MakeSample) -> None:
+    project = sample(TABLES)
+    with project.watch() as watch:
+        assert watch.edit("seed.sql", "(1)", "(1), (2), (3)") == {VIEW: "failed"}
+        assert watch.edit("seed.sql", ", (3)", "") == {VIEW: "passed"}
+        assert watch.edit("seed.sql", "(1), (2)", "(2)") == {VIEW: "passed"}
+        assert watch.edit("seed.sql", "(2)", "(1), (2)") == {}
+        (known,) = watch.new("affected")
+        assert [one["info"]["test"] for one in known["known"]] == [VIEW]
+
+
 def test_a_failing_migration_is_told_and_mended(sample: MakeSample) -> None:
     project = sample(FILES)
     with project.watch() as watch:
@@ -105,6 +157,46 @@ def test_a_plain_run_has_the_database_too(sample: MakeSample) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
     assert "INSERT item" in project.enctest("trace", "test_items.py::test_insert").stdout
+
+
+DECLARED = {
+    "migrations/1_items.up.sql": FILES["migrations/1_items.up.sql"],
+    "conftest.py": """
+        import pytest
+        from enctest.config import DatabaseSettings
+        from enctest.databases import declared
+
+        @pytest.fixture(scope="session")
+        def audit():
+            return declared.url("audit", DatabaseSettings(migrations="migrations"))
+        """,
+    "test_audit.py": """
+        import psycopg
+
+        def test_none():
+            pass
+
+        def test_url(audit):
+            print(audit)
+            with psycopg.connect(audit) as connection:
+                assert connection.execute("SELECT count(*) FROM item").fetchone() == (0,)
+        """,
+}
+
+
+def test_a_database_that_test_code_declares_is_there_when_a_test_asks(sample: MakeSample) -> None:
+    project = sample(DECLARED)
+    with project.watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
+        folder = cluster_folder(watch)
+        ran = watch.edit("test_audit.py", "(0,)", "(0,), 'empty'")
+        assert ran == {"test_audit.py::test_url": "passed"}
+        assert any("postgres" in command for command in processes_of(folder))
+        ran = watch.edit("migrations/1_items.up.sql", "name text", "name varchar")
+        assert ran == {"test_audit.py::test_url": "passed"}
+    wait_until("the server is gone", lambda: not processes_of(folder))
+    assert project.enctest("-q").returncode == 0
+    wait_until("the server is gone", lambda: not processes_of(folder))
 
 
 def test_no_declaration_starts_no_server(sample: MakeSample) -> None:

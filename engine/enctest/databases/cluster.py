@@ -28,7 +28,7 @@ MIGRATOR = "enctest_migrator"
 """The role that migrations run as: many extensions, and other roles, need a superuser to make them."""
 
 _ACCESS = "access.json"
-_LAYOUT = 1  # of a cluster's folder; another number is another cluster
+_LAYOUT = 2  # of a cluster's folder; another number is another cluster
 _START_SECONDS = 60.0
 _PORT_ATTEMPTS = 3
 _UNIX_PORT = 5432
@@ -50,6 +50,7 @@ class Cluster:
     def __init__(self, folder: Path, lock: int, binaries: Binaries) -> None:
         self.folder = folder
         self.binaries = binaries
+        self.is_interrupted = False
         self._lock = lock
         self._application = f"enctest {os.getpid()} {secrets.token_hex(4)}"
         self._child: subprocess.Popen[bytes] | None = None
@@ -139,6 +140,7 @@ class Cluster:
             OSError: The server is gone.
             ServerError: It refuses.
         """
+        self.is_interrupted = True
         with Connection(str(self.socket), database=datadir.SUPERUSER, user=datadir.SUPERUSER) as killer:
             end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1"
             killer.query(end, self._application)
@@ -261,11 +263,8 @@ def _key(root: Path, binaries: Binaries, *, tcp: bool) -> str:
 
 def _ensure_roles(cluster: Cluster) -> None:
     """Make our roles, unless another process was quicker."""
-    password = cluster.access.password
-    rights = {
-        ROLE: "createdb " + (f"password {literal(password)}" if password else ""),
-        MIGRATOR: "superuser",
-    }
+    password = f" password {literal(cluster.access.password)}" if cluster.access.password else ""
+    rights = {ROLE: f"createdb{password}", MIGRATOR: f"superuser{password}"}
     with cluster.connect() as admin:
         for role, right in rights.items():
             if admin.value("select 1 from pg_roles where rolname = $1", role):

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from enctest.databases import stand_ins
 from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
@@ -109,12 +110,24 @@ def configure(
         "unix_socket_directories": str(socket),
         "password_encryption": "scram-sha-256",
     }
+    if binaries.major >= stand_ins.SINCE:
+        settings["extension_control_path"] = stand_ins.control_path(data)
+        _write_stand_ins(data / stand_ins.FOLDER, account)
     lines = [f"{name} = '{str(value).replace(chr(39), chr(39) * 2)}'\n" for name, value in settings.items()]
     rules = "local all all trust\n" + ("host all all 127.0.0.1/32 scram-sha-256\n" if tcp else "")
     for name, text in (("postgresql.conf", "".join(lines)), ("pg_hba.conf", rules)):
         (data / name).write_text(text, encoding="utf-8")
         if account:
             os.chown(data / name, account.uid, account.gid)
+
+
+def _write_stand_ins(folder: Path, account: Account | None) -> None:
+    for made in (folder, folder / "extension"):
+        make_folder(made, account)
+    for name, text in stand_ins.files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        if account:
+            os.chown(folder / name, account.uid, account.gid)
 
 
 def copy(source: Path | str, target: Path | str, account: Account | None) -> None:

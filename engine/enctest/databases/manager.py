@@ -11,7 +11,7 @@ from threading import RLock
 import msgspec
 
 from enctest.config import DatabaseSettings, Env
-from enctest.databases import handout, migrations, urls
+from enctest.databases import handout, plans, urls
 from enctest.databases.handout import Lent
 from enctest.databases.providers import Copy, Provider, StaleError, State, provider, told
 from enctest.databases.resets import VARIABLE, Reset
@@ -141,23 +141,12 @@ class DatabaseManager:
                 self._drop(lease.copies)
 
     def migration_files(self) -> dict[str, tuple[Path, ...]]:
-        """Return the SQL files of each database as they are now; none where they cannot be told."""
-        files: dict[str, tuple[Path, ...]] = {}
-        for name, one in self._settings.items():
-            try:
-                files[name] = migrations.declared(self._root, one.migrations)
-            except EnctestError:
-                files[name] = ()  # `prepare` says why
-        return files
+        """Return the files that make each database, as they are now; none where they cannot be told."""
+        return {name: plans.files(name, one, self._root) for name, one in self._settings.items()}
 
     def touched(self, paths: Iterable[Path]) -> tuple[str, ...]:
         """Return the databases whose migrations any of these files (absolute; new, changed or gone) is."""
-        changed = [path for path in paths if path.suffix == ".sql"]
-        return tuple(
-            name
-            for name, one in self._settings.items()
-            if one.migrations and any(path.is_relative_to(self._root / one.migrations) for path in changed)
-        )
+        return plans.touched(self._settings, self._root, paths)
 
     def invalidate(self) -> None:
         """Have the next `prepare` or `lease` look at the migrations again."""

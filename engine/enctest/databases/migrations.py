@@ -39,9 +39,18 @@ class Migration:
     path: Path
     sql: str
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
 
-def find(folder: Path) -> tuple[Path, ...]:
-    """Return the SQL files of `folder` (or the one file it is), in the order they run.
+    def digest(self) -> str:
+        """Return a hash of name and content."""
+        return sha256(f"{self.path.name}\0{self.sql}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def find(folder: Path, what: str = "migrations") -> tuple[Path, ...]:
+    """Return the SQL files of `folder` (or the one file it is), in the order they run; `what` is the setting.
 
     Raises:
         EnctestError: There is no such folder, it holds no SQL files, or two have the same number.
@@ -52,14 +61,14 @@ def find(folder: Path) -> tuple[Path, ...]:
         files = [path for path in folder.iterdir() if path.suffix == ".sql" and path.is_file()]
     except OSError as error:
         raise EnctestError(
-            f"the migrations folder {folder} cannot be read: {error.strerror}",
-            "Set `migrations` to a folder of SQL files, relative to the project's root.",
+            f"the {what} folder {folder} cannot be read: {error.strerror}",
+            f"Set `{what}` to a folder of SQL files, or what a tool has, relative to the project's root.",
         ) from error
     ordered = _order([path for path in files if not _DOWN.fullmatch(path.name)])
     if not ordered:
         raise EnctestError(
-            f"the migrations folder {folder} holds no SQL files",
-            "Only SQL files are run; leave `migrations` out for an empty database.",
+            f"the {what} folder {folder} holds no SQL files",
+            "Name alembic.ini, manage.py or yoyo.ini, or give a command as a list; or leave it out.",
         )
     return ordered
 
@@ -82,48 +91,34 @@ def read(files: Iterable[Path]) -> tuple[Migration, ...]:
     return tuple(Migration(path, _up_section(_text(path))) for path in files)
 
 
-def digest(migrations: Iterable[Migration]) -> str:
-    """Return a hash of names, order and content."""
-    total = sha256()
-    for migration in migrations:
-        for part in (migration.path.name, migration.sql):
-            data = part.encode()
-            total.update(len(data).to_bytes(8, "big") + data)
-    return total.hexdigest()
-
-
-def apply(connection: Connection, migrations: Iterable[Migration], *, database: str, root: Path) -> None:
-    """Run the migrations in order, each in a transaction unless it says or needs otherwise.
+def apply(connection: Connection, migration: Migration, *, doing: str, root: Path) -> None:
+    """Run a file, in a transaction unless it says or needs otherwise; `doing` is for messages.
 
     Raises:
-        EnctestError: One failed; the message names the file (relative to `root`), line and SQL error.
+        EnctestError: It failed; the message names the file (relative to `root`), line and SQL error.
         OSError: The server went away.
     """
-    for migration in migrations:
-        if _NO_TRANSACTION.search(migration.sql):
-            for statement in split(migration.sql):
-                _run(connection, migration, statement.sql, statement.start, database, root)
-        else:
-            _run(connection, migration, migration.sql, 0, database, root)
-        if connection.in_transaction:
-            raise EnctestError(
-                f"migration of database {database} failed: "
-                f"{_shown(migration.path, root)} leaves its transaction open",
-                "It needs a COMMIT, or no BEGIN: a file is one transaction by itself.",
-            )
+    if _NO_TRANSACTION.search(migration.sql):
+        for statement in split(migration.sql):
+            _run(connection, migration, statement.sql, statement.start, doing, root)
+    else:
+        _run(connection, migration, migration.sql, 0, doing, root)
+    if connection.in_transaction:
+        raise EnctestError(
+            f"{doing} failed: {_shown(migration.path, root)} leaves its transaction open",
+            "It needs a COMMIT, or no BEGIN: a file is one transaction by itself.",
+        )
 
 
-def _run(
-    connection: Connection, migration: Migration, sql: str, offset: int, database: str, root: Path
-) -> None:
+def _run(connection: Connection, migration: Migration, sql: str, offset: int, doing: str, root: Path) -> None:
     try:
         connection.query(sql)
     except ServerError as error:
-        raise _failure(migration, error, sql, offset, database, root) from error
+        raise _failure(migration, error, sql, offset, doing, root) from error
 
 
 def _failure(
-    migration: Migration, error: ServerError, sql: str, offset: int, database: str, root: Path
+    migration: Migration, error: ServerError, sql: str, offset: int, doing: str, root: Path
 ) -> EnctestError:
     parts = split(sql)
     place, excerpt = error.position - 1, ""
@@ -137,7 +132,7 @@ def _failure(
     line = migration.sql.count("\n", 0, offset + place) + 1
     more = [text for text in (error.detail, error.hint) if text]
     return EnctestError(
-        f"migration of database {database} failed: {_shown(migration.path, root)}, line {line}: {error}",
+        f"{doing} failed: {_shown(migration.path, root)}, line {line}: {error}",
         "\n".join(
             ["In this statement:", shown, *more, "Mend the file and save; the database is made again."]
         ),

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from enctest.config import DatabaseSettings
-from enctest.databases import folders, migrations
+from enctest.databases import folders, plans
 from enctest.databases.account import server_account
 from enctest.databases.protocol import ServerError
 from enctest.databases.providers import Copy, StaleError, Tell
 from enctest.databases.server import explain, group
-from enctest.databases.templates import Plan, Template
+from enctest.databases.templates import Template
 from enctest.databases.urls import FIELDS
 from enctest.errors import EnctestError
 
@@ -34,7 +34,7 @@ class PostgreSQL:
     def look(self, database: str) -> str:
         """Say which programs would serve the database."""
         found = self._servers[database].find()
-        migrations.declared(self._root, self._settings[database].migrations)
+        plans.make(database, self._settings[database], self._root)
         folders.choose(server_account())
         return f"PostgreSQL {found.version} from {found.source}, {found.bin}"
 
@@ -46,8 +46,7 @@ class PostgreSQL:
                 'isolation = "test" gives each test a copy of its own, which costs about as little.',
             )
         server = self._servers[database]
-        files = migrations.declared(self._root, self._settings[database].migrations)
-        plan = Plan(database, migrations.read(files), self._root)
+        plan = plans.make(database, self._settings[database], self._root)
         with _stale():
             about = server.start()
             template = server.template(plan)
@@ -57,8 +56,9 @@ class PostgreSQL:
                 template = server.make_template(plan)
             if self._settings[database].isolation == "test":
                 server.fill(template, self._settings[database].pool)
+            notices = server.stand_ins(plan)
         self._templates[database] = template
-        return f"{about}, {len(plan.migrations)} migrations"
+        return ", ".join([about, plan.about, *notices])
 
     def create(self, database: str) -> Copy:
         """Copy the template."""

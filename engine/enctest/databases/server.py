@@ -12,10 +12,12 @@ from enctest.config import DatabaseSettings
 from enctest.databases import copies, own, urls
 from enctest.databases.binaries import Binaries, find
 from enctest.databases.cluster import ROLE, Cluster
+from enctest.databases.extensions import stand_ins
 from enctest.databases.filling import Filling
 from enctest.databases.handout import SUPERUSER, Lent
+from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
-from enctest.databases.templates import Admin, Plan, Template
+from enctest.databases.templates import Admin, Template
 from enctest.databases.urls import Location
 from enctest.errors import EnctestError
 
@@ -93,6 +95,12 @@ class Server:
         with self._mutex:
             return self._session.make_template(plan, self._taken)
 
+    def stand_ins(self, plan: Plan) -> list[str]:
+        """Return a notice for each extension of a plan that the server has only a stand-in for."""
+        with self._mutex:
+            names = stand_ins(self._session.connection, plan.steps)
+        return [f"a stand-in for the extension {name}" for name in names]
+
     def create(self, template: Template) -> str:
         """Make a copy of a template and return its name.
 
@@ -153,7 +161,7 @@ class Server:
             major=self._cluster.binaries.major,
             owner=ROLE,
             isolation="test" if settings.isolation == "test" else "shared",
-            variables=urls.variables(settings.env or "DATABASE_URL", anywhere.values(scheme)),
+            variables=urls.of_postgresql(settings, anywhere),
             url=anywhere.url(scheme),
             superuser_url=superuser.url(scheme),
         )

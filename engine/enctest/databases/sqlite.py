@@ -44,16 +44,15 @@ class SQLite:
     def look(self, database: str) -> str:
         """Say which SQLite it is; it is always there."""
         self._check(database)
-        migrations.declared(self._root, self._settings[database].migrations)
+        self._files(database)
         folders.choose(None, _ROOM)
         return f"SQLite {sqlite3.sqlite_version} of Python"
 
     def prepare(self, database: str, tell: Tell) -> str:
         """Migrate a file, unless the cache has one of these migrations."""
         self._check(database)
-        files = migrations.declared(self._root, self._settings[database].migrations)
-        todo = migrations.read(files)
-        kept = _cached(migrations.digest(todo))
+        todo = migrations.read(self._files(database))
+        kept = _cached(hashlib.sha256("".join(each.digest() for each in todo).encode()).hexdigest())
         with _full(self._place()):
             template = self._place() / f"{kept.stem}.template"
             if not template.exists() and not _fetch(kept, template):
@@ -127,6 +126,15 @@ class SQLite:
         self._taken.clear()
         if folder is not None:
             folder.close()
+
+    def _files(self, database: str) -> tuple[Path, ...]:
+        declared = self._settings[database].migrations
+        if not isinstance(declared, str):
+            raise EnctestError(
+                f"database {database}: SQLite is migrated by SQL files, not by a command",
+                'For example: migrations = "migrations"',
+            )
+        return migrations.declared(self._root, declared)
 
     def _check(self, database: str) -> None:
         _plain(database)

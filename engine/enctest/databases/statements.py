@@ -46,6 +46,21 @@ def split(sql: str) -> list[Statement]:
     return found
 
 
+def normalized(sql: str) -> str:
+    """Return SQL without comments, with one space at most where there is white space outside of texts."""
+    parts: list[str] = []
+    position = 0
+    while match := _TOKEN.match(sql, position):
+        kind, end = match.lastgroup, _end(sql, match)
+        blank = kind in {"comment", "block", "blank"}
+        if parts and parts[-1] == " " and (blank or sql[position:end] in "),"):
+            parts.pop()
+        if not blank or (parts and parts[-1] != "("):
+            parts.append(" " if blank else sql[position:end])
+        position = end
+    return "".join(parts).strip()
+
+
 def _end(sql: str, match: re.Match[str]) -> int:
     if match.lastgroup == "dollar":
         close = sql.find(match.group(), match.end())

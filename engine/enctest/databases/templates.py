@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
-from pathlib import Path
 
-from enctest.databases import migrations
 from enctest.databases.cloning import Cloner
 from enctest.databases.cluster import MIGRATOR, ROLE, Cluster
 from enctest.databases.datadir import SUPERUSER
-from enctest.databases.migrations import Migration
+from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError, identifier, literal
+from enctest.databases.steps import carry_out
 from enctest.errors import EnctestError
 
 _LOCKS = 1701733236
@@ -36,15 +35,6 @@ _FILLED_TABLES = """
     select string_agg(format('%I.%I', n.nspname, c.relname), ', ')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'm') and c.oid >= 16384 and pg_relation_size(c.oid) > 0"""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A database to make: its name in the application, its migrations, and the project's root."""
-
-    database: str
-    migrations: tuple[Migration, ...]
-    root: Path
 
 
 @dataclass(frozen=True)
@@ -87,13 +77,7 @@ class Admin:
 
     def template(self, plan: Plan) -> Template | None:
         """Return the finished template of a plan, if there is one."""
-        name = _template_name(plan, self._cluster.binaries.version)
-        found = self.connection.query(
-            "select exists (select from pg_db_role_setting where setdatabase = d.oid) or datacl is not null "
-            "from pg_database d where datname = $1 and datistemplate and not datallowconn",
-            name,
-        )
-        return Template(plan.database, name, dressed=found[0][0] == "t") if found else None
+        return self._sealed(plan.database, self._name(plan))
 
     def make_template(self, plan: Plan, taken: set[str]) -> Template:
         """Make the template of a plan, or wait for the process that does; `taken` are names of our copies.
@@ -103,7 +87,7 @@ class Admin:
             OSError: The server is gone.
             ServerError: It refused.
         """
-        name = _template_name(plan, self._cluster.binaries.version)
+        name = self._name(plan)
         self.connection.query(f"select pg_advisory_lock({_lock(name)})")
         try:
             found = self.template(plan)
@@ -116,6 +100,20 @@ class Admin:
         if found is None:
             raise EnctestError(f"the template of database {plan.database} vanished while it was made")
         return found
+
+    def _name(self, plan: Plan, count: int | None = None) -> str:
+        """Return the name of the template that has the first `count` steps of a plan (default: all)."""
+        chain = plan.chain()[count if count is not None else -1]
+        parts = (_LAYOUT, self._cluster.binaries.version, plan.database, chain)
+        return _prefix(plan.database) + sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    def _sealed(self, database: str, name: str) -> Template | None:
+        found = self.connection.query(
+            "select exists (select from pg_db_role_setting where setdatabase = d.oid) or datacl is not null "
+            "from pg_database d where datname = $1 and datistemplate and not datallowconn",
+            name,
+        )
+        return Template(database, name, dressed=found[0][0] == "t") if found else None
 
     def create(self, template: Template, taken: set[str]) -> str:
         """Make a copy that no other process uses; return its name, which is not in `taken`.
@@ -164,12 +162,33 @@ class Admin:
         self.connection.query(f"alter role {identifier(role)} rename to {new}")
 
     def _build_once(self, plan: Plan, template: str, taken: set[str]) -> None:
-        """Migrate under the application's name, as migrations may mention it, then rename and seal."""
-        database = self._claim(plan.database, taken, source="template0")
+        """Make the template from the nearest one that has some of the steps; seeds start from one without."""
+        begun, start = self._nearest(plan)
+        between = len(plan.migrations)
+        if plan.seeds and begun < between:
+            name = self._name(plan, between)
+            self._migrate(plan, begun, between, start, name, taken)
+            begun, start = between, self._sealed(plan.database, name)
+        self._migrate(plan, begun, len(plan.steps), start, template, taken)
+
+    def _nearest(self, plan: Plan) -> tuple[int, Template | None]:
+        """Return how many of the first steps some template has, and that template."""
+        for count_ in range(len(plan.steps) - 1, 0, -1):
+            if found := self._sealed(plan.database, self._name(plan, count_)):
+                return count_, found
+        return 0, None
+
+    def _migrate(
+        self, plan: Plan, first: int, end: int, start: Template | None, template: str, taken: set[str]
+    ) -> None:
+        """Run steps under the application's name, as they may mention it, then rename and seal."""
+        database = self._claim(plan.database, taken, source=start.name if start else "template0")
+        if start and start.dressed:
+            self._cloner.dress(start.name, database)
         try:
             try:
+                carry_out(self._cluster, plan, first, end, database)
                 with self._cluster.connect(database, MIGRATOR) as connection:
-                    migrations.apply(connection, plan.migrations, database=plan.database, root=plan.root)
                     connection.query(_HAND_OVER)
                     if tables := connection.value(_FILLED_TABLES):
                         connection.query(f"analyze {tables}")
@@ -232,11 +251,6 @@ def _names(wanted: str) -> Iterator[str]:
 
 def _prefix(database: str) -> str:
     return f"template_{database[:36]}_"
-
-
-def _template_name(plan: Plan, version: str) -> str:
-    parts = (_LAYOUT, version, plan.database, migrations.digest(plan.migrations))
-    return _prefix(plan.database) + sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def _lock(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from enctest.config import Env
+from enctest.config import DatabaseSettings, Env
 from enctest.errors import EnctestError
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
@@ -47,6 +47,16 @@ def variables(env: Env, values: Mapping[str, str]) -> dict[str, str]:
     """Return the environment variables that a declaration's `env` asks for."""
     templates = _templates(env)
     return {key: _FIELD.sub(lambda match: values[match[1]], text) for key, text in templates.items()}
+
+
+def of_postgresql(settings: DatabaseSettings, location: Location) -> dict[str, str]:
+    """Return the variables that lead to a PostgreSQL database at a location."""
+    return variables(env_of_postgresql(settings), location.values(settings.scheme or "postgresql"))
+
+
+def env_of_postgresql(settings: DatabaseSettings) -> Env:
+    """Return what a declaration's `env` is, or stands for."""
+    return "DATABASE_URL" if settings.env is None else settings.env
 
 
 def check(databases: Mapping[str, tuple[Env, Sequence[str]]]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from enctest.events import Affected, Change, Error, Notice
 from enctest.explorer.agenda import Wish
 from enctest.explorer.earlier import KNOWN
-from enctest.explorer.selector import Effect
+from enctest.explorer.effect import Effect
 from enctest.watch.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -117,8 +117,7 @@ class Changes:
         reasons = (
             dict.fromkeys(self._unrecorded(), "it is not known what it needs") | everything | effect.tests
         )
-        if migrated:
-            reasons |= dict.fromkeys(explorer.selector.using_databases(), f"`{migrated}` changed")
+        reasons |= migrated
         explorer.earlier.leave([*reasons, *self._tests_in_deleted(effect.paths)], effect)
         self._forget_files(effect.paths)
         outdated = explorer.book.outdate(reasons, explorer.change)
@@ -169,12 +168,16 @@ class Changes:
         if tests:
             explorer.forget(tests)
 
-    def _migrated(self, paths: Sequence[str]) -> str:
-        """Return which of these is a migration, if any: its databases are to be made anew."""
+    def _migrated(self, paths: Sequence[str]) -> dict[str, str]:
+        """Return the tests that migrations and seeds among these reach; their databases are made anew."""
         explorer = self._explorer
         root = explorer.project.root
-        found = next((path for path in paths if explorer.leases.databases.touched([root / path])), "")
-        if found:
-            explorer.needs_databases = True
-            explorer.leases.databases.invalidate()
-        return found
+        databases = explorer.leases.databases
+        declared = explorer.settings.databases
+        reached = {path: names for path in paths if (names := databases.touched([root / path]))}
+        if not reached:
+            return {}
+        explorer.needs_databases = True
+        databases.invalidate()
+        changed = {name: declared[name] for names in reached.values() for name in names}
+        return dict.fromkeys(explorer.selector.migrated(changed), f"`{next(iter(reached))}` changed")

@@ -75,6 +75,7 @@ class Conductor:
         except EnctestError as error:
             explorer.tell(error)
             return False
+        explorer.selector.learn_databases(explorer.settings.databases)
         explorer.needs_host = explorer.needs_databases = False
         return True
 

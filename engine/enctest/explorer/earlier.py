@@ -11,8 +11,9 @@ import msgspec
 
 from enctest.events import BAD_OUTCOMES
 from enctest.explorer.book import Book, Entry
+from enctest.explorer.effect import Effect
 from enctest.explorer.journal import Journal
-from enctest.explorer.selector import Effect, Selector
+from enctest.explorer.selector import Selector
 from enctest.selection.rows import TestRow
 from enctest.store.rows import StoredTest
 

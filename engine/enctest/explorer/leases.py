@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from enctest.config import Settings
+from enctest.databases.declared import Held
 from enctest.databases.manager import DatabaseManager, Lease
 from enctest.errors import EnctestError
 from enctest.events import DatabaseStatus
@@ -33,6 +34,8 @@ class Leases:
     ) -> None:
         self.databases = DatabaseManager(settings.databases, project, on_databases)
         self.managed = bool(settings.databases)
+        self._declared = Held(project)
+        self._looking: asyncio.Task[None] | None = None
         self._ready: dict[str, asyncio.Task[Lease]] = {}
 
     async def prepare(self) -> None:
@@ -63,6 +66,8 @@ class Leases:
 
     def release(self, slot: str, lease: Lease | None) -> None:
         """Give copies back; the slot's next ones are made at once, in the background."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(asyncio.to_thread(self._declared.look))
         if lease is not None:
             self._ready[slot] = asyncio.create_task(asyncio.to_thread(self.databases.renew, lease))
             self._ready[slot].add_done_callback(_retrieve)
@@ -70,6 +75,9 @@ class Leases:
     async def close(self) -> None:
         """Give everything back."""
         await self._give_back()
+        if self._looking is not None:
+            await self._looking
+        await asyncio.to_thread(self._declared.close)
         await asyncio.to_thread(self.databases.close)
 
     def _provide(self, slot: str) -> None:

@@ -20,6 +20,7 @@ from enctest.events import (
 from enctest.explorer.book import Book, file_of
 from enctest.explorer.journal import Journal
 from enctest.explorer.selector import Selector
+from enctest.explorer.sharing import around
 from enctest.explorer.traces import LiveTraces
 from enctest.record import Event
 
@@ -49,9 +50,12 @@ class Ledger:
         """Take an event; return what it brought about besides."""
         match event:
             case SpanStarted() | SpanEvent() | SpanEnded():
-                if isinstance(event, SpanStarted) and event.kind == "db":
-                    self._selector.uses_database(event.test)
                 self.traces.fold(event)
+                if isinstance(event, SpanStarted) and event.kind == "db":
+                    node = self.traces.node(event.test, event.span)
+                    self._selector.tables.seen(event, around(node, event.test))
+                elif "enctest.spans.not_recorded" in event.attributes:
+                    self._selector.tables.lost(event.test)
             case TestStarted() if entry := self.book.tests.get(event.test):
                 entry.running = True
             case TestFinished():

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from enctest import config
-from enctest.databases.manager import DatabaseManager
+from enctest.databases import plans
 from enctest.events import Error, TestFinished, WorkerEvent
 from enctest.explorer.book import Book
+from enctest.explorer.effect import Effect
 from enctest.explorer.journal import Journal
 from enctest.explorer.ledger import Ledger
-from enctest.explorer.selector import Effect, Selector
+from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.record import Event
 from enctest.selection.variables import THE_USERS
@@ -62,20 +63,25 @@ class Offline:
 
     def effect_of(self, paths: Sequence[Path] | None) -> Effect:
         """Return what changes of these files, or all since the last run, can affect; remembers nothing."""
-        return self._with_migrations(self.selector.scan() if paths is None else self.selector.pretend(paths))
+        if paths is None:
+            return self._with_migrations(self.selector.scan())
+        return self._with_migrations(self.selector.pretend(paths), pretended=paths)
 
     def close(self) -> None:
         """Close; what was not folded is not written."""
         self.journal.release()
 
-    def _with_migrations(self, effect: Effect) -> Effect:
-        """Add the tests that use databases, if a migration is among what changed."""
+    def _with_migrations(self, effect: Effect, pretended: Sequence[Path] = ()) -> Effect:
+        """Add the tests that migrations and seeds among what changed, or is said to have, reach."""
         settings = config.load(self._project.root).databases
-        manager = DatabaseManager(settings, self._project) if settings and effect.paths else None
-        for path in effect.paths if manager is not None else ():
-            if manager is not None and manager.touched([self._project.root / path]):
-                reached = dict.fromkeys(self.selector.using_databases(), f"`{path}` changed")
-                return replace(effect, tests=reached | effect.tests)
+        root = self._project.root
+        changed = {path: plans.touched(settings, root, [root / path]) for path in effect.paths if settings}
+        databases = {name: settings[name] for names in changed.values() for name in names}
+        if databases:
+            path = next(path for path, names in changed.items() if names)
+            tests = dict.fromkeys(self.selector.migrated(databases, pretended), f"`{path}` changed")
+            effect = replace(effect, tests=tests | effect.tests)
+        self.selector.learn_databases(settings)
         return effect
 
     def _reach(self, effect: Effect) -> Iterable[str]:

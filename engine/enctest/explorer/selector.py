@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from enctest.config import DatabaseSettings
 from enctest.dependencies import BlocksDeclared, ModuleRecorded, TestRecorded
 from enctest.events import Users
+from enctest.explorer.effect import Effect
+from enctest.explorer.sharing import Sharing
+from enctest.explorer.tables import Tables
 from enctest.paths import Project
 from enctest.selection.fingerprint import PYTHON_FILES, Fingerprint, fingerprint, is_test_module
 from enctest.selection.index import DependencyIndex
@@ -33,38 +38,6 @@ T = TypeVar("T")
 _MANY = 50
 """Tests from which on it is faster to look at all files than at theirs."""
 _encode = msgspec.msgpack.Encoder().encode
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a change of files can do.
-
-    Attributes:
-        paths: What changed in content, relative to the root; environment variables as `$NAME`.
-        tests: Affected node ids, each with the reason.
-        new_in: Files that may hold new tests.
-        everything: Why all tests are affected, known or not; empty when that is not so.
-        returns: Something is again as it was before, so that earlier results may be true again.
-        appeared: There are new files, or data files are gone.
-        saved_at: When the newest of them was written (seconds since the epoch).
-        moved: Those of `paths` that were not there before, or are not there now.
-    """
-
-    paths: tuple[str, ...] = ()
-    tests: dict[str, str] = field(default_factory=dict)
-    new_in: frozenset[str] = frozenset()
-    everything: str = ""
-    returns: bool = False
-    appeared: bool = False
-    saved_at: float = 0.0
-    moved: frozenset[str] = frozenset()
-
-    def restarts_host(self, ready: HostReady | None, root: Path) -> bool:
-        """Tell whether the session host was started with one of these files."""
-        if ready is None:
-            return True
-        loaded = {Path(path) for path in (*ready.files, *ready.config_files)}
-        return any(root / path in loaded for path in self.paths)
 
 
 class Selector:
@@ -93,7 +66,8 @@ class Selector:
         self._stamps: dict[str, FileStamp] = {}
         self._new_stamps: dict[str, FileStamp | None] = {}
         self._why: dict[str, str] = {}
-        self._database_tests = set(history.meta("database_tests", list[str]) or ())
+        self.tables = Tables(history)
+        self._sharing = Sharing(self._index)
 
     def load(self) -> None:
         """Take up what is stored, before anything else is asked; may be called on a thread.
@@ -206,15 +180,14 @@ class Selector:
     def forget(self, tests: Sequence[str]) -> None:
         """Tests are gone."""
         self._index.forget_tests(tests)
-        self._database_tests.difference_update(tests)
+        self.tables.forget(tests)
         for test in tests:
             self._why.pop(test, None)
 
     def renamed(self, old: str, new: str) -> None:
         """A test has another node id."""
         self._index.rename_test(old, new)
-        if old in self._database_tests:
-            self._database_tests.add(new)
+        self.tables.renamed(old, new)
 
     def needs(self, test: str) -> TestRow | None:
         """Return what a test needs, or None when that was never recorded."""
@@ -222,7 +195,9 @@ class Selector:
 
     def state_key(self, row: TestRow) -> bytes:
         """Return the key of the present state of everything in `row`; empty when part of it is unknown."""
-        return self._keys.of(row)
+        shared = self._sharing.used(row, self.tables.fixtures)
+        key, databases = self._keys.of(row), self.tables.state(row.test, shared)
+        return sha256(key + databases.encode()).digest() if key and databases else b""
 
     def unnoticed(self, rows: Sequence[TestRow]) -> frozenset[str]:
         """Return the files of these rows (of many rows: all files) that look other than remembered."""
@@ -269,13 +244,17 @@ class Selector:
         more = f" and {len(files) - 1} more" if files[1:] else ""
         return f"from now on it runs whenever {files[0]}{more} changes"
 
-    def uses_database(self, test: str) -> None:
-        """A test sent a query."""
-        self._database_tests.add(test)
+    def migrated(self, databases: Mapping[str, DatabaseSettings], pretended: Sequence[Path] = ()) -> set[str]:
+        """Return the tests that changes of the files of these databases can affect."""
+        tests, fixtures = self.tables.reached(databases, self._root, self._digests, pretended=pretended)
+        if not self.tables.any_seen:
+            return set(self._index.tests)
+        return tests.union(*map(self._sharing.users, fixtures))
 
-    def using_databases(self) -> set[str]:
-        """Return the tests that sent queries; all, when none was ever seen to."""
-        return self._database_tests or set(self._index.tests)
+    def learn_databases(self, databases: Mapping[str, DatabaseSettings]) -> None:
+        """Remember what makes these databases, where that is not known yet."""
+        if unknown := self.tables.unknown(databases):
+            self.tables.learn(unknown, self._root, self._digests)
 
     # --- storage ---
 
@@ -296,11 +275,15 @@ class Selector:
         return {
             "environment": self._environment,
             "python_files": list(self._python_files),
-            "database_tests": sorted(self._database_tests),
+            "tables": self.tables.meta(),
             "variables": self._known_variables or self._variables,
         }
 
     # --- inside ---
+
+    @property
+    def _digests(self) -> dict[str, str]:
+        return {path: stamp.digest for path, stamp in self._stamps.items() if not path.endswith(".py")}
 
     def _world(self) -> str:
         return f"{self._environment} {self._python_files}"

@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 
 from enctest.events import Span, SpanRecord
-from enctest.tracing.model import Trace
+from enctest.tracing.model import Node, Trace
 
 _KEPT = 200
 """Finished traces that stay in memory, so that a look at one never waits for the disk."""
@@ -41,6 +41,11 @@ class LiveTraces:
         """Return a test's spans so far, or None when this run has none of it."""
         trace = self._traces.get(test)
         return trace.freeze() if trace else None
+
+    def node(self, test: str, span: int) -> Node | None:
+        """Return a span of a test, if it is known."""
+        trace = self._traces.get(test)
+        return trace.nodes.get(span) if trace else None
 
     def close(self, test: str) -> None:
         """Mark what a dead worker left open as ended now."""

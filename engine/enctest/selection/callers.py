@@ -17,6 +17,8 @@ _RUNS_TESTS = "_pytest.pytester"
 _BETWEEN = "enctest.tracing"
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
 _RESTORER = "unittest.mock"
+_READERS = ("enctest.databases", "enctest.services")
+"""What reads files for tests besides: the migrations of a database that test code declares."""
 _QUOTERS = frozenset({"traceback", "warnings", "linecache"})
 
 
@@ -41,6 +43,7 @@ class _Kind(Enum):
     STDLIB = auto()
     BETWEEN = auto()
     OWN = auto()
+    READER = auto()
     PROJECT = auto()
     LIBRARY = auto()
 
@@ -69,8 +72,11 @@ class Callers:
         """Tell whether code of this file belongs to the standard library (or to no file)."""
         return file.startswith(self._stdlib) and not file.startswith(self._installed)
 
-    def asker(self, frame: FrameType | None) -> Asker:
-        """Return who asks: the nearest code that is neither the standard library's nor a wrapper's."""
+    def asker(self, frame: FrameType | None, *, reads: bool = False) -> Asker:
+        """Return who asks: the nearest code that is neither the standard library's nor a wrapper's.
+
+        `reads`: for the content of a file or folder.
+        """
         kinds = self._kinds
         puts_back = False
         while frame is not None:
@@ -82,8 +88,8 @@ class Callers:
                 kind = self._kind(frame, file)
             if kind is _Kind.STDLIB:
                 puts_back = puts_back or space.get("__name__") == _RESTORER
-            elif kind is not _Kind.BETWEEN:
-                if kind is _Kind.OWN:
+            elif kind is not _Kind.BETWEEN and not (reads and kind is _Kind.READER):
+                if kind is _Kind.OWN or kind is _Kind.READER:
                     return _ITSELF
                 if kind is _Kind.PROJECT and not puts_back:
                     return _NOBODY
@@ -124,6 +130,8 @@ class Callers:
             kind = _Kind.STDLIB
         elif name.startswith(_BETWEEN):
             kind = _Kind.BETWEEN
+        elif name.startswith(_READERS):
+            kind = _Kind.READER
         elif _is_own(name) and name != _RUNS_TESTS:
             kind = _Kind.OWN
         elif name == _RUNS_TESTS or file.startswith("<") or self._boundary.relative(file) is not None:

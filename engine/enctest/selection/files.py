@@ -92,7 +92,7 @@ class FileWatch:
             self._tell(folder, frame)
 
     def _tell(self, name: str, frame: FrameType | None) -> None:
-        asker = self._callers.asker(frame)
+        asker = self._callers.asker(frame, reads=True)
         if not asker.own:
             self._used(name, asker)
 

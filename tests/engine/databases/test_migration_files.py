@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from enctest.databases.migrations import digest, find, read
+from enctest.databases.migrations import find, read
 from enctest.errors import EnctestError
 
 
@@ -86,13 +86,3 @@ def test_what_is_not_utf8_is_an_error(tmp_path: Path, data: bytes) -> None:
 
     with pytest.raises(EnctestError, match=r"1\.sql (is not UTF-8|holds a zero byte)"):
         read([file])
-
-
-def test_the_digest_sees_name_content_and_order(tmp_path: Path) -> None:
-    files = find(_folder(tmp_path, ["1_a.up.sql", "2_b.up.sql"]))
-    before = digest(read(files))
-
-    assert digest(read(files)) == before
-    assert digest(read(reversed(files))) != before
-    files[0].write_text("select 'other';", encoding="utf-8")
-    assert digest(read(files)) != before
