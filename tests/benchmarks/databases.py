@@ -5,7 +5,8 @@
 Of a made project with 20 tables and 50 migrations: how long the hand-out of an isolated copy takes in a test
 (a connection per test, and a pool that is kept); from nothing running to the first query in an isolated,
 migrated database, cold and with a warm cache; set-up and teardown of 40 tests together, against
-pytest-postgresql with the same schema as its template, in one environment. Exits with 1 where a limit is missed.
+pytest-postgresql with the same schema as its template, in one environment.
+Exits with 1 where a limit is missed.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ def migrations() -> dict[str, str]:
     for number in range(TABLES + 1, MIGRATIONS + 1):
         table = (number - 2) % (TABLES - 1) + 2
         files[number] = (
-            f"alter table t{table} add c{number} int default 1; create index on t{table} (c{number});"
-            f"insert into t{table} (name) select 'row {number} ' || g from generate_series(1, 30) g;"  # noqa: S608
+            f"alter table t{table} add c{number} int default 1; create index on t{table} (c{number});"  # noqa: S608 - our own text
+            f"insert into t{table} (name) select 'row {number} ' || g from generate_series(1, 30) g;"
         )
     return {f"migrations/{number:04}_step.up.sql": text + "\n" for number, text in files.items()}
 
