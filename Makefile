@@ -40,6 +40,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.kinds --peer testmon
 	$(BIN)/python -m tests.benchmarks.mutants
+	$(BIN)/python -m tests.benchmarks.databases
 
 screenshots: $(VENV)/.ready  ## write the golden screens anew
 	$(BIN)/python -m pytest tests/tui -p no:randomly --update-screenshots
