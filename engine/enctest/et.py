@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
-from enctest.services import auth, clock, delivery, doubles, lifecycle
+from enctest.services import auth, clock, delivery, doubles, lifecycle, managed
 from enctest.services import spans as _spans
 from enctest.services.auth import as_user
 from enctest.services.config import Config
+from enctest.services.database import Database
 from enctest.services.delivery import Attempt, Delivery, Messages
 from enctest.services.endpoint import Endpoint
 from enctest.services.errors import BadDoubleError, MisusedError
@@ -36,10 +37,12 @@ __all__ = [
     "enable_service_instance_isolation",
     "mock_endpoint",
     "mock_service",
+    "new_test_database",
     "override_auth",
     "published_messages",
     "set_config",
     "spans",
+    "superuser",
 ]
 
 P = ParamSpec("P")
@@ -193,6 +196,43 @@ def advance_time(seconds: float) -> None:
         MisusedError: No test is running.
     """
     clock.advance(needed("advance_time"), seconds)
+
+
+def new_test_database(database: Database | str = "") -> str:
+    """Make one more copy of a managed database, migrated and empty, until the scope ends; return its URL.
+
+    Args:
+        database: A handle, which points to the copy meanwhile, for all that use it; or a declared name, which
+            may be left out where there is only one.
+
+    Raises:
+        BadDoubleError: It is neither.
+        EnctestError: No database of that name is managed.
+        MisusedError: No test is running.
+    """
+    scope = needed("new_test_database")
+    if not isinstance(database, Database | str):
+        raise BadDoubleError(
+            f"new_test_database takes a database, and {_named(database)} is none",
+            "Pass the `Database` itself.",
+        )
+    return managed.copy_for(scope, database)
+
+
+def superuser(database: Database) -> Database:
+    """Return a handle of the same database for a user who may do everything: TRUNCATE, CREATE EXTENSION.
+
+    Raises:
+        BadDoubleError: It is no database.
+        EnctestError: No database of that name is managed.
+        MisusedError: No test is running.
+    """
+    scope = needed("superuser")
+    if not isinstance(database, Database):
+        raise BadDoubleError(
+            f"superuser takes a database, and {_named(database)} is none", "Pass the `Database` itself."
+        )
+    return managed.superuser(scope, database)
 
 
 def spans() -> Spans:

@@ -5,8 +5,6 @@ PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -30,10 +28,12 @@ deliver = _helper("deliver")
 enable_service_instance_isolation = _helper("enable_service_instance_isolation")
 mock_endpoint = _helper("mock_endpoint")
 mock_service = _helper("mock_service")
+new_test_database = _helper("new_test_database")
 override_auth = _helper("override_auth")
 published_messages = _helper("published_messages")
 set_config = _helper("set_config")
 spans = _helper("spans")
+superuser = _helper("superuser")
 
 
 @pytest.fixture
@@ -50,12 +50,3 @@ def superuser_url() -> str:
     from enctest.databases import helpers
 
     return helpers.superuser_url()
-
-
-@pytest.fixture
-def new_test_database() -> Iterator[Callable[..., str]]:
-    """Makes more copies of managed databases: called with a declared name or none, gives a URL (enctest)."""
-    from enctest.databases import helpers
-
-    with ExitStack() as stack:
-        yield lambda name="": stack.enter_context(helpers.new_test_database(name))
