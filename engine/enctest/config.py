@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -76,6 +77,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Megabytes of private memory that all suspended processes may have together."""
     audit: bool = True
     """In idle time, run a sample of the tests that selection left out, to measure what it misses."""
+
+
+def database_settings(name: str, values: Mapping[str, Any]) -> DatabaseSettings:
+    """Return what code says of a database, with underscores in names.
+
+    Raises:
+        EnctestError: A setting is unknown or of the wrong type.
+    """
+    spelled = {key.replace("_", "-"): value for key, value in values.items()}
+    try:
+        return msgspec.convert(spelled, DatabaseSettings)
+    except msgspec.ValidationError as error:
+        raise EnctestError(
+            f"Database({name!r}): {error}", "README.md lists the settings of databases under Configuration."
+        ) from error
 
 
 def load(root: Path) -> Settings:

@@ -42,9 +42,8 @@ prepare enctest_touching(oid, timestamptz) as
     left join pg_stat_get_activity(null)
         on datid = $1 and (state_change > $2 or state is distinct from 'idle')
 """
-_TABLE = f"""
+_TABLE = """
 do $$ begin
-    perform pg_advisory_xact_lock({_OURS});
     if to_regclass('enctest.copies') is null then
         create schema enctest;
         create unlogged table enctest.copies (
@@ -100,7 +99,12 @@ class Moment:
 def prepare(connection: Connection) -> None:
     """Make the table, unless it is there."""
     if connection.value("select to_regclass('enctest.copies')") is None:
-        connection.query(_TABLE)
+        # A statement of its own: one that has begun does not see what was made while it waited.
+        connection.query(f"select pg_advisory_lock({_OURS})")
+        try:
+            connection.query(_TABLE)
+        finally:
+            connection.query(f"select pg_advisory_unlock({_OURS})")
 
 
 def plan(connection: Connection) -> None:

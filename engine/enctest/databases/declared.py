@@ -21,6 +21,7 @@ from threading import RLock
 import msgspec
 
 from enctest.config import DatabaseSettings
+from enctest.databases import plans
 from enctest.databases.manager import DatabaseManager, Lease
 from enctest.errors import EnctestError
 from enctest.paths import Project
@@ -42,12 +43,13 @@ class _Mine:
         self.mutex = RLock()
         self.managers: dict[str, DatabaseManager] = {}
         self.urls: dict[str, str] = {}
+        self.files: dict[str, list[Path]] = {}
         self.parents: list[object] = []  # closing these would end the parent's sessions
 
     def begin_anew(self) -> None:
         """Leave everything to the parent."""
         self.parents.append((self.managers, self.urls))
-        self.mutex, self.managers, self.urls = RLock(), {}, {}
+        self.mutex, self.managers, self.urls, self.files = RLock(), {}, {}, {}
 
     def close(self) -> None:
         """Give everything back."""
@@ -76,8 +78,12 @@ def url(name: str, settings: DatabaseSettings, project: Project | None = None) -
     project = project or Project.find()
     with _mine.mutex:
         key = _key(project, name, settings)
-        if key not in _mine.urls:
+        if key in _mine.urls:
+            for path in _mine.files[key]:  # who asks later needs them as well, and only who reads is seen to
+                path.open("rb").close()
+        else:
             _mine.urls[key] = lease(name, settings, project).urls[name]
+            _mine.files[key] = [each for each in plans.files(name, settings, project.root) if each.is_file()]
         return _mine.urls[key]
 
 

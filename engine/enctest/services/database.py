@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from typing import Any, Final
 
 from enctest.services.errors import MissingError
 from enctest.services.scope import UNSET, current
@@ -20,12 +20,17 @@ class Database:
     Args:
         name: As in `[tool.enctest.databases.NAME]`.
         env: The variable that holds the URL; SHOP_DATABASE_URL, else DATABASE_URL, unless given.
+        settings: Declares it here, for tests alone: `migrations`, `seed`, `version` and so on, spelled as in
+            `[tool.enctest.databases]` but with underscores. A server is started, and the database migrated,
+            when a test first asks for its URL, unless a variable of its own says where it is.
     """
 
-    def __init__(self, name: str, *, env: str = "") -> None:
+    def __init__(self, name: str, *, env: str = "", **settings: Any) -> None:
         self.name = name
         own = re.sub(r"\W", "_", name).upper() + "_" + _COMMON
-        self.variables = (env,) if env else (own, _COMMON)
+        common = () if settings else (_COMMON,)  # that one is another's
+        self.variables: tuple[str, ...] = (env,) if env else (own, *common)
+        self._settings = settings
 
     @property
     def url(self) -> str:
@@ -33,6 +38,7 @@ class Database:
 
         Raises:
             MissingError: No variable says so.
+            EnctestError: It is declared here, and cannot be had, or not so.
         """
         scope = current()
         if scope is not None:
@@ -42,11 +48,20 @@ class Database:
         for variable in self.variables:
             if url := os.environ.get(variable):
                 return url
+        if scope is not None and self._settings:
+            return self._declared()
         first = self.variables[0]
         raise MissingError(
             f"Nothing says where the database {self.name} is: {' and '.join(self.variables)} are not set",
             f'Set {first}; for tests, declare it: [tool.enctest.databases.{self.name}] with env = "{first}".',
         )
+
+    def _declared(self) -> str:
+        """Return the URL of this process's own copy of what is declared here."""
+        from enctest.config import database_settings
+        from enctest.databases import declared
+
+        return declared.url(self.name, database_settings(self.name, self._settings))
 
     def __repr__(self) -> str:
         return f"<database {self.name}>"
