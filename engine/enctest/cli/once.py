@@ -97,15 +97,6 @@ def _run(
     return code
 
 
-def _shared(settings: Settings) -> set[str]:
-    """Return the databases that a worker cannot lease for itself."""
-    if not settings.databases:
-        return set()
-    from enctest.databases import resets
-
-    return {*settings.databases} - {one.name for one in resets.lent(os.environ.get(resets.VARIABLE, ""))}
-
-
 def _known(project: Project) -> tuple[int, dict[str, float]]:
     """Return the number of the last run, and how many milliseconds each test took."""
     with contextlib.closing(History(project.state)) as history:

@@ -22,6 +22,7 @@ import msgspec
 from enctest.databases.loading import load
 from enctest.errors import EnctestError
 
+Isolation = Literal["shared", "test", "transaction"]
 VARIABLE = "ENCTEST_RESETS"
 """Says what a process has been lent: a JSON list of `Reset`."""
 _SECONDS = 10.0
@@ -43,7 +44,7 @@ class Reset(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    isolation: Literal["shared", "test", "transaction"]
+    isolation: Isolation
     call: str
     root: str
     values: Mapping[str, str]

@@ -14,8 +14,8 @@ from enctest.databases import own
 from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
 from enctest.databases.protocol import ServerError
 from enctest.databases.redirect import Redirect
+from enctest.session.wishes import wanted
 
-MARKER = "database"
 _KINDS: tuple[Isolation, ...] = ("shared", "test")
 
 
@@ -70,7 +70,7 @@ class IsolationPlugin:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
         for one in self._databases():
-            isolation = wanted(item, one)
+            isolation = wanted(item, one.name, one.isolation, _KINDS)
             handout = self._handouts.get(one.name)
             if handout is None and isolation == "shared":
                 continue
@@ -104,25 +104,6 @@ class IsolationPlugin:
             except (OSError, ServerError):
                 continue  # the server is gone, and with it what was to be kept
         self._handouts.clear()
-
-
-def wanted(item: pytest.Item, lent: Lent) -> Isolation:
-    """Return a test's isolation: the nearest `database` marker's that is about this one, else the project's.
-
-    Raises:
-        pytest.fail.Exception: A marker says something else than it may.
-    """
-    for marker in item.iter_markers(MARKER):
-        if set(marker.kwargs) - {"isolation"} or not all(isinstance(arg, str) for arg in marker.args):
-            pytest.fail("pytest.mark.database takes names of databases, and isolation=...", pytrace=False)
-        if (marker.args and lent.name not in marker.args) or "isolation" not in marker.kwargs:
-            continue
-        isolation = marker.kwargs["isolation"]
-        if isolation not in _KINDS:
-            pytest.fail(f"isolation={isolation!r}: there are {', '.join(_KINDS)}", pytrace=False)
-        found: Isolation = isolation
-        return found
-    return lent.isolation
 
 
 def _group(item: pytest.Item) -> object:

@@ -9,14 +9,15 @@ import pytest
 
 from enctest import config as settings
 from enctest.databases import resets
-from enctest.databases.resets import VARIABLE, Reset
+from enctest.databases.resets import VARIABLE, Isolation
 from enctest.errors import EnctestError
 from enctest.paths import Project
+from enctest.session.wishes import wanted
 
 if TYPE_CHECKING:
     from enctest.databases.manager import DatabaseManager
 
-_MARKER = "database"
+_KINDS: tuple[Isolation, ...] = ("shared", "test", "transaction")
 _held: list[DatabaseManager] = []
 """What this process has leased for itself; it goes when the process does."""
 
@@ -75,18 +76,9 @@ class ResetPlugin:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Make fresh what the test is to have fresh, before its fixtures."""
         for one in self._lent:
-            if _wanted(item, one) == "shared":
+            if wanted(item, one.name, one.isolation, _KINDS) == "shared":
                 continue
             try:
                 one.run()
             except (EnctestError, OSError) as error:
                 pytest.fail(f"database {one.name} cannot be made fresh: {error}", pytrace=False)
-
-
-def _wanted(item: pytest.Item, lent: Reset) -> str:
-    """Return a test's isolation: the nearest marker's that is about this database, else the project's."""
-    for marker in item.iter_markers(_MARKER):
-        isolation = marker.kwargs.get("isolation")
-        if isolation is not None and (not marker.args or lent.name in marker.args):
-            return str(isolation)
-    return lent.isolation
