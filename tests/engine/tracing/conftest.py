@@ -77,19 +77,10 @@ class Inner:
         environment["PYTHONPATH"] = str(_HERE)
         for name in [name for name in environment if name.startswith("PYTEST_")]:
             del environment[name]
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "driver",
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:cacheprovider",
-        ]
+        others = ("no:randomly", "no:cacheprovider", "no:asyncio", "no:django")  # theirs are no spans of ours
+        plugins = [word for name in ("driver", *others) for word in ("-p", name)]
         return subprocess.Popen(
-            [*command, "-p", "no:asyncio", "-q", "-W", "error", *args],
+            [sys.executable, "-m", "pytest", *plugins, "-q", "-W", "error", *args],
             cwd=self.root,
             env=environment,
             stdout=subprocess.PIPE,
