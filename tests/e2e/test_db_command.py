@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from tests.e2e.conftest import MakeSample
+from tests.e2e.test_screen import opened
 from tests.harness import Sample, wait_until
 
 FILES = {
@@ -75,6 +76,22 @@ def test_what_a_failed_test_has_left(sample: MakeSample) -> None:
 
         wait_until("all that failed tests have left is dropped", gone)
         assert "nothing of" in refused(project, "url", "shop", "--test", FAILED)
+
+
+def test_a_key_opens_it_in_the_app(sample: MakeSample) -> None:
+    project = sample(FILES)
+    with opened(project) as terminal:
+        terminal.see("✗ 1", "test_fails")
+        terminal.press("n")
+        terminal.see("look at it")
+        terminal.press("b")
+        terminal.see("=>")  # psql
+        terminal.press("select string_agg(name, '+' order by id) from item;\n")
+        terminal.see("coffee+bread+rice+salt")
+        terminal.press("\\q\n")
+        terminal.see("test_fails", "Failed")
+        terminal.press("q")
+        assert terminal.ended() == 0
 
 
 def test_the_runs_own_database(sample: MakeSample) -> None:

@@ -30,7 +30,7 @@ from enctest.events import (
     Stop,
 )
 from enctest.explorer.client import Feed
-from enctest_tui import editor, foreground
+from enctest_tui import database, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
@@ -261,17 +261,14 @@ class EnctestApp(App[None]):
         if not path:
             self.notify("select a test or a file to edit", markup=False, timeout=2)
             return
-        root = Path(self.model.status.root or self._root)
-        try:
-            words = editor.find_editor()
-        except EnctestError as error:
-            self._complain(str(error))
-            return
-        argv = editor.command(words, root / path, line)
-        if editor.needs_terminal(words):
-            self._complain(foreground.run(self, argv, root))
-        else:
-            self._complain(foreground.start(argv, root))
+        self._complain(foreground.edit(self, Path(self.model.status.root or self._root), path, line))
+
+    def action_database(self) -> None:
+        """Open the database of the selected test if that failed, else the one of the last run."""
+        node, status = self.main.left.selected, self.model.status
+        test = node.id if node is not None and node.is_test and node.bad else ""
+        names = [each.name for each in status.databases]
+        self._complain(database.open_shell(self, names, test, Path(status.root or self._root)))
 
     def _complain(self, problem: str) -> None:
         if problem:

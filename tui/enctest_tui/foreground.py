@@ -11,6 +11,9 @@ from pathlib import Path
 
 from textual.app import App, SuspendNotSupported
 
+from enctest.errors import EnctestError
+from enctest_tui import editor
+
 _started: list[subprocess.Popen[bytes]] = []
 """Kept, since a dropped handle of a running process is a ResourceWarning."""
 
@@ -54,6 +57,16 @@ def _call(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, *, wait
     finally:
         signal.signal(signal.SIGINT, former)
     return ""
+
+
+def edit(app: App[None], root: Path, path: str, line: int) -> str:
+    """Open a file (relative to `root`) in the user's editor; return what went wrong, or an empty string."""
+    try:
+        words = editor.find_editor()
+    except EnctestError as error:
+        return str(error)
+    argv = editor.command(words, root / path, line)
+    return run(app, argv, root) if editor.needs_terminal(words) else start(argv, root)
 
 
 def start(argv: Sequence[str], cwd: Path) -> str:
