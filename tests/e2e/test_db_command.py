@@ -69,7 +69,7 @@ def test_what_a_failed_test_has_left(sample: MakeSample) -> None:
         told(project, "drop", "shop", "--test", FAILED)
 
         def refusal() -> str:
-            """Drop what there is: a new failure is asked of a fresh process in idle time, which leaves more."""
+            """Drop what there is; in idle time a fresh process is asked as well, which leaves more."""
             told(project, "drop", "shop")
             done = project.enctest("db", "url", "shop", "--test", FAILED)
             return done.stderr if done.returncode else ""

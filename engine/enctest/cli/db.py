@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Sequence
 
 from enctest import config
 from enctest.databases.changes import compare
 from enctest.databases.inspection import Inspection
+from enctest.databases.protocol import ServerError
 from enctest.errors import EnctestError
 from enctest.paths import Project
 
@@ -20,6 +22,7 @@ enctest db changes NAME [--test NODEID]  how many rows differ from the migrated 
 enctest db drop NAME [--test NODEID]     remove what was kept, of one test or of all
 enctest db reset NAME                    make the first run's database anew
 """
+_TRIES, _PAUSE = 5, 0.2
 _COMMANDS = ("url", "shell", "changes", "drop", "reset")
 
 
@@ -50,8 +53,15 @@ def db(args: Sequence[str], test: str) -> int:
         raise EnctestError(
             f"no database {name!r} is declared", f"There are: {', '.join(sorted(settings)) or 'none'}."
         )
-    with Inspection(root, settings, name) as inspection:
-        shell = _run(command, inspection, settings[name].scheme or "postgresql", test)
+    for patience in range(_TRIES, -1, -1):
+        try:
+            with Inspection(root, settings, name) as inspection:
+                shell = _run(command, inspection, settings[name].scheme or "postgresql", test)
+            break
+        except (OSError, ServerError) as error:  # a run makes it anew at this moment, mostly
+            if not patience:
+                raise EnctestError(f"enctest db {command} {name}: {error}", exit_code=1) from error
+            time.sleep(_PAUSE)
     if shell:
         os.execv(shell[0], shell)
     return 0

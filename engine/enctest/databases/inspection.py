@@ -15,11 +15,13 @@ from enctest.databases.binaries import find
 from enctest.databases.cloning import Cloner
 from enctest.databases.cluster import ROLE, Cluster
 from enctest.databases.datadir import SUPERUSER
-from enctest.databases.protocol import Connection, Row
+from enctest.databases.protocol import Connection, Row, ServerError
 from enctest.databases.urls import Location
 from enctest.errors import EnctestError
 
 # A run's own has the declared name, with an ending where several run; a worker's has one more.
+_IS_THERE = frozenset({"42P04", "23505"})
+"""What the server says of a database that somebody else has just made."""
 _DATABASES = """
     select d.oid, d.datname, coalesce(c.state, 'run'), coalesce(c.test, ''),
         coalesce(c.template, ''), pg_database_size(d.oid),
@@ -155,7 +157,11 @@ class Inspection:
         """Make a database anew, from its template."""
         template = self.template(found)
         self.drop(found.database)
-        self._cloner().copy(template, found.database, dressed=True)
+        try:
+            self._cloner().copy(template, found.database, dressed=True)
+        except ServerError as error:
+            if error.sqlstate not in _IS_THERE:
+                raise  # else a run has just made it anew itself
 
     def _cloner(self) -> Cloner:
         return Cloner(self._admin, self._binaries.major, ROLE)
