@@ -163,7 +163,7 @@ def _connect(folder: Path, password: str) -> RespConnection:
     if password:
         try:
             admin.call("AUTH", password)
-        except BaseException:
+        except BaseException:  # an interrupt too: nobody else can close it; it is raised again
             admin.close()
             raise
     return admin

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from textual.binding import BindingType
 from textual.message import Message
 
-from enctest_tui.actions import Where
 from enctest_tui.difference import WORDS, Baseline, Differences, Row, SpanLine, durations_ms, said, title
-from enctest_tui.keys import bindings
 from enctest_tui.spans import Trace
 from enctest_tui.text import duration, fit
-from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.folding_view import FoldingView
 from enctest_tui.widgets.trace_view import TAGS
 
 _TIME = 9
@@ -27,11 +24,8 @@ HEAD = f"{'before':>{_TIME}}   {'now':>{_TIME}} "
 """What stands above the durations."""
 
 
-class DifferenceView(LineView):
+class DifferenceView(FoldingView):
     """One line per span or run of equal spans: mark, fold arrow, kind, name, difference, both durations."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings("trace")
-    KIND: ClassVar[Where] = "trace"
 
     class Turned(Message):
         """Another comparison, or none, is wanted."""
@@ -81,27 +75,6 @@ class DifferenceView(LineView):
 
     # --- what the registry calls ---------------------------------------------------------------------
 
-    def action_trace_fold(self) -> None:
-        """Fold the line, or go to its parent."""
-        if not self._fold(open_=False):
-            row = self.row
-            above = range(self.cursor - 1, -1, -1)
-            if row is not None:
-                rows = self.found.rows
-                self.go_to(next((at for at in above if rows[at].depth < row.depth), self.cursor))
-
-    def action_trace_unfold(self) -> None:
-        """Unfold the line, or go to its first child."""
-        row = self.row
-        if row is not None and row.folds and not self._fold(open_=True):
-            self.go_to(self.cursor + 1)
-
-    def action_trace_toggle(self) -> None:
-        """Fold or unfold the line."""
-        row = self.row
-        if row is not None:
-            self._fold(open_=not row.is_open)
-
     def action_trace_unfold_all(self) -> None:
         """Unfold everything."""
         self._fold_all(open_=True)
@@ -128,7 +101,12 @@ class DifferenceView(LineView):
         """Compare with something else, then with nothing."""
         self.post_message(self.Turned())
 
-    def _fold(self, *, open_: bool) -> bool:
+    def foldable(self) -> Sequence[Row]:
+        """Return the rows, from the first."""
+        return self.found.rows
+
+    def fold(self, *, open_: bool) -> bool:
+        """Fold or unfold the row under the cursor; say whether that changed anything."""
         self.touched()
         row = self.row
         if row is None or not self.found.fold(row, open_=open_):

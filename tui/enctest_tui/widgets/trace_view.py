@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import ClassVar
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
-from textual.binding import BindingType
 from textual.message import Message
 
-from enctest_tui.actions import Where
 from enctest_tui.bars import Axis, round_up
-from enctest_tui.keys import bindings
 from enctest_tui.span_details import describe_note
 from enctest_tui.spanrows import Row, SpanRows, label, statement
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import duration, fit
-from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.folding_view import FoldingView
 
 TAGS = {
     "fixture": ("fixture ", "fixture"), "db": ("sql ", "db"), "client": ("http ", "http"),
@@ -35,11 +32,8 @@ _MANY = 2000
 """Spans from which on rows are recomputed at most four times a second."""
 
 
-class TraceView(LineView):
+class TraceView(FoldingView):
     """One line per span: fold arrow, kind, name, duration, bar."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings("trace")
-    KIND: ClassVar[Where] = "trace"
 
     class Searched(Message):
         """The place among the matches has changed."""
@@ -123,33 +117,18 @@ class TraceView(LineView):
 
     # --- folding -------------------------------------------------------------------------------------
 
-    def _fold(self, open_: bool) -> bool:
+    def foldable(self) -> Sequence[Row]:
+        """Return the rows, from the first."""
+        return self.rows.rows
+
+    def fold(self, *, open_: bool) -> bool:
+        """Fold or unfold the row under the cursor; say whether that changed anything."""
         self.touched()
         row = self.row
         if row is None or not self.rows.fold(row, open_):
             return False
         self.set_lines(len(self.rows.rows))
         return True
-
-    def action_trace_fold(self) -> None:
-        """Fold the span, or go to its parent."""
-        if not self._fold(open_=False):
-            row = self.row
-            above = range(self.cursor - 1, -1, -1)
-            if row is not None:
-                self.go_to(next((at for at in above if self.rows.rows[at].depth < row.depth), self.cursor))
-
-    def action_trace_unfold(self) -> None:
-        """Unfold the span, or go to its first child."""
-        row = self.row
-        if row is not None and row.folds and not self._fold(open_=True):
-            self.go_to(self.cursor + 1)
-
-    def action_trace_toggle(self) -> None:
-        """Fold or unfold the span."""
-        row = self.row
-        if row is not None:
-            self._fold(open_=not row.is_open)
 
     def action_trace_unfold_all(self) -> None:
         """Unfold everything."""
