@@ -66,9 +66,14 @@ class Changes:
             pause = max(_ROUND, _SHARE * (time.monotonic() - begun))
 
     async def look(self) -> None:
-        """Take what looks different from when it was read, but for what tests themselves keep writing."""
+        """Take what looks different from when it was read, but for what tests themselves keep writing.
+
+        Not while git writes: half of a branch is no state of the project.
+        """
+        if self._watcher.git_is_at_work():
+            return
         paths = await asyncio.to_thread(self._explorer.selector.overlooked)
-        if self._explorer.running is None:
+        if self._explorer.running is None and not self._watcher.git_is_at_work():
             mine = {path for path, times in self._writes.items() if times >= _OWN_WRITES}
             self.changed({path for path in paths - mine if self._watcher.counts(path)})
 

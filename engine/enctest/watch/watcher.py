@@ -82,13 +82,13 @@ class Watcher:
                 rest |= self._queue.get_nowait()
                 if len(paths | rest) > _MANY:
                     quiet_at = time.monotonic() + _SETTLING
-            if self._git_is_at_work():
+            if self.git_is_at_work():
                 quiet_at = time.monotonic() + _SETTLING
             if time.monotonic() >= min(quiet_at, deadline):
                 return rest
             await asyncio.sleep(_LOOK)
 
-    def _git_is_at_work(self) -> bool:
+    def git_is_at_work(self) -> bool:
         """Tell whether git is about to write more files: it holds this lock from the first to the last."""
         return (self.root / ".git" / "index.lock").exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,6 +34,31 @@ def test_a_change_that_the_watch_has_lost_is_found(tmp_path: Path, monkeypatch: 
         }
         (lab.sample.root / "test_new.py").unlink()
         await lab.until("it is gone", lambda: "test_new.py::test_new" not in lab.explorer.book.tests)
+
+    explore(tmp_path, monkeypatch, files, story)
+
+
+def test_nothing_is_looked_for_while_git_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deaf(_: Watcher) -> AsyncIterator[set[Path]]:
+        yield set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Watcher, "changes", deaf)
+    files = {
+        ".git/HEAD": "ref: refs/heads/main\n",
+        "lib.py": "def one(): return 1\n",
+        "test_lib.py": "import lib\ndef test_one(): assert lib.one() == 1\n",
+    }
+
+    async def story(lab: Lab) -> None:
+        lock = lab.sample.write(".git/index.lock", "")
+        before = lab.explorer.change
+        lab.sample.replace("lib.py", "return 1", "return 2")
+        await lab.explorer.changes.look()
+        assert lab.explorer.change == before
+        lock.unlink()
+        await lab.explorer.changes.look()
+        assert lab.explorer.change == before + 1
 
     explore(tmp_path, monkeypatch, files, story)
 
