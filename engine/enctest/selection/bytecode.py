@@ -12,7 +12,7 @@ from types import CodeType
 
 from enctest.selection.probe import Layout
 
-_FORMAT = b"enctest probes 7\n"
+_FORMAT = b"enctest probes 8\n"
 
 
 class Bytecode:
@@ -51,7 +51,7 @@ class Bytecode:
     def keep(self, file: str, variant: str, digest: bytes, code: CodeType, layout: Layout) -> None:
         """Keep a compiled file; a folder that cannot be written keeps nothing."""
         place = Path(self._place(file, variant))
-        fields = (layout.names, layout.lines, layout.cached, layout.lazy, layout.imports)
+        fields = (layout.names, layout.lines, layout.cached, layout.lazy, layout.imports, layout.late)
         data = self._head(file, digest) + marshal.dumps((code, *fields))
         temporary = place.with_suffix(f".{os.getpid()}")
         with contextlib.suppress(OSError):

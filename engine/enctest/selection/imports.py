@@ -9,11 +9,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import NamedTuple
 
 from enctest.selection.boundary import Boundary
 from enctest.selection.callers import file_of
 from enctest.selection.names import imported_names
 from enctest.selection.owners import Owner
+
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
+"""They have frames of their own before Python 3.12, and run where they stand."""
+
+
+Late = Iterable[tuple[Owner, Iterable[str]]]
+"""Who runs import statements, and the names in them."""
+
+
+class Place(NamedTuple):
+    """Code of the project: the file (relative to the root), first line and name of its code object."""
+
+    path: str
+    line: int
+    name: str
 
 
 class ImportGraph:
@@ -29,7 +45,7 @@ class ImportGraph:
     def __init__(self, boundary: Boundary) -> None:
         self._boundary = boundary
         self._paths: dict[str, str] = {}
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: list[tuple[Owner | str, str]] = []
         self._asked: list[tuple[Owner, str]] = []
         self._users: defaultdict[str, set[str]] = defaultdict(set)
         self._brought: defaultdict[str, set[str]] = defaultdict(set)
@@ -37,8 +53,11 @@ class ImportGraph:
         self._seen: set[str] = set()
         self._size = 0
 
-    def add(self, path: str, module: ModuleType, imports: Iterable[str]) -> None:
-        """A file was imported as `module`; `imports` are the names in its import statements."""
+    def add(self, path: str, module: ModuleType, imports: Iterable[str], late: Late = ()) -> None:
+        """A file was imported as `module`.
+
+        `imports` are the names in its import statements, `late` those of its functions.
+        """
         name = module.__name__
         self._paths[name] = path
         self._seen.add(name)
@@ -46,6 +65,10 @@ class ImportGraph:
         package = str(module.__package__ or "")
         names = {_absolute(imported, package) for imported in imports} | {name.rpartition(".")[0]}
         self._waiting.extend((path, prefix) for prefix in _prefixes(names))
+        for owner, asked in late:
+            absolute = {_absolute(imported, package) for imported in asked}
+            self._waiting.extend((owner, prefix) for prefix in _prefixes(absolute))
+            names |= absolute
         for imported in names:
             self._users[imported.partition(".")[0]].add(path)
 
@@ -73,11 +96,11 @@ class ImportGraph:
             for user in self._users[library]:
                 yield from ((module(user), path) for path in paths)
         waiting, self._waiting = self._waiting, []
-        for path, name in waiting:
+        for who, name in waiting:
             if name in self._paths:
-                yield module(path), self._paths[name]
+                yield module(who) if isinstance(who, str) else who, self._paths[name]
             elif name not in sys.modules:
-                self._waiting.append((path, name))
+                self._waiting.append((who, name))
         self._size = len(sys.modules)
 
     def strangers(self) -> Iterator[tuple[str, ModuleType, str, list[str]]]:
@@ -104,8 +127,8 @@ class ImportGraph:
                 if path is not None:
                     yield path
 
-    def nearest_file(self) -> str | None:
-        """Return the project file whose code is nearest on this thread's stack (a template's is not it)."""
+    def nearest(self) -> Place | None:
+        """Return whose code of the project is nearest on this thread's stack (a template's is not it)."""
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the only way to know who imports
         while frame is not None:
             file = file_of(frame)
@@ -113,8 +136,8 @@ class ImportGraph:
                 path = self._files[file]
             except KeyError:
                 path = self._files[file] = self._boundary.relative(file) if file.endswith(".py") else None
-            if path is not None and not _is_own(frame):
-                return path
+            if path is not None and not _is_own(frame) and frame.f_code.co_name not in _COMPREHENSIONS:
+                return Place(path, frame.f_code.co_firstlineno, frame.f_code.co_name)
             frame = frame.f_back
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
 from collections import Counter
@@ -18,6 +19,9 @@ _ENOUGH = 200
 
 _MOST = 20_000
 """Calls of one function within one test whose objects are looked at."""
+
+_PRUNE = 1_000
+"""Kept values, from how many on those whose objects are gone are dropped."""
 
 Alive = Callable[[], object]
 """Returns None when an object is gone."""
@@ -42,6 +46,8 @@ class KeptValues:
         self._calls: Counter[tuple[str, int]] = Counter()
         self._open: list[_Call] = []
         self._on_objects: list[tuple[Alive, Owner | None, str]] = []
+        self._lasting: list[tuple[Alive, Owner, str]] = []
+        self._prune_at = _PRUNE
         self._rest: list[tuple[Owner, str]] = []
         self._wide: dict[int, str] = {}
         self._account: Account | None = None
@@ -75,7 +81,7 @@ class KeptValues:
             ACCOUNTS.remove(self._account)
 
     def end_test(self, test: Owner | None = None) -> None:
-        """Credit what is kept on objects that live on, and what followed after many calls; count anew."""
+        """Note what is kept on objects, credit what followed after many calls; count anew."""
         self._calls.clear()
         for call in [call for call in self._open if call.deferred]:
             self._open.remove(call)
@@ -90,6 +96,21 @@ class KeptValues:
             if made is None:
                 made = test
             if made is not None and alive() is not None:
+                self._lasting.append((alive, made, path))
+        if len(self._lasting) > self._prune_at:
+            self._lasting = [entry for entry in self._lasting if entry[0]() is not None]
+            self._prune_at = max(_PRUNE, 2 * len(self._lasting))
+
+    def settle(self) -> None:
+        """Credit what is kept on objects that live on; those that only wait to be collected do not.
+
+        So it is done when tests are over, not after each: until then a cycle of references is no life.
+        """
+        if any(alive() is not None for alive, _, _ in self._lasting):
+            gc.collect()
+        while self._lasting:
+            alive, made, path = self._lasting.pop()
+            if alive() is not None:
                 self._module(path).take(made)
 
     def spread(self, owner: Owner) -> None:

@@ -83,10 +83,22 @@ def imported_names(tree: ast.Module) -> list[str]:
     `from a import b` gives `a` and `a.b`; relative names keep their dots (`..a.b`). What stands under
     `if TYPE_CHECKING` never runs and is left out.
     """
+    return _imported(tree.body, within=True)
+
+
+def own_imports(node: ast.Module | Function) -> list[str]:
+    """Return those of the import statements that run with a module, or in a call of a function."""
+    return _imported(node.body, within=False)
+
+
+def _imported(statements: Sequence[ast.stmt], *, within: bool) -> list[str]:
+    """Return the modules that statements may import; `within`: also in functions that they define."""
     found: dict[str, None] = {}
-    pending: list[ast.AST] = [tree]
+    pending: list[ast.AST] = list(statements)
     while pending:
         node = pending.pop()
+        if isinstance(node, Function) and not within:
+            continue
         if isinstance(node, ast.Import):
             found.update(dict.fromkeys(alias.name for alias in node.names))
         elif isinstance(node, ast.ImportFrom):
@@ -98,6 +110,6 @@ def imported_names(tree: ast.Module) -> list[str]:
             )
         elif isinstance(node, ast.If) and dotted(node.test).rpartition(".")[2] == "TYPE_CHECKING":
             pending.extend(node.orelse)
-        elif isinstance(node, ast.stmt | ast.Module | ast.ExceptHandler | ast.match_case):
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
             pending.extend(ast.iter_child_nodes(node))
     return sorted(found)

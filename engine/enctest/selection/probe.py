@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from enctest.selection.keepers import keeping
 from enctest.selection.memo import is_cached, is_lazy, keeps_state, module_variables
-from enctest.selection.names import Function, docstring, functions, imported_names
+from enctest.selection.names import Function, docstring, functions, own_imports
 
 MARK = b"\0enctest: "
 _BOARD = MARK + b"the board\0"
@@ -31,7 +31,8 @@ class Layout(NamedTuple):
         lines: First lines, those of decorators included, as code objects have them.
         cached: Functions with a decorator that keeps their values.
         lazy: Those among `cached` whose body does not run when they are called.
-        imports: Modules that the file's import statements name.
+        imports: Modules that import statements outside of functions name.
+        late: Functions with import statements, each with the modules that those name.
     """
 
     names: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class Layout(NamedTuple):
     cached: frozenset[int] = frozenset()
     lazy: frozenset[int] = frozenset()
     imports: tuple[str, ...] = ()
+    late: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 class Board(bytearray):
@@ -123,7 +125,10 @@ class Section:
 def instrument(tree: ast.Module) -> Layout:
     """Put the probes into a syntax tree, in place."""
     found = functions(tree)
-    imports = tuple(imported_names(tree))
+    imports = tuple(own_imports(tree))
+    late = tuple(
+        (index, tuple(names)) for index, (_, node) in enumerate(found) if (names := own_imports(node))
+    )
     shared = module_variables(tree)
     cached, lazy = set(), set()
     for index, (_, node) in enumerate(found):
@@ -149,6 +154,7 @@ def instrument(tree: ast.Module) -> Layout:
         cached=frozenset(cached),
         lazy=frozenset(lazy),
         imports=imports,
+        late=late,
     )
 
 

@@ -8,9 +8,11 @@ from types import FrameType, ModuleType
 from typing import TYPE_CHECKING
 
 from enctest.selection import pytest_facts
+from enctest.selection.asking import Asking
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
-from enctest.selection.callers import Asker, Callers
+from enctest.selection.callers import Callers
+from enctest.selection.definitions import Definitions
 from enctest.selection.environment import EnvironmentWatch
 from enctest.selection.existence import ExistenceWatch
 from enctest.selection.files import FileWatch
@@ -25,6 +27,7 @@ from enctest.selection.processes.reports import Reports
 from enctest.selection.processes.started import Child, Launches
 from enctest.selection.roots import Roots
 from enctest.selection.telling import Functions, Needs, Teller
+from enctest.selection.templates import Templates
 
 if TYPE_CHECKING:
     import pytest
@@ -53,18 +56,24 @@ class Recorder:
         self._told: dict[str, tuple[int, ...]] = {}
         self._graph = ImportGraph(self._boundary)
         self._kept = KeptValues(self._ledger, self._module)
+        self._definitions = Definitions()
+        self._templates = Templates(self._ledger, self.guard)
+        self._asking = Asking(
+            self._ledger, self._graph, self._definitions, callers, self._templates, self._module
+        )
         self._importer = Importer(self._boundary, Bytecode(state), self)
         self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
-        self._files = FileWatch(self._boundary, callers, self._used, self._launches.started)
-        self._environment = EnvironmentWatch(callers, self._used, self.guard, given)
-        self._existence = ExistenceWatch(self._boundary, callers, self._used, self.guard)
+        self._files = FileWatch(self._boundary, callers, self._asking.used, self._launches.started)
+        self._environment = EnvironmentWatch(callers, self._asking.used, self.guard, given)
+        self._existence = ExistenceWatch(self._boundary, callers, self._asking.used, self.guard)
         variables = self._environment.read_there
         self._reports = Reports(self._executed_there, self._number, self._files.written, variables)
         self._lingering: set[Child] = set()
         self._strangers: set[str] = set()
         self._has_finalizers = False
-        self._hearing = Hearing(self._files, InspectionWatch(self._boundary, callers, self._used), self.guard)
-        self._lines: dict[tuple[str, int], int] = {}
+        self._hearing = Hearing(
+            self._files, InspectionWatch(self._boundary, callers, self._asking.used), self.guard
+        )
         self._fixtures: dict[object, Owner] = {}
         self._fixture_owners: set[Owner] = set()
         self._test: Owner | None = None
@@ -85,6 +94,7 @@ class Recorder:
         """Stop to record: later imports are plain."""
         self._importer.uninstall()
         self._launches.uninstall()
+        self._templates.unfollow()
         self._hearing.active = False
         self._environment.uninstall()
         self._kept.close_account()
@@ -112,6 +122,7 @@ class Recorder:
 
     def _flush(self) -> None:
         self.guard(self._kept.end_test)
+        self.guard(self._kept.settle)
         self.guard(self._resolve)
         self.guard(self._tell_modules)
 
@@ -169,6 +180,7 @@ class Recorder:
     def start_test(self) -> None:
         """Let a test own what happens from now on."""
         self._test = Owner()
+        self.guard(self._templates.follow)
         self._lingering = {child for child in self._lingering if child.lives()}
         self._test.opaque = bool(self._lingering)  # it may use a process that another test has left behind
         self._ledger.push(self._test)
@@ -184,8 +196,7 @@ class Recorder:
         test = self._end_test()
         if test is not None:
             test.blocks.update(self._own_block(item))
-            self._kept.spread(test)
-            self._tell_modules()
+            self._complete(test)
             self._teller.test(self._needs(item.nodeid, test, self._roots.of(item)))
 
     def finish_process(self, files: Iterable[str]) -> None:
@@ -194,9 +205,13 @@ class Recorder:
         if test is not None:
             test.files |= self._strangers.union(files)
             test.opaque |= self._has_finalizers  # they run when this process has reported
-            self._kept.spread(test)
-            self._tell_modules()
+            self._complete(test)
             self._teller.test(self._needs("", test))
+
+    def _complete(self, test: Owner) -> None:
+        self._kept.spread(test)
+        self._definitions.complete(test)
+        self._tell_modules()
 
     def _end_test(self) -> Owner | None:
         """End the current test's time; return it with all that it needed of others."""
@@ -256,8 +271,7 @@ class Recorder:
         """Number the functions of a file."""
         first = self._number(path, digest, layout.names)
         section = Section(self._ledger.board, first, layout, path)
-        for index, line in enumerate(layout.lines):
-            self._lines[path, line] = section.first + index
+        self._definitions.add(section)
         self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
         if layout.names:
             self._kept.watch(section)
@@ -267,7 +281,8 @@ class Recorder:
         """Let a module own what its execution runs."""
         owner = self._module(path)
         self._executed.add(path)
-        self.guard(lambda: self._imported(path, module, imports))
+        self.guard(self._templates.follow)
+        self.guard(lambda: self._asking.imported(path, module, imports))
         self._ledger.push(owner, beside=not in_main_thread())
         return owner
 
@@ -280,21 +295,13 @@ class Recorder:
 
     def sought(self, name: str) -> None:
         """A module is nowhere."""
-        self.guard(lambda: self._missed(name))
+        self.guard(lambda: self._asking.missed(name))
 
     def asked(self, name: object, package: object) -> None:
         """A module was asked for by a computed name."""
-        self.guard(lambda: self._ask(name, package))
+        self.guard(lambda: self._asking.computed(name, package))
 
     # --- what happens ---
-
-    def _used(self, path: str, asker: Asker) -> None:
-        for owner in self._ledger.all_current:
-            owner.files.add(path)
-        if asker.library:  # it may keep the content: a template, a configuration
-            near = self._graph.nearest_file()
-            if near is not None:
-                self._module(near).files.add(path)
 
     def _launched(self, child: Child, variables: Mapping[str, str] | None) -> None:
         child.passed = self._environment.passed(variables)
@@ -304,38 +311,6 @@ class Recorder:
     def _opaque(self) -> None:
         for owner in self._ledger.all_current:
             owner.opaque = True
-
-    def _missed(self, name: str) -> None:
-        for owner in self._responsible():
-            owner.absent.add(name)
-
-    def _ask(self, name: object, package: object) -> None:
-        owners = self._responsible()
-        if isinstance(name, str) and owners != [self._ledger.session]:  # else pytest imports what it collects
-            self._graph.ask(owners, name, package if isinstance(package, str) else "")
-
-    def _responsible(self) -> list[Owner]:
-        """Return the owners of what happens now, and the project file whose code is nearest on the stack."""
-        near = self._graph.nearest_file()
-        owners = self._ledger.all_current
-        if near is not None:
-            owners = [owner for owner in owners if owner is not self._ledger.session]
-            owners.append(self._module(near))
-        return owners
-
-    def _imported(self, path: str, module: ModuleType, imports: Iterable[str]) -> None:
-        owners = self._responsible()
-        self._graph.add(path, module, imports)
-        if owners == [self._ledger.session] and (self._ledger.depth or path.endswith("conftest.py")):
-            return  # pytest imports what it collects; that makes no test depend on it
-        library = self._callers.importing_library()  # it may give the module to anybody later on
-        if library and self._ledger.current.path:
-            self._graph.bring(library, path)
-        elif library:
-            owners.append(self._ledger.session)
-        for owner in owners:
-            if owner.path != path:
-                owner.imports.add(path)
 
     def _module(self, path: str) -> Owner:
         """Return the owner of a file, which is about to be changed."""
@@ -375,6 +350,7 @@ class Recorder:
             path = self._dirty.pop()
             owner = self._modules[path]
             self._reports.settle(owner)
+            self._definitions.complete(owner)
             if self._told.get(path) == owner.extent():
                 continue
             self._told[path] = owner.extent()
@@ -396,5 +372,5 @@ class Recorder:
         path = None if place is None else self._boundary.relative(place[0])
         if place is None or path is None:
             return []
-        number = self._lines.get((path, place[1]))
+        number = self._definitions.at(path, place[1])
         return [] if number is None else [number]

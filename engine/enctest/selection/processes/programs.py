@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _HARMLESS = frozenset(
     {
@@ -14,6 +14,16 @@ _HARMLESS = frozenset(
         *("createdb", "dropdb", "initdb", "pg_ctl", "pg_dump", "pg_restore", "postgres", "psql"),
     }
 )
+_FILTERS = frozenset(
+    {
+        *("cat", "less", "more", "head", "tail", "tac", "nl", "wc", "sort", "uniq", "cut", "tr", "rev"),
+        *("column", "fold", "expand", "od", "hexdump", "md5sum", "sha256sum", "cmp", "yes", "test"),
+    }
+)
+"""They run no project code, and read what they are given and the files that they are told."""
+_SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
+_SPECIAL = frozenset(";&|<>()$`\n*?[]{}!~=")
+"""Characters that may mean more to a shell than one program and its arguments."""
 _TRACKER = "from multiprocessing.resource_tracker import "
 _BLIND = frozenset("EISv")
 """Options with which Python reads no variables or no `sitecustomize`, or says what it imports."""
@@ -21,21 +31,44 @@ _TALKATIVE = ("PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME")
 _SHEBANG_SIZE = 256
 
 
-def is_harmless(words: Sequence[str]) -> bool:
-    """Tell whether a command runs no project code (multiprocessing's tracker of resources runs none)."""
+def is_harmless(words: Sequence[str], folder: str, is_ours: Callable[[str], bool]) -> bool:
+    """Tell whether a command runs no project code and reads no project file.
+
+    multiprocessing's tracker of resources runs none either.
+
+    Args:
+        words: The command line.
+        folder: The folder that the process starts in.
+        is_ours: Tells whether a path is the project's.
+    """
     if not words:
         return False
-    return os.path.basename(words[0]) in _HARMLESS or words[-1].startswith(_TRACKER)
+    program, *arguments = words
+    name = os.path.basename(program)
+    if name in _SHELLS and len(arguments) > 1 and arguments[0] == "-c":
+        return is_harmless(shell_words(arguments[1]), folder, is_ours)
+    if name in _HARMLESS or words[-1].startswith(_TRACKER):
+        return True
+    return name in _FILTERS and not any(_may_be_ours(word, folder, is_ours) for word in arguments)
 
 
 def shell_words(command: str) -> list[str]:
-    """Return the program that a shell's command line begins with, as a list of one word or none."""
+    """Return the words of a shell's command line that is one program with arguments, else none."""
     import shlex
 
+    if not _SPECIAL.isdisjoint(command):
+        return []
     try:
-        return shlex.split(command)[:1]
+        return shlex.split(command)
     except ValueError:
         return []
+
+
+def _may_be_ours(word: str, folder: str, is_ours: Callable[[str], bool]) -> bool:
+    """Tell whether an argument may name a file of the project, on its own or after an option's name."""
+    places = {word, word.partition("=")[2], word[2:]} if word.startswith("-") else {word}
+    paths = [os.path.join(folder, place) for place in places if place]
+    return any(is_ours(path) and os.path.exists(path) for path in paths)
 
 
 def is_recordable(

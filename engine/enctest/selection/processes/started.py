@@ -126,8 +126,15 @@ class Launches:
             self._opaque()
             return
         text = os.fsdecode(first)
-        if not is_harmless(shell_words(text) if event == "os.system" else [text]):
+        words = shell_words(text) if event == "os.system" else [text, *_texts(arguments[1])[1:]]
+        if not self._is_harmless(words, ""):
             self._opaque()
+
+    def _is_harmless(self, words: list[str], folder: str) -> bool:
+        return is_harmless(words, os.path.abspath(folder or "."), self._is_ours)
+
+    def _is_ours(self, path: str) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
 
     def _fork_exec(self, original: Callable[..., int]) -> Callable[..., int]:
         def fork_exec(*arguments: object) -> int:
@@ -183,7 +190,7 @@ class Launches:
         given: object,
     ) -> dict[str, str] | None:
         """Let a process report if it can: return the variables that it needs to, in place of those given."""
-        if is_harmless(words):
+        if self._is_harmless(words, folder):
             return None
         variables = dict(_variables(given))
         if not is_recordable(executables, words, os.path.abspath(folder or "."), variables):
