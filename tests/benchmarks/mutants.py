@@ -5,9 +5,10 @@
 Per project, enctest records one run. Then each of N small changes (operators, constants, removed
 statements, decorators, default arguments, module levels, data files) is made in turn: enctest says which
 tests it affects, a full run of plain pytest in a fresh process shows which tests end differently. Each of
-those has to be among the affected ones: otherwise it is missed. The same with pytest-testmon, unless
-`--no-peer`. Exits with 1 if enctest missed any. What a mutant does is kept in the cache folder, so that a run
-that was stopped can go on.
+those has to be among the affected ones: otherwise it is missed. One that ends as before when it runs alone
+is no miss, but a victim: another test, which fails now, leaves something behind, such as a context. Victims
+are counted by themselves. The same with pytest-testmon, unless `--no-peer`. Exits with 1 if enctest missed
+any. What a mutant does is kept in the cache folder, so that a run that was stopped can go on.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tests.benchmarks.selecting import (
     Testmon,
     copied,
     differing,
+    run_alone,
     run_plainly,
     with_testmon,
 )
@@ -37,7 +39,7 @@ from tests.benchmarks.suites import Prepared, add_arguments, prepare_chosen
 from enctest.errors import EnctestError
 from enctest.foreign import FOREIGN_FOLDERS
 
-DEFAULT = ("flask", "click", "marshmallow")
+DEFAULT = ("flask", "click", "attrs")
 PARALLEL = 2
 _PATIENCE = 8.0
 """Times as long as without a change a run may take; then it hangs."""
@@ -162,6 +164,17 @@ class Trial:
         missed = tuple(sorted(test for test in differs if not selected.covers(test)))
         return Verdict(mutant.name, tuple(sorted(differs)), peer=selected.count, peer_missed=missed)
 
+    def victims(self, mutant: Mutant, tests: list[str]) -> set[str]:
+        """Return those of the tests that end as before when they run alone."""
+        bench = self._benches.get()
+        before = mutant.apply(bench.plain.root)
+        try:
+            ends = {test: run_alone(bench.plain, test, timeout=self._timeout) for test in tests}
+        finally:
+            (bench.plain.root / mutant.path).write_bytes(before)
+            self._benches.put(bench)
+        return {test for test, outcome in ends.items() if outcome == self.before.get(test)}
+
     def _read(self) -> dict[str, Verdict]:
         if not self._file.exists():
             return {}
@@ -175,9 +188,12 @@ def examine(trial: Trial, count: int, seed: int) -> int:
     with ThreadPoolExecutor(PARALLEL) as pool:
         verdicts = list(pool.map(trial.judge, mutants))
     selected = [trial.ask(mutant) for mutant in mutants]
-    missed = 0
+    missed = victims = 0
     for mutant, verdict, mine in zip(mutants, verdicts, selected, strict=True):
         lost = [test for test in verdict.differs if not mine.covers(test)]
+        alone = trial.victims(mutant, lost) if lost else set()
+        victims += len(alone)
+        lost = [test for test in lost if test not in alone]
         missed += len(lost)
         if lost:
             print(f"  missed: {len(lost)} tests after {mutant.name}, such as {lost[0]}", flush=True)
@@ -189,9 +205,16 @@ def examine(trial: Trial, count: int, seed: int) -> int:
         f" {sum(each.hangs for each in verdicts)} hang; {len(trial.before)} tests"
     )
     tell(name, "enctest", [each.count for each in selected], missed)
-    peers = [verdict.peer for verdict in verdicts if verdict.peer is not None]
-    if peers:
-        tell(name, "testmon", peers, sum(len(verdict.peer_missed) for verdict in verdicts))
+    if victims:
+        print(f"{name:14} {victims} more only fail since a test that was selected fails before them")
+    pairs = [(mine.count, verdict) for mine, verdict in zip(selected, verdicts, strict=True)]
+    pairs = [(count, verdict) for count, verdict in pairs if verdict.peer is not None]
+    if pairs:
+        tell(name, "testmon", [v.peer or 0 for _, v in pairs], sum(len(v.peer_missed) for _, v in pairs))
+    sound = [(count, verdict.peer or 0) for count, verdict in pairs if not verdict.peer_missed]
+    if sound:
+        print(f"{name:14} of the {len(sound)} of which testmon misses nothing, the medians are:", end=" ")
+        print(*(f"{statistics.median(each):.0f}" for each in zip(*sound, strict=True)), sep=", ")
     return missed
 
 

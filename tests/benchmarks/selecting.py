@@ -165,6 +165,18 @@ def run_plainly(prepared: Prepared, *, timeout: float) -> Result:
     return run(prepared, ["sh", "-c", _MEMORY, "sh", *command], timeout=timeout)
 
 
+def run_alone(prepared: Prepared, test: str, *, timeout: float) -> str:
+    """Return how a test ends that a fresh pytest runs alone; empty if it does not run.
+
+    Raises:
+        subprocess.TimeoutExpired: It took longer than `timeout` seconds.
+    """
+    options = [each for each in prepared.suite.arguments if not (prepared.root / each).exists()]
+    bare = replace(prepared, suite=replace(prepared.suite, arguments=tuple(options)))
+    command = ["sh", "-c", _MEMORY, "sh", *_pytest(prepared), test]
+    return run(bare, command, timeout=timeout).outcomes.get(test, "")
+
+
 def differing(before: dict[str, str], after: dict[str, str], *, gone: bool) -> set[str]:
     """Return the tests that end differently; new ones count, and those that no longer run if `gone`."""
     tests = {*before, *after} if gone else after.keys()

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import NamedTuple
 
 from enctest.selection.boundary import Boundary
@@ -22,6 +22,9 @@ _COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 
 Late = Iterable[tuple[Owner, Iterable[str]]]
 """Who runs import statements, and the names in them."""
+
+_OPTIMIZED = 1
+"""As `inspect.CO_OPTIMIZED`, which takes long to import: the code of a function, and not of a class."""
 
 
 class Place(NamedTuple):
@@ -136,7 +139,7 @@ class ImportGraph:
                 path = self._files[file]
             except KeyError:
                 path = self._files[file] = self._boundary.relative(file) if file.endswith(".py") else None
-            if path is not None and not _is_own(frame) and frame.f_code.co_name not in _COMPREHENSIONS:
+            if path is not None and not _is_own(frame) and not _runs_where_it_stands(frame.f_code):
                 return Place(path, frame.f_code.co_firstlineno, frame.f_code.co_name)
             frame = frame.f_back
         return None
@@ -144,6 +147,12 @@ class ImportGraph:
 
 def _is_loading(module: object) -> bool:
     return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
+def _runs_where_it_stands(code: CodeType) -> bool:
+    """Tell whether code is the body of a class or a comprehension: then it is part of what is around it."""
+    is_body = not code.co_flags & _OPTIMIZED and code.co_name != "<module>"
+    return is_body or code.co_name in _COMPREHENSIONS
 
 
 def _is_own(frame: FrameType) -> bool:

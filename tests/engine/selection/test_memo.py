@@ -161,6 +161,29 @@ def test_what_is_kept_on_a_tests_own_object_is_its_own(lab: Lab, name: str, use:
     assert chosen(lab, name) == {"test_a", "test_many"}
 
 
+def test_what_is_kept_on_a_tests_own_object_in_a_cycle_is_its_own(lab: Lab) -> None:
+    lab.write("coded.py", CODED)
+    lab.write(
+        "test_a.py",
+        """
+        import gc
+        import coded
+
+        gc.disable()
+
+        def test_a():
+            box = coded.Box()
+            box.itself = box
+            assert box.value() == 1
+
+        def test_b():
+            assert coded.BOX._value is None
+        """,
+    )
+    lab.record()
+    assert chosen(lab, "make") == {"test_a"}
+
+
 def test_an_object_after_many_others_is_not_missed(lab: Lab) -> None:
     lab.write("coded.py", CODED)
     lab.write(

@@ -219,7 +219,12 @@ UNSEEN = {
     "left by os._exit": 'python("-c", "import os; os._exit(0)")',
     "isolated": 'python("-I", "-c", "pass")',
     "without site": 'python("-uS", "-c", "pass")',
-    "another program": 'subprocess.run(["sh", "-c", "true"])',
+    "another program": 'subprocess.run(["find", ".", "-maxdepth", "0"])',
+    "a shell's two": 'subprocess.run("true; true", shell=True)',
+    "a shell's substitution": 'subprocess.run("echo $(true)", shell=True)',
+    "another after a harmless one": 'os.system("true && true")',
+    "a filter of a project's file": 'subprocess.run(["cat", "test_app.py"])',
+    "a filter by an option": 'subprocess.run(["sort", "--files0-from=test_app.py"])',
     "code before exec": 'python("-c", "pass", preexec_fn=lambda: None)',
     "a fork": "os.waitpid(os.fork() or os._exit(0), 0)",
     "a fork in it": 'python("-c", "import os; os.fork() or os._exit(0); os.wait()")',
@@ -234,6 +239,24 @@ def test_what_cannot_be_recorded_is_reached_by_every_change(app: Lab, way: str) 
     app.record()
     app.replace(*UNUSED)
     assert set(app.ask().tests) == {"test_app.py::test_run"}
+
+
+HARMLESS = {
+    "a program": 'subprocess.run(["true"])',
+    "a filter": 'subprocess.run(["cat"], input=b"text")',
+    "a filter of another file": 'subprocess.run(["cat", os.devnull])',
+    "by a shell": 'subprocess.run("cat", shell=True, input=b"text")',
+    "by os.system": 'os.system("true")',
+    "with options": 'subprocess.run(["head", "-n1"], input=b"text")',
+}
+
+
+@pytest.mark.parametrize("way", HARMLESS)
+def test_what_runs_no_project_code_is_reached_by_no_change(app: Lab, way: str) -> None:
+    wrote_test(app, f"\ndef test_run():\n    {HARMLESS[way]}\n")
+    app.record()
+    app.replace(*UNUSED)
+    assert not app.ask().tests
 
 
 def test_a_process_that_outlives_its_test_may_work_for_later_ones(app: Lab) -> None:
