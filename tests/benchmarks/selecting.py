@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -70,6 +71,7 @@ class Enctest:
     def __init__(self, prepared: Prepared) -> None:
         shutil.rmtree(prepared.root / ".enctest", ignore_errors=True)
         self.result = run(prepared, [str(prepared.bin / "enctest"), "-p", "no:randomly"])
+        self._prepared = prepared
         self._project = Project.find(prepared.root)
         with contextlib.closing(Offline(self._project, [])) as offline:
             self.known = frozenset(offline.book.tests)
@@ -83,8 +85,20 @@ class Enctest:
 
     def ask_all(self) -> Selected:
         """Return what all that has changed since the run affects."""
-        with contextlib.closing(Offline(self._project, [])) as offline:
+        with self._environment(), contextlib.closing(Offline(self._project, [])) as offline:
             return self._selected(offline.effect_of(None))
+
+    @contextlib.contextmanager
+    def _environment(self) -> Iterator[None]:
+        """Have the variables of the run: another value would be a change."""
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(environment(self._prepared, self._prepared.root / "log"))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def _selected(self, effect: Effect) -> Selected:
         return Selected(frozenset(effect.tests), effect.new_in, bool(effect.everything), self.known)

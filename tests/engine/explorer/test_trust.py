@@ -116,6 +116,15 @@ def test_isolated_tests_do_not_see_each_other(tmp_path: Path, monkeypatch: pytes
     explore(tmp_path, monkeypatch, POISON, story, "-p", "no:randomly", "--strict-markers")
 
 
+def test_an_explorer_can_isolate_all_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(lab: Lab) -> None:
+        assert set(lab.outcomes().values()) == {"passed"}
+        await lab.write("state.py", "VALUE = list()\n")
+        assert set(lab.outcomes().values()) == {"passed"}
+
+    explore(tmp_path, monkeypatch, POISON, story, "-p", "no:randomly", "--isolate")
+
+
 def test_an_isolated_test_that_dies_costs_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
