@@ -56,6 +56,15 @@ class Database:
             f'Set {first}; for tests, declare it: [tool.enctest.databases.{self.name}] with env = "{first}".',
         )
 
+    @property
+    def identity(self) -> str:
+        """What it is called in every process."""
+        return f"database {self.name}"
+
+    def variables_of(self, url: str) -> dict[str, str]:
+        """Return the environment variable that lets a process find the database there."""
+        return {self.variables[0]: url}
+
     def _declared(self) -> str:
         """Return the URL of this process's own copy of what is declared here."""
         from enctest.config import database_settings

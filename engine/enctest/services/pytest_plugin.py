@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from enctest.services import coroutines, follow, lifecycle, spans
+from enctest.services import coroutines, follow, handover, lifecycle, spans
 from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
 from enctest.services.uncounted import take_uncounted
 
@@ -83,6 +83,7 @@ class ServicesPlugin:
             failed, result = raised, None
         errors += lifecycle.close_own(scope)
         errors += self._leftovers(item, scope)
+        _take_in(scope)
         errors += self._end(item)
         _raise([failed, *errors] if failed is not None else errors)
         return result
@@ -118,10 +119,16 @@ class ServicesPlugin:
             CURRENT.set(before)
             self._running = running
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Let the coroutines of a `unittest` case know their test."""
-        coroutines.enter_case(self._scope(item), getattr(item, "instance", None))
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let the coroutines of a `unittest` case know their test; then take in what its processes told."""
+        __tracebackhide__ = True
+        scope = self._scope(item)
+        coroutines.enter_case(scope, getattr(item, "instance", None))
+        try:
+            return (yield)
+        finally:
+            _take_in(scope)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -170,6 +177,7 @@ class ServicesPlugin:
         follow.uninstall()
         if self._capture is not None:
             self._capture.disarm()
+        handover.remove()
 
     # --- inside ---
 
@@ -245,10 +253,17 @@ class ServicesPlugin:
             from enctest.tracing.capture import Capture
 
             self._capture = Capture(0, _drop, self._config.rootpath)
+            follow.uninstall()  # it looks from outside of the hooks that make spans
             self._capture.arm(self._config)
+            follow.install()
         if not spans.RECORDER.active:
             spans.RECORDER.begin_test(item.nodeid)
         spans.RECORDER.keep()
+
+
+def _take_in(scope: Scope) -> None:
+    for one in scope.up():
+        one.take_in()
 
 
 def _raise(errors: list[BaseException]) -> None:

@@ -40,7 +40,8 @@ class TraceRecorder:
 
     def __init__(self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None) -> None:
         self.run = run
-        self.frames = Frames(os.fspath(root) if root is not None else os.getcwd())
+        self.root = os.fspath(root) if root is not None else os.getcwd()
+        self.frames = Frames(self.root)
         self.foreign: Callable[[], OpenSpan | None] | None = None
         self._emit = emit
         self._trace: TestTrace | None = None
@@ -201,8 +202,15 @@ class TraceRecorder:
         else:
             self.end(span, "unset", {"enctest.left_by": type(error).__qualname__})
 
-    def event(self, name: str, attributes: Attributes | None = None, *, span: OpenSpan | None = None) -> None:
-        """Tell something that happened within `span`, or within the current one."""
+    def event(
+        self,
+        name: str,
+        attributes: Attributes | None = None,
+        *,
+        span: OpenSpan | None = None,
+        at_ns: int = 0,
+    ) -> None:
+        """Tell something that happened within `span`, or within the current one, now or at `at_ns`."""
         innermost = self._innermost
         if innermost is None:
             return
@@ -215,7 +223,7 @@ class TraceRecorder:
         if trace.events > SPAN_LIMIT:
             trace.lost_events += 1
             return
-        at_ns = now()
+        at_ns = at_ns or now()
         if self.kept is not None:
             self.kept.append((target, name, at_ns, attributes))
         self._emit(
@@ -294,6 +302,29 @@ class TraceRecorder:
                 attributes["enctest.detached"] = True
             return innermost
         return innermost if on_main and best.number < innermost.number else best
+
+    def adopt(
+        self, name: str, kind: SpanKind, attributes: Attributes, above: OpenSpan | None, start_ns: int
+    ) -> OpenSpan | None:
+        """Open a span that was recorded elsewhere, by the same clock, below `above` or where pytest is."""
+        innermost = self._innermost
+        if innermost is None:
+            return None
+        trace = innermost.trace
+        above = above if above is not None and above.trace is trace else innermost
+        span = OpenSpan(trace, above, name, kind, attributes)
+        span.start_ns = start_ns
+        if span.number > SPAN_LIMIT:
+            trace.lost_spans += 1
+            return None
+        if self.kept is not None:
+            self.kept.append(span)
+        self._emit(span.started)
+        return span
+
+    def redirect(self, emit: Emit) -> None:
+        """Tell somebody else from now on, as in a process that was forked to work for a test."""
+        self._emit = emit
 
     def forget(self) -> None:
         """Record nothing more of this test, as in a child that it forked, whose work is not ours to tell."""
