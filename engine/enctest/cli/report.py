@@ -160,7 +160,10 @@ def _trace_of(test: StoredTest, history: History) -> Iterator[str]:
 
 def _span(depth: int, node: Node, start: int, length: int) -> str:
     taken = node.duration_ns()
-    left, width = (100 * (node.start_ns - start) / length, 100 * taken / length)
+    left, width = (
+        100 * (node.start_ns - start) / length,
+        100 * (taken + node.uncounted_ns) / length,
+    )
     kind = (
         "bad"
         if node.status == "error"

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from enctest.services import coroutines, follow, handover, lifecycle, spans
+from enctest.services import coroutines, follow, handover, lifecycle, nobodys_time, spans
 from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
-from enctest.services.uncounted import take_uncounted
 
 MARKERS: Final = (
     "as_user",
@@ -95,7 +94,7 @@ class ServicesPlugin:
         if report.failed and self._tree:
             report.sections.append(("Spans", "\n".join(self._tree)))
         self._tree = []
-        report.duration = max(0.0, report.duration - take_uncounted())
+        report.duration = max(0.0, report.duration - nobodys_time.take())
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -13,6 +13,7 @@ from typing import Final
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
+from enctest.tracing.model import CAUSE, UNCOUNTED
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.values import Ready
 
@@ -167,6 +168,23 @@ class TraceRecorder:
         self._emit(span.started)
         return span
 
+    def start_beside(self, name: str, kind: SpanKind, attributes: Attributes) -> OpenSpan | None:
+        """Open a span beside the test: what it does is for others as well, and its time is not the test's.
+
+        It becomes the current one, and says which span it was that needed it (`enctest.caused_by`).
+        """
+        innermost = self._innermost
+        if innermost is None:
+            return None
+        cause = self._parent(innermost, None, attributes)
+        span = OpenSpan(innermost.trace, None, name, kind, {**attributes, CAUSE: cause.number})
+        span.phase, span.cause, span.previous = innermost.phase, cause, CURRENT.get()
+        CURRENT.set(span)
+        if self.kept is not None:
+            self.kept.append(span)
+        self._emit(span.started)
+        return span
+
     def end(
         self,
         span: OpenSpan | None,
@@ -179,6 +197,10 @@ class TraceRecorder:
             return
         span.end_ns = end_ns or now()
         span.status = status
+        if span.cause is not None:
+            _put_beside(span.cause, span)
+        if span.beside is not None:
+            attributes = {**(attributes or {}), UNCOUNTED: span.uncounted_ns()}
         if attributes:
             if type(span.attributes) is not Ready:
                 span.attributes.update(attributes)
@@ -339,6 +361,14 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
+
+
+def _put_beside(cause: OpenSpan, span: OpenSpan) -> None:
+    """Put the time of a span down as not that of its cause, up to the test, or to another beside it."""
+    above: OpenSpan | None = cause
+    while above is not None and not above.end_ns:
+        above.beside = [*(above.beside or ()), (span.start_ns, span.end_ns)]
+        above = above.above
 
 
 def _limits(trace: TestTrace) -> Attributes:

@@ -90,8 +90,8 @@ def run(code, **env):
 def script(*args):
     return subprocess.check_output([sys.executable, os.path.join(SOURCES, "worker.py"), *args], text=True)
 
-def charge(cents):
-    return f"from the test {cents}"
+def payer():
+    return "from the test"
 
 def answer(queue, function):
     try:
@@ -112,8 +112,8 @@ def ask(method, function):
 def place():
     return shop.Orders.place("ink")
 
-def local():
-    return worker.Local.name()
+def several():
+    return [place(), shop.Payments.payer(), shop.most(), shop.user_id()]
 
 # --- subprocess ---
 
@@ -193,23 +193,13 @@ def test_a_lambda_says_that_it_cannot_be_had():
 def test_a_process_is_in_the_test(method):
     et.set_config(shop.most, 4)
     et.mock_service(shop.Payments, doubles.Bank())
-    assert ask(method, place) == "bank 100"
-    assert ask(method, shop.most) == 4
+    et.mock_endpoint(shop.Payments.payer, payer)
     with as_user("bob"):
-        assert ask(method, shop.user_id) == "bob"
-
-@EVERYWHERE
-def test_a_double_of_the_test_s_file(method):
-    et.mock_endpoint(shop.Payments.charge, charge)
-    assert ask(method, place) == "from the test 100"
-
-@EVERYWHERE
-def test_what_a_process_does_comes_back(method):
-    assert ask(method, place) == "paid 100"
-    assert ask(method, place) == "paid 100"
-    assert et.published_messages(shop.placed) == ["ink", "ink"]
-    assert len(set(et.published_messages(shop.placed).ids)) == 2
-    assert et.spans().named("SELECT 'charge'*").under("Orders.place").count == 2
+        assert ask(method, several) == ["bank 100", "from the test", 4, "bob"]
+    assert et.published_messages(shop.placed) == ["ink"]
+    assert et.published_messages(shop.placed).ids[0].endswith("/process-1/placed/1")
+    assert et.spans().named("publish placed").under("Orders.place").count == 1
+    assert et.spans().having("enctest.mocked").count == 2
 
 def test_a_lambda_is_there_in_forks_only():
     et.mock_endpoint(shop.Payments.charge, lambda cents: "free")
@@ -246,14 +236,38 @@ def sample(project: MakeProject) -> Sample:
     return project(FILES | {"tests/test_shop.py": TEST})
 
 
-CASES = 10 + 10 + 6
-
-
 def test_processes_are_in_the_test_under_bare_pytest(sample: Sample) -> None:
     done = bare_pytest(sample)
-    assert f"{CASES} passed" in done.stdout, done.stdout + done.stderr
+    assert "20 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_processes_are_in_the_test_under_enctest(sample: Sample) -> None:
-    done = sample.enctest("-q", "-n", "2")
-    assert f"{CASES} passed" in done.stdout, done.stdout + done.stderr
+    done = sample.enctest("-q", "-n", "2", "-k", "order or below or many or before or is_in_the_test")
+    assert "12 passed" in done.stdout, done.stdout + done.stderr
+
+
+ONE = """
+    import subprocess
+    import sys
+    import shop
+    from enctest import et
+
+    def test_script():
+        et.set_config(shop.most, 3)
+        assert subprocess.check_output([sys.executable, "src/worker.py"], text=True).startswith("3 | ")
+
+    def test_other():
+        assert shop.most() == 10
+    """
+
+
+def test_what_a_process_of_a_test_ran_is_what_the_test_needs(project: MakeProject) -> None:
+    sample = project(FILES | {"tests/test_shop.py": ONE})
+    with sample.watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
+        again = watch.edit("src/worker.py", 'return "local"', 'return "here"')
+        assert again == {"tests/test_shop.py::test_script": "passed"}
+        again = watch.edit("src/doubles.py", 'return f"bank {cents}"', 'return f"the bank {cents}"')
+        assert again == {}  # it is no test for which every change counts
+    with sample.watch(NOTHING_READS_THIS="1") as watch:
+        assert watch.outcomes() == {}
