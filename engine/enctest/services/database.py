@@ -50,9 +50,10 @@ class Database:
                 return url
         if scope is not None and self._settings:
             return self._declared()
-        first = self.variables[0]
+        first, *others = self.variables
+        unset = f"{first} and {others[0]} are not set" if others else f"{first} is not set"
         raise MissingError(
-            f"Nothing says where the database {self.name} is: {' and '.join(self.variables)} are not set",
+            f"Nothing says where the database {self.name} is: {unset}",
             f'Set {first}; for tests, declare it: [tool.enctest.databases.{self.name}] with env = "{first}".',
         )
 
