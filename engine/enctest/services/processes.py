@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from enctest.services import auth, clock, handover, spans
-from enctest.services.scope import HANDOVER, Scope, counted, current
+from enctest.services.scope import HANDOVER, ROOT, Scope, counted, current
 from enctest.tracing.adopted import Adopted
 from enctest.tracing.hooks.imports import ImportWatcher
 from enctest.tracing.spans import OpenSpan
@@ -99,7 +99,7 @@ def _content(scope: Scope, name: str) -> handover.Handover:
         lost=lost,
         ahead=clock.ahead(),
         spans=spans.RECORDER.active,
-        root=str(getattr(spans.RECORDER, "root", "")),
+        root=str(list(scope.up())[-1].own.get(ROOT, "")),
     )
 
 

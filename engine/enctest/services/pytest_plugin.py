@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from enctest.services import coroutines, follow, handover, lifecycle, nobodys_time, spans
-from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
+from enctest.services.scope import CURRENT, ROOT, Kind, Scope, ask_when_unknown
 
 MARKERS: Final = (
     "as_user",
@@ -187,6 +187,8 @@ class ServicesPlugin:
             kind = _kind(node)
             name = "" if kind == "session" else node.nodeid
             found = self._scopes[node] = Scope(kind, name, parent)
+            if parent is None:
+                found.own[ROOT] = str(self._config.rootpath)
         return found
 
     def _parent(self, node: Any) -> Scope | None:

@@ -22,6 +22,8 @@ _MANY: Final = 256
 
 CLOCK: Final = "clock"
 """Key of a scope's own: the seconds by which caches' time was advanced in it."""
+ROOT: Final = "root"
+"""Key of a session's own: the project's root."""
 HANDOVER: Final = "ENCTEST_TEST"
 """Environment variable of a process that a test started: the path of what it was given."""
 

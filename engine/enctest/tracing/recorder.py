@@ -41,8 +41,7 @@ class TraceRecorder:
 
     def __init__(self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None) -> None:
         self.run = run
-        self.root = os.fspath(root) if root is not None else os.getcwd()
-        self.frames = Frames(self.root)
+        self.frames = Frames(os.fspath(root) if root is not None else os.getcwd())
         self.foreign: Callable[[], OpenSpan | None] | None = None
         self._emit = emit
         self._trace: TestTrace | None = None

@@ -15,16 +15,16 @@ EXAMPLES = Path(__file__).parents[2] / "projects" / "services"
 TESTS = [
     name
     for path in EXAMPLES.rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    for name in re.findall(r"^ *def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
 ]
-CASES = len(TESTS) + 1
-"""One of them is there for two parameters."""
+CASES = len(TESTS) + 2
+"""Two of them are there for two parameters."""
 
 
 @pytest.fixture
 def examples(project: MakeProject) -> Sample:
     """A copy of the project."""
-    paths = [path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".toml"}]
+    paths = [path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".sql", ".toml"}]
     return project({str(path.relative_to(EXAMPLES)): path.read_text("utf-8") for path in paths})
 
 
