@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from enctest.services import coroutines, follow, handover, lifecycle, nobodys_time, spans
+from enctest.services.errors import MisusedError
 from enctest.services.scope import CURRENT, ROOT, Kind, Scope, ask_when_unknown
 
 MARKERS: Final = (
@@ -41,6 +42,7 @@ class ServicesPlugin:
         self._errors: list[BaseException] = []
         self._tree: list[str] = []
         ask_when_unknown(lambda: self._running)
+        config.pluginmanager.register(_Markers(self._heed_markers), "enctest-services-markers")
         follow.install()
 
     # --- the test ---
@@ -61,10 +63,9 @@ class ServicesPlugin:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Do what markers say; a test that is run again begins anew."""
+        """A test begins; one that is run again begins anew. Then mark where its scopes end."""
         __tracebackhide__ = True
         self.begin(item)
-        self._heed_markers(item)
         result = yield
         self._tie(item)
         return result
@@ -207,10 +208,8 @@ class ServicesPlugin:
                 continue
             token = CURRENT.set(scope)
             try:
-                for mark in reversed(
-                    marks
-                ):  # the one next to the function comes first in the list, and counts
-                    _helper(mark.name)(*mark.args, **mark.kwargs)
+                for mark in reversed(marks):  # the one next to the function comes first there, and counts
+                    _heed(mark)
                 scope.own["marked"] = True
             finally:
                 CURRENT.reset(token)
@@ -267,6 +266,19 @@ def _take_in(scope: Scope) -> None:
         one.take_in()
 
 
+class _Markers:
+    """Does what markers say, within all that stands around a setup: it may fail."""
+
+    def __init__(self, heed: Callable[[pytest.Item], None]) -> None:
+        self._heed = heed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Before the first fixture."""
+        __tracebackhide__ = True
+        self._heed(item)
+
+
 def _raise(errors: list[BaseException]) -> None:
     """Raise the first error, if there is one; the others become notes."""
     if errors:
@@ -291,8 +303,22 @@ def _kind(node: Any) -> Kind | Any:
     return "module" if isinstance(node, pytest.File) else "other"
 
 
-def _helper(name: str) -> Callable[..., None]:
+def _heed(mark: pytest.Mark) -> None:
+    """Call the helper that a marker stands for.
+
+    Raises:
+        MisusedError: The marker's arguments do not fit.
+    """
     from enctest import et
 
-    found: Callable[..., None] = getattr(et, "override_auth" if name == "as_user" else name)
-    return found
+    helper: Callable[..., None] = getattr(et, "override_auth" if mark.name == "as_user" else mark.name)
+    signature = inspect.signature(helper)
+    try:
+        signature.bind(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        plain = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+        raise MisusedError(
+            f"the marker {mark.name} does not fit: {error}",
+            f"It is `@pytest.mark.{mark.name}{inspect.Signature(plain)}`.",
+        ) from None
+    helper(*mark.args, **mark.kwargs)
