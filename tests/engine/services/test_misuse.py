@@ -200,6 +200,7 @@ def test_the_top_of_a_file_is_outside_and_markers_say_what_they_lack(project: Ma
 
 
 def test_blocks_that_do_not_say_what_they_hold_say_how() -> None:
+    prices: Cache[Any] = Cache("prices")
     with pytest.raises(EnctestError, match="Cache 'prices' does not say what it holds") as raised:
-        Cache("prices").set("a", 1)
+        prices.set("a", 1)
     assert raised.value.hint == 'Say it: Cache[Order]("prices"), or Cache("prices", Order).'
