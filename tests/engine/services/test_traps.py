@@ -1,4 +1,4 @@
-"""Where test helpers can go wrong: wide fixtures, removed doubles, lists, ends that fail, users of threads."""
+"""Where test helpers can go wrong: wide fixtures, removed doubles, lists, ends that fail, threads."""
 
 from __future__ import annotations
 
