@@ -183,7 +183,7 @@ def test_a_lambda_says_that_it_cannot_be_had():
     et.mock_endpoint(shop.Payments.charge, lambda cents: "free")
     out = run("import shop; shop.Orders.place('pen')")
     assert "process-1 was not given what its test has set for Payments.charge: " in out
-    assert "Can't pickle" in out
+    assert "<lambda>" in out
     assert "functions and classes at the top level of a module, no lambdas" in out
     assert run("import shop; print(shop.most())") == "10"
 
