@@ -245,7 +245,8 @@ def spans() -> Spans:
     """
     from enctest.services import trees
 
-    needed_test("spans")
+    for scope in needed_test("spans").up():
+        scope.take_in()
     if not _spans.RECORDER.active:
         raise MisusedError(
             "spans() has nothing to show: no spans are recorded here",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from enctest.events import SpanNote
+from enctest.tracing.model import is_beside
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import one_line
 
@@ -153,6 +154,8 @@ def _sameness(span: SpanNode) -> tuple[str, str]:
 def label(span: SpanNode) -> str:
     """Return what a span did: verb and table of a query, method and address of a request, else its name."""
     name = one_line(str(span.attribute("enctest.name")) or span.name)
+    if is_beside(span):
+        return f"{name} (not counted)"
     if span.kind == "db":
         return one_line(str(span.attribute("db.query.summary"))) or name
     if span.kind in {"client", "server"}:

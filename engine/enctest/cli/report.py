@@ -18,7 +18,7 @@ from enctest.paths import Project
 from enctest.store.history import History
 from enctest.store.rows import StoredTest
 from enctest.tracing.comparison import compare
-from enctest.tracing.model import Node, Trace
+from enctest.tracing.model import Node, Trace, is_beside
 from enctest.tracing.text import duration, event_line, render_comparison
 
 DEFAULT = "enctest-report.html"
@@ -160,7 +160,10 @@ def _trace_of(test: StoredTest, history: History) -> Iterator[str]:
 
 def _span(depth: int, node: Node, start: int, length: int) -> str:
     taken = node.duration_ns()
-    left, width = (100 * (node.start_ns - start) / length, 100 * taken / length)
+    left, width = (
+        100 * (node.start_ns - start) / length,
+        100 * (taken + node.uncounted_ns) / length,
+    )
     kind = (
         "bad"
         if node.status == "error"
@@ -179,7 +182,8 @@ def _span(depth: int, node: Node, start: int, length: int) -> str:
 
 def _name(node: Node) -> str:
     text = node.attributes.get("db.query.text")
-    return f"{node.name}  {' '.join(str(text).split())}"[:200] if text else node.name
+    name = f"{node.name} (not counted)" if is_beside(node) else node.name
+    return f"{name}  {' '.join(str(text).split())}"[:200] if text else name
 
 
 def _row(test: StoredTest) -> str:

@@ -21,7 +21,7 @@ from threading import RLock
 import msgspec
 
 from enctest.config import DatabaseSettings
-from enctest.databases import plans
+from enctest.databases import own, plans
 from enctest.databases.manager import DatabaseManager, Lease
 from enctest.errors import EnctestError
 from enctest.paths import Project
@@ -43,13 +43,14 @@ class _Mine:
         self.mutex = RLock()
         self.managers: dict[str, DatabaseManager] = {}
         self.urls: dict[str, str] = {}
+        self.leases: dict[str, Lease] = {}
         self.files: dict[str, list[Path]] = {}
         self.parents: list[object] = []  # closing these would end the parent's sessions
 
     def begin_anew(self) -> None:
         """Leave everything to the parent."""
         self.parents.append((self.managers, self.urls))
-        self.mutex, self.managers, self.urls, self.files = RLock(), {}, {}, {}
+        self.mutex, self.managers, self.urls, self.leases, self.files = RLock(), {}, {}, {}, {}
 
     def close(self) -> None:
         """Give everything back."""
@@ -57,6 +58,7 @@ class _Mine:
             while self.managers:
                 self.managers.popitem()[1].close()
             self.urls.clear()
+            self.leases.clear()
 
 
 _mine = _Mine()
@@ -82,9 +84,25 @@ def url(name: str, settings: DatabaseSettings, project: Project | None = None) -
             for path in _mine.files[key]:  # who asks later needs them as well, and only who reads is seen to
                 path.open("rb").close()
         else:
-            _mine.urls[key] = lease(name, settings, project).urls[name]
+            mine = _mine.leases[key] = lease(name, settings, project)
+            _mine.urls[key] = mine.urls[name]
             _mine.files[key] = [each for each in plans.files(name, settings, project.root) if each.is_file()]
         return _mine.urls[key]
+
+
+def superuser_url(name: str, settings: DatabaseSettings, project: Project | None = None) -> str:
+    """Return the URL of the same copy for a superuser.
+
+    Raises:
+        EnctestError: As `url`; or it is no database of PostgreSQL.
+    """
+    project = project or Project.find()
+    url(name, settings, project)
+    mine = _mine.leases[_key(project, name, settings)]
+    lent = mine.copies[name].lent
+    if lent is None:
+        raise EnctestError(f"the database {name} has no superusers", "PostgreSQL has.")
+    return lent.superuser_url.replace(own.NAME, mine.names[name])
 
 
 def lease(name: str, settings: DatabaseSettings, project: Project | None = None) -> Lease:

@@ -14,7 +14,7 @@ from enctest.selection.boundary import Boundary
 _OWN = frozenset({"_pytest", "pytest", "pluggy", "enctest", "_enctest"})
 _RUNS_TESTS = "_pytest.pytester"
 """A part of pytest that works for tests."""
-_BETWEEN = "enctest.tracing"
+_BETWEEN = ("enctest.tracing", "enctest.services.processes")
 """What wraps functions of libraries: it is on the stack between them and who calls them."""
 _RESTORER = "unittest.mock"
 _READERS = ("enctest.databases", "enctest.services")

@@ -88,7 +88,7 @@ def _remember(scope: Scope, endpoint: Endpoint[Any, Any], coroutine: Any) -> Non
 
     coroutine.__name__ = endpoint.__name__
     coroutine.__qualname__ = endpoint.name
-    scope.work.append(Forgettable(coroutine))
+    scope.note(Forgettable(coroutine))
 
 
 async def _acall(endpoint: Endpoint[Any, Any], args: Any, kwargs: Any) -> Any:

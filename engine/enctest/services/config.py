@@ -57,6 +57,16 @@ class Config(Generic[T]):
         return f"<setting {self.variable}>"
 
     @property
+    def identity(self) -> str:
+        """What it is called in every process."""
+        return f"setting {self.variable}"
+
+    def variables_of(self, value: T) -> dict[str, str]:
+        """Return the environment variable that gives a process this value."""
+        text = value if isinstance(value, str) else adapter(self.kind).dump_json(value).decode()
+        return {self.variable: text}
+
+    @property
     def kind(self) -> Any:
         """What the setting holds."""
         if self._type is None and self._default is not _REQUIRED and not hasattr(self, "__orig_class__"):

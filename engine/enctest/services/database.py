@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from enctest.services.errors import MissingError
 from enctest.services.scope import UNSET, current
+
+if TYPE_CHECKING:
+    from enctest.config import DatabaseSettings
 
 _COMMON: Final = "DATABASE_URL"
 
@@ -48,20 +51,39 @@ class Database:
         for variable in self.variables:
             if url := os.environ.get(variable):
                 return url
-        if scope is not None and self._settings:
-            return self._declared()
-        first = self.variables[0]
+        settings = None if scope is None else self.settings
+        if scope is not None and settings is not None:
+            from enctest.services import managed
+
+            return managed.declared_url(scope, self.name, settings)
+        first, *others = self.variables
+        unset = f"{first} and {others[0]} are not set" if others else f"{first} is not set"
         raise MissingError(
-            f"Nothing says where the database {self.name} is: {' and '.join(self.variables)} are not set",
+            f"Nothing says where the database {self.name} is: {unset}",
             f'Set {first}; for tests, declare it: [tool.enctest.databases.{self.name}] with env = "{first}".',
         )
 
-    def _declared(self) -> str:
-        """Return the URL of this process's own copy of what is declared here."""
-        from enctest.config import database_settings
-        from enctest.databases import declared
+    @property
+    def identity(self) -> str:
+        """What it is called in every process."""
+        return f"database {self.name}"
 
-        return declared.url(self.name, database_settings(self.name, self._settings))
+    def variables_of(self, url: str) -> dict[str, str]:
+        """Return the environment variable that lets a process find the database there."""
+        return {self.variables[0]: url}
+
+    @property
+    def settings(self) -> DatabaseSettings | None:
+        """How it is made, where it is declared here and no variable says where it is.
+
+        Raises:
+            EnctestError: It is declared, but not so.
+        """
+        if not self._settings or any(map(os.environ.get, self.variables)):
+            return None
+        from enctest.config import database_settings
+
+        return database_settings(self.name, self._settings)
 
     def __repr__(self) -> str:
         return f"<database {self.name}>"

@@ -62,19 +62,19 @@ class _Round(Generic[T]):
 
     def __init__(self, scope: Scope, topic: Topic[T]) -> None:
         self._topic = topic
-        self._published = messages_of(scope, topic)
+        self._scope = scope
         self._own = scope.own
         self.delivery: Delivery[T] = Delivery()
 
     def due(self) -> Iterator[tuple[Subscription[T], str, bytes]]:
         """Yield what nobody was given yet, also what handlers publish meanwhile."""
-        key = ("delivered", self._topic)
+        key = ("delivered", self._topic.name)
         for _ in range(_ROUNDS):
-            place = self._own.get(key, 0)
-            if place >= len(self._published):
+            place, published = self._own.get(key, 0), messages_of(self._scope, self._topic)
+            if place >= len(published):
                 return
             self._own[key] = place + 1
-            message_id, body = self._published[place]
+            message_id, body = published[place]
             for subscription in self._topic.subscriptions:
                 yield subscription, message_id, body
         raise DeliveryError(

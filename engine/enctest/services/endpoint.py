@@ -76,6 +76,13 @@ class Endpoint(Generic[P, R]):
         other.__set_name__(service, self.__name__)
         return other
 
+    @property
+    def identity(self) -> str:
+        """What it is called in every process."""
+        from enctest.services.handover import home_of
+
+        return f"endpoint {home_of(self.service)}.{self.__name__}"
+
     @functools.cached_property
     def border(self) -> Border:
         """What arguments and results have to be; made at the first call, when annotations can be read."""

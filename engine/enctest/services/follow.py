@@ -15,29 +15,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from enctest.services.scope import Scope, current
+from enctest.services import processes
+from enctest.services.scope import Scope, Work, current
+from enctest.tracing.hooks.imports import ImportWatcher
 
-_MANY: Final = 256
-"""Things in a scope's list of work after which those that are done are dropped."""
 _IDLE_THREADS: Final = ("anyio.", "concurrent.futures", "enctest.")
 """Modules of thread classes and functions that wait for work, as pools do: no work of a test."""
 _OURS = os.path.dirname(__file__)  # noqa: PTH120 - read at each start of a thread
 _STANDARD = os.path.dirname(os.__file__)  # noqa: PTH120 - as above
-
-
-class Work(Protocol):
-    """Something that a test began."""
-
-    def running(self) -> bool:
-        """Tell whether it has not ended."""
-
-    def wait(self, seconds: float) -> None:
-        """Wait until it ends, or the time is over."""
-
-    def drop(self) -> str:
-        """Give it up; return what it is, for the message."""
 
 
 class Forgettable:
@@ -140,6 +127,7 @@ def leftovers(scope: Scope, limit: float) -> list[str]:
 # --- what goes along ---
 
 _originals: list[tuple[Any, str, Any]] = []
+_watchers: list[ImportWatcher] = []
 
 
 def install() -> None:
@@ -148,10 +136,13 @@ def install() -> None:
         _replace(threading.Thread, "start", _start)
         _replace(concurrent.futures.ThreadPoolExecutor, "submit", _submit)
         _replace(asyncio.BaseEventLoop, "create_task", _create_task)
+        _watchers.append(processes.install(_replace))
 
 
 def uninstall() -> None:
     """Put everything back."""
+    while _watchers:
+        _watchers.pop().uninstall()
     while _originals:
         owner, name, original = _originals.pop()
         setattr(owner, name, original)
@@ -178,7 +169,7 @@ def _start(original: Any) -> Any:
 
             self.run = run  # type: ignore[method-assign]
             if not self.daemon and not _is_idle(self):
-                _note(scope, _Thread(self, _place()))
+                scope.note(_Thread(self, _place()))
         original(self)
 
     return start
@@ -192,7 +183,7 @@ def _submit(original: Any) -> Any:
         context = contextvars.copy_context()
         # In a context of its own: the pool's threads, should it start one, belong to no test.
         future = contextvars.Context().run(original, self, context.run, fn, *args, **kwargs)
-        _note(scope, _Future(future, fn, _place()))
+        scope.note(_Future(future, fn, _place()))
         return future
 
     return submit
@@ -204,17 +195,15 @@ def _create_task(original: Any) -> Any:
         context = kwargs.get("context")
         scope = current() if context is None else context.run(current)
         if scope is not None:
-            _note(scope, _Task(task, self, _place()))
+            scope.note(_Task(task, self, _place()))
         return task
 
     return create_task
 
 
-def _note(scope: Scope, work: Work) -> None:
-    if scope.kind == "test":  # what a wider fixture begins may go on until its end
-        if len(scope.work) >= _MANY and len(scope.work) % _MANY == 0:
-            scope.work[:] = [one for one in scope.work if one.running()]
-        scope.work.append(work)
+def future(future: concurrent.futures.Future[Any], function: Any) -> Work:
+    """Return the work of an executor's future."""
+    return _Future(future, function, _place())
 
 
 def _is_idle(thread: threading.Thread) -> bool:

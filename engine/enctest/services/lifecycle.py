@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-from enctest.services import loops, spans, uncounted
+from enctest.services import loops, nobodys_time, spans
 from enctest.services.errors import StartCycleError, StartError
 from enctest.services.scope import CURRENT, Scope, current
 from enctest.shared import made_for_all
@@ -76,7 +76,9 @@ class Start:
         starting = _starting.set((*_starting.get(), self))
         token = CURRENT.set(home)
         begun = time.perf_counter_ns()
-        span = spans.begin(f"start {self.service.__name__}", "internal", self._attributes())
+        attributes = {"enctest.service": self.service.__name__, "enctest.service.shared": self.shared}
+        uncounted = self.shared and scope is not None and scope.outlet is None  # not in a test's process
+        span = spans.begin(f"start {self.service.__name__}", "internal", attributes, beside=uncounted)
         try:
             with made_for_all(_file(self.service) if self.shared else None):
                 yield
@@ -90,8 +92,8 @@ class Start:
         finally:
             CURRENT.reset(token)
             _starting.reset(starting)
-            if self.shared:
-                uncounted.add(time.perf_counter_ns() - begun)
+            if uncounted:
+                nobodys_time.add(begun, time.perf_counter_ns())
         spans.end(span)
         self._done.set_result(None)
 
@@ -117,13 +119,6 @@ class Start:
         if self.loop is not None:
             await _close_with(self.loop, self)
         return instance
-
-    def _attributes(self) -> dict[str, Any]:
-        return {
-            "enctest.service": self.service.__name__,
-            "enctest.service.shared": self.shared,
-            "enctest.counted": not self.shared,
-        }
 
     def _fail(self, told: BaseException) -> None:
         """Make way for the next attempt; tell those who wait, who try themselves if this one broke off."""

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from enctest.config import DatabaseSettings
+from enctest.paths import Project
 from enctest.services.database import Database
-from enctest.services.scope import UNSET, Scope
+from enctest.services.scope import ROOT, UNSET, Scope
+
+
+def declared_url(scope: Scope, name: str, settings: DatabaseSettings) -> str:
+    """Return the URL of this process's own copy of a database that is declared where it is used.
+
+    Raises:
+        EnctestError: It cannot be had.
+    """
+    from enctest.databases import declared
+
+    return declared.url(name, settings, _project(scope))
+
+
+def _project(scope: Scope) -> Project:
+    """Return the project that pytest tests, whatever folder it was started in."""
+    root = list(scope.up())[-1].own.get(ROOT)
+    return Project.find(Path(root) if root else None)
 
 
 def copy_for(scope: Scope, database: Database | str) -> str:
@@ -16,11 +36,17 @@ def copy_for(scope: Scope, database: Database | str) -> str:
         EnctestError: No database of that name is managed.
         OSError, ServerError: The server is gone, or refused.
     """
-    from enctest.databases import helpers
+    from enctest.databases import declared, helpers
 
-    stack = ExitStack()
-    url = stack.enter_context(helpers.new_test_database(_name(database)))
-    scope.at_end(stack.close)
+    settings = database.settings if isinstance(database, Database) else None
+    if settings is not None:
+        lease = declared.lease(_name(database), settings, _project(scope))
+        scope.at_end(lambda: declared.release(lease))
+        url = lease.urls[_name(database)]
+    else:
+        stack = ExitStack()
+        url = stack.enter_context(helpers.new_test_database(_name(database)))
+        scope.at_end(stack.close)
     if isinstance(database, Database):
         scope.values[database] = url
     return url
@@ -32,9 +58,13 @@ def superuser(scope: Scope, database: Database) -> Database:
     Raises:
         EnctestError: No database of that name is managed.
     """
-    from enctest.databases import helpers
+    from enctest.databases import declared, helpers
 
-    url = helpers.superuser_url(_name(database))
+    settings = database.settings
+    if settings is not None:
+        url = declared.superuser_url(database.name, settings, _project(scope))
+    else:
+        url = helpers.superuser_url(database.name)
     copy = scope.find(database)
     if copy is not UNSET:
         url = urlsplit(url)._replace(path=urlsplit(str(copy)).path).geturl()

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import pytest
 
-from enctest.services import coroutines, follow, lifecycle, spans
-from enctest.services.scope import CURRENT, Kind, Scope, ask_when_unknown
-from enctest.services.uncounted import take_uncounted
+from enctest.services import coroutines, follow, handover, lifecycle, nobodys_time, spans
+from enctest.services.errors import MisusedError
+from enctest.services.scope import CURRENT, ROOT, Kind, Scope, ask_when_unknown
 
 MARKERS: Final = (
     "as_user",
@@ -42,6 +42,7 @@ class ServicesPlugin:
         self._errors: list[BaseException] = []
         self._tree: list[str] = []
         ask_when_unknown(lambda: self._running)
+        config.pluginmanager.register(_Markers(self._heed_markers), "enctest-services-markers")
         follow.install()
 
     # --- the test ---
@@ -62,10 +63,9 @@ class ServicesPlugin:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Do what markers say; a test that is run again begins anew."""
+        """A test begins; one that is run again begins anew. Then mark where its scopes end."""
         __tracebackhide__ = True
         self.begin(item)
-        self._heed_markers(item)
         result = yield
         self._tie(item)
         return result
@@ -83,6 +83,7 @@ class ServicesPlugin:
             failed, result = raised, None
         errors += lifecycle.close_own(scope)
         errors += self._leftovers(item, scope)
+        _take_in(scope)
         errors += self._end(item)
         _raise([failed, *errors] if failed is not None else errors)
         return result
@@ -94,7 +95,7 @@ class ServicesPlugin:
         if report.failed and self._tree:
             report.sections.append(("Spans", "\n".join(self._tree)))
         self._tree = []
-        report.duration = max(0.0, report.duration - take_uncounted())
+        report.duration = max(0.0, report.duration - nobodys_time.take())
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -118,10 +119,16 @@ class ServicesPlugin:
             CURRENT.set(before)
             self._running = running
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Let the coroutines of a `unittest` case know their test."""
-        coroutines.enter_case(self._scope(item), getattr(item, "instance", None))
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Let the coroutines of a `unittest` case know their test; then take in what its processes told."""
+        __tracebackhide__ = True
+        scope = self._scope(item)
+        coroutines.enter_case(scope, getattr(item, "instance", None))
+        try:
+            return (yield)
+        finally:
+            _take_in(scope)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -170,6 +177,7 @@ class ServicesPlugin:
         follow.uninstall()
         if self._capture is not None:
             self._capture.disarm()
+        handover.remove()
 
     # --- inside ---
 
@@ -180,6 +188,8 @@ class ServicesPlugin:
             kind = _kind(node)
             name = "" if kind == "session" else node.nodeid
             found = self._scopes[node] = Scope(kind, name, parent)
+            if parent is None:
+                found.own[ROOT] = str(self._config.rootpath)
         return found
 
     def _parent(self, node: Any) -> Scope | None:
@@ -198,10 +208,8 @@ class ServicesPlugin:
                 continue
             token = CURRENT.set(scope)
             try:
-                for mark in reversed(
-                    marks
-                ):  # the one next to the function comes first in the list, and counts
-                    _helper(mark.name)(*mark.args, **mark.kwargs)
+                for mark in reversed(marks):  # the one next to the function comes first there, and counts
+                    _heed(mark)
                 scope.own["marked"] = True
             finally:
                 CURRENT.reset(token)
@@ -245,10 +253,30 @@ class ServicesPlugin:
             from enctest.tracing.capture import Capture
 
             self._capture = Capture(0, _drop, self._config.rootpath)
+            follow.uninstall()  # it looks from outside of the hooks that make spans
             self._capture.arm(self._config)
+            follow.install()
         if not spans.RECORDER.active:
             spans.RECORDER.begin_test(item.nodeid)
         spans.RECORDER.keep()
+
+
+def _take_in(scope: Scope) -> None:
+    for one in scope.up():
+        one.take_in()
+
+
+class _Markers:
+    """Does what markers say, within all that stands around a setup: it may fail."""
+
+    def __init__(self, heed: Callable[[pytest.Item], None]) -> None:
+        self._heed = heed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Before the first fixture."""
+        __tracebackhide__ = True
+        self._heed(item)
 
 
 def _raise(errors: list[BaseException]) -> None:
@@ -275,8 +303,22 @@ def _kind(node: Any) -> Kind | Any:
     return "module" if isinstance(node, pytest.File) else "other"
 
 
-def _helper(name: str) -> Callable[..., None]:
+def _heed(mark: pytest.Mark) -> None:
+    """Call the helper that a marker stands for.
+
+    Raises:
+        MisusedError: The marker's arguments do not fit.
+    """
     from enctest import et
 
-    found: Callable[..., None] = getattr(et, "override_auth" if name == "as_user" else name)
-    return found
+    helper: Callable[..., None] = getattr(et, "override_auth" if mark.name == "as_user" else mark.name)
+    signature = inspect.signature(helper)
+    try:
+        signature.bind(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        plain = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+        raise MisusedError(
+            f"the marker {mark.name} does not fit: {error}",
+            f"It is `@pytest.mark.{mark.name}{inspect.Signature(plain)}`.",
+        ) from None
+    helper(*mark.args, **mark.kwargs)

@@ -9,7 +9,8 @@ from enctest.services.endpoint import Endpoint
 from enctest.services.middleware import Middleware
 
 if TYPE_CHECKING:
-    from enctest.services.web import AsgiService, WsgiService
+    from enctest.services.asgi import AsgiService
+    from enctest.services.wsgi import WsgiService
 
 
 class Service:
@@ -48,14 +49,14 @@ class Service:
 
         `Books = Service.from_asgi(app, "Books")`; then `Books.request("GET", "/books/1").json()`.
         """
-        from enctest.services.web import AsgiService
+        from enctest.services.asgi import AsgiService
 
         return type(name, (AsgiService,), {"app": app})
 
     @staticmethod
     def from_wsgi(app: Any, name: str = "App") -> type[WsgiService]:
         """Make a service of an application of Flask, Django or another with WSGI, as `from_asgi` does."""
-        from enctest.services.web import WsgiService
+        from enctest.services.wsgi import WsgiService
 
         return type(name, (WsgiService,), {"app": staticmethod(app)})
 

@@ -119,11 +119,12 @@ class Topic(Generic[T]):
         scope = current()
         if scope is None:
             return uuid.uuid4().hex
-        return f"{scope.name or scope.kind}/{self.name}/{counted(scope, self)}"
+        number = counted(scope, ("message", self.name))
+        return f"{scope.name or scope.kind}/{self.name}/{number}"
 
     def _send(self, scope: Scope | None, message_id: str, body: bytes) -> None:
         if scope is not None:
-            messages_of(scope, self).append((message_id, body))
+            scope.publish(self.name, message_id, body)
             return
         transport = self._transport or _default_transport()
         if transport is None:
@@ -152,9 +153,9 @@ def _default_transport() -> Transport | None:
 
 
 def messages_of(scope: Scope, topic: Topic[Any]) -> list[tuple[str, bytes]]:
-    """Return ids and bodies of what was published in exactly this scope; it can be appended to."""
-    found: list[tuple[str, bytes]] = scope.own.setdefault(("messages", topic), [])
-    return found
+    """Return ids and bodies of what was published in exactly this scope, and in processes of it."""
+    scope.take_in()
+    return scope.published(topic.name)
 
 
 class Subscription(Generic[T]):

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from enctest.events import Attributes, Span, SpanNote
 from enctest.services.errors import MisusedError
-from enctest.tracing.model import NAME, Node, Trace
+from enctest.tracing.model import NAME, Node, Trace, is_beside, walk
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan
 from enctest.tracing.values import Cleaner, shorten
@@ -134,6 +134,9 @@ class Spans:
 def of_test(recorder: TraceRecorder) -> Spans:
     """Return all spans of the running test but pytest's own: the test, its phases, its fixtures.
 
+    What is beside the test, the starts of services that are shared, is in the tree, but not among them: else
+    it would depend on the order of tests what they find.
+
     Raises:
         MisusedError: Nothing is recorded.
     """
@@ -149,7 +152,8 @@ def of_test(recorder: TraceRecorder) -> Spans:
             "Import `enctest.et` at the top of the test file, or ask for the fixture `spans`.",
         )
     trace = _trace(list(kept))
-    nodes = sorted(trace.nodes.values(), key=lambda node: node.span)
+    beside = {node.span for top in trace.tops() if is_beside(top) for node in walk(top)}
+    nodes = sorted((n for n in trace.nodes.values() if n.span not in beside), key=lambda node: node.span)
     return Spans(trace, (node for node in nodes if node.kind not in {"test", "phase", "fixture"}))
 
 
@@ -207,6 +211,6 @@ def _is_under(node: Node, pattern: str) -> bool:
 
 def _line(node: Node) -> str:
     details = [" ".join(str(node.attributes[key]).split()) for key in _SHOWN if key in node.attributes]
-    state = {"error": " ERROR"}.get(node.status, "")
+    state = {"error": " ERROR"}.get(node.status, "") + " not counted" * is_beside(node)
     time = "open" if node.end_ns is None else f"{node.duration_ns() / 1e6:.1f} ms"
     return shorten(" ".join([f"{node.name} [{node.kind}] {time}{state}", *details]), _WIDTH)

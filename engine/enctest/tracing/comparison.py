@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Generic, Literal, TypeVar
 
 from enctest.tracing.likeness import Difference, Key, Spanlike, differences, key
+from enctest.tracing.model import is_beside
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -81,9 +82,12 @@ class Comparison(Generic[S]):
 
 
 def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
-    """Compare two traces, each given by its topmost spans; the second may still grow."""
+    """Compare two traces, each given by its topmost spans; the second may still grow.
+
+    Spans beside the test are left out: which test needed a shared start first says nothing of it.
+    """
     top: Line[S] = Line((), ())
-    pending = [(top, before, now)]
+    pending: list[tuple[Line[S], Sequence[S], Sequence[S]]] = [(top, _own(before), _own(now))]
     while pending:
         line, old, new = pending.pop()
         for child, below_old, below_new in _children(line, old, new):
@@ -97,6 +101,10 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
         line.parent = None
     lines = [line for each in top.children for line in each.walk()]
     return Comparison(top.children, _first(lines), Counter(line.state for line in lines))
+
+
+def _own(tops: Sequence[S]) -> Sequence[S]:
+    return [top for top in tops if not is_beside(top)]
 
 
 def _children(

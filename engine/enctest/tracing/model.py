@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from enctest.events import (
     Attributes,
@@ -20,6 +21,16 @@ OPEN = "enctest.open"
 """Attribute of a span that was still open when its test ended or its process died."""
 NAME = "enctest.name"
 """Attribute of an end that tells a name the span got after its start."""
+CAUSE = "enctest.caused_by"
+"""Attribute of a span beside the test, such as a shared start: the number of the span that needed it."""
+UNCOUNTED = "enctest.uncounted_ns"
+"""Attribute of a span: how much of its time was that of spans beside the test."""
+
+
+class HasAttributes(Protocol):
+    """A span of any kind."""
+
+    attributes: Attributes
 
 
 class Node:
@@ -62,11 +73,20 @@ class Node:
         return self.end_ns is None or OPEN in self.attributes
 
     def duration_ns(self, now_ns: int | None = None) -> int:
-        """Return how long the span took; an open one lasts until `now_ns` (default: its last known time)."""
+        """Return how long the span took; an open one lasts until `now_ns` (default: its last known time).
+
+        What was done beside the test meanwhile, such as a shared start, does not count.
+        """
         end = self.end_ns
         if end is None:
             end = now_ns if now_ns is not None else self.last_ns()
-        return max(0, end - self.start_ns)
+        return max(0, end - self.start_ns - self.uncounted_ns)
+
+    @property
+    def uncounted_ns(self) -> int:
+        """How much of its time was that of spans beside the test."""
+        found: int = self.attributes.get(UNCOUNTED, 0)
+        return found
 
     def last_ns(self) -> int:
         """Return the latest time that is known of the span and all below it."""
@@ -77,15 +97,17 @@ class Node:
 
     def self_ns(self, now_ns: int | None = None) -> int:
         """Return the time that no child covers; children may overlap."""
-        end = self.start_ns + self.duration_ns(now_ns)
+        end = self.start_ns + self.duration_ns(now_ns) + self.uncounted_ns
         covered, reached = 0, self.start_ns
+        uncounted = self.uncounted_ns
         for child in sorted(self.children, key=_start):
             begin = max(child.start_ns, reached)
-            until = min(child.start_ns + child.duration_ns(now_ns), end)
+            until = min(child.start_ns + child.duration_ns(now_ns) + child.uncounted_ns, end)
+            uncounted -= child.uncounted_ns
             if until > begin:
                 covered += until - begin
                 reached = until
-        return end - self.start_ns - covered
+        return max(0, end - self.start_ns - covered - max(0, uncounted))
 
     def freeze(self) -> Span:
         """Return the span as a record to store or send."""
@@ -203,6 +225,11 @@ def fold(records: Iterable[SpanRecord]) -> dict[str, Trace]:
     for record in records:
         traces.setdefault(record.test, Trace()).apply(record)
     return traces
+
+
+def is_beside(span: HasAttributes) -> bool:
+    """Tell whether a topmost span is beside the test: it, and what is below it, was done for others too."""
+    return CAUSE in span.attributes
 
 
 def _start(node: Node) -> int:

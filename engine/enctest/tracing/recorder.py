@@ -13,6 +13,7 @@ from typing import Final
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
+from enctest.tracing.model import CAUSE, UNCOUNTED
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.values import Ready
 
@@ -166,6 +167,23 @@ class TraceRecorder:
         self._emit(span.started)
         return span
 
+    def start_beside(self, name: str, kind: SpanKind, attributes: Attributes) -> OpenSpan | None:
+        """Open a span beside the test: what it does is for others as well, and its time is not the test's.
+
+        It becomes the current one, and says which span it was that needed it (`enctest.caused_by`).
+        """
+        innermost = self._innermost
+        if innermost is None:
+            return None
+        cause = self._parent(innermost, None, attributes)
+        span = OpenSpan(innermost.trace, None, name, kind, {**attributes, CAUSE: cause.number})
+        span.phase, span.cause, span.previous = innermost.phase, cause, CURRENT.get()
+        CURRENT.set(span)
+        if self.kept is not None:
+            self.kept.append(span)
+        self._emit(span.started)
+        return span
+
     def end(
         self,
         span: OpenSpan | None,
@@ -178,6 +196,10 @@ class TraceRecorder:
             return
         span.end_ns = end_ns or now()
         span.status = status
+        if span.cause is not None:
+            _put_beside(span.cause, span)
+        if span.beside is not None:
+            attributes = {**(attributes or {}), UNCOUNTED: span.uncounted_ns()}
         if attributes:
             if type(span.attributes) is not Ready:
                 span.attributes.update(attributes)
@@ -201,8 +223,15 @@ class TraceRecorder:
         else:
             self.end(span, "unset", {"enctest.left_by": type(error).__qualname__})
 
-    def event(self, name: str, attributes: Attributes | None = None, *, span: OpenSpan | None = None) -> None:
-        """Tell something that happened within `span`, or within the current one."""
+    def event(
+        self,
+        name: str,
+        attributes: Attributes | None = None,
+        *,
+        span: OpenSpan | None = None,
+        at_ns: int = 0,
+    ) -> None:
+        """Tell something that happened within `span`, or within the current one, now or at `at_ns`."""
         innermost = self._innermost
         if innermost is None:
             return
@@ -215,7 +244,7 @@ class TraceRecorder:
         if trace.events > SPAN_LIMIT:
             trace.lost_events += 1
             return
-        at_ns = now()
+        at_ns = at_ns or now()
         if self.kept is not None:
             self.kept.append((target, name, at_ns, attributes))
         self._emit(
@@ -295,6 +324,29 @@ class TraceRecorder:
             return innermost
         return innermost if on_main and best.number < innermost.number else best
 
+    def adopt(
+        self, name: str, kind: SpanKind, attributes: Attributes, above: OpenSpan | None, start_ns: int
+    ) -> OpenSpan | None:
+        """Open a span that was recorded elsewhere, by the same clock, below `above` or where pytest is."""
+        innermost = self._innermost
+        if innermost is None:
+            return None
+        trace = innermost.trace
+        above = above if above is not None and above.trace is trace else innermost
+        span = OpenSpan(trace, above, name, kind, attributes)
+        span.start_ns = start_ns
+        if span.number > SPAN_LIMIT:
+            trace.lost_spans += 1
+            return None
+        if self.kept is not None:
+            self.kept.append(span)
+        self._emit(span.started)
+        return span
+
+    def redirect(self, emit: Emit) -> None:
+        """Tell somebody else from now on, as in a process that was forked to work for a test."""
+        self._emit = emit
+
     def forget(self) -> None:
         """Record nothing more of this test, as in a child that it forked, whose work is not ours to tell."""
         self._trace = self._innermost = None
@@ -308,6 +360,14 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
+
+
+def _put_beside(cause: OpenSpan, span: OpenSpan) -> None:
+    """Put the time of a span down as not that of its cause, up to the test, or to another beside it."""
+    above: OpenSpan | None = cause
+    while above is not None and not above.end_ns:
+        above.beside = [*(above.beside or ()), (span.start_ns, span.end_ns)]
+        above = above.above
 
 
 def _limits(trace: TestTrace) -> Attributes:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
+from enctest.tracing.intervals import covered_ns
 from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
@@ -66,14 +67,18 @@ class OpenSpan:
     """A span under way. It is told when its start is sent, so `attributes` set until then are seen.
 
     `refresh`, if given, is called before that, on the sending thread, to look for more of them. `more` are
-    those that only the end tells, fit to be sent; they need `attributes` that are.
+    those that only the end tells, fit to be sent; they need `attributes` that are. A span with a `cause` is
+    beside the test, and its time is put down in `beside` of the cause and those above.
     """
 
     __slots__ = (
         "__weakref__",
         "_raw",
         "_told",
+        "above",
         "attributes",
+        "beside",
+        "cause",
         "end_ns",
         "kind",
         "more",
@@ -99,12 +104,15 @@ class OpenSpan:
     ) -> None:
         self.trace = trace
         self.number = next(trace.numbers)
+        self.above = parent
         self.parent = parent.number if parent is not None else None
         self.phase: OpenSpan = self if kind in {"test", "phase"} or parent is None else parent.phase
         self.name = name
         self.kind: SpanKind = kind
         self.attributes = attributes
         self.previous: OpenSpan | None = None
+        self.cause: OpenSpan | None = None
+        self.beside: list[tuple[int, int]] | None = None
         self.status: SpanStatus = "unset"
         self.end_ns = 0
         self.refresh: Callable[[], None] | None = None
@@ -143,10 +151,14 @@ class OpenSpan:
             test=trace.test,
             span=self.number,
             status=self.status,
-            duration_ms=(self.end_ns - self.start_ns) / 1e6,
+            duration_ms=(self.end_ns - self.start_ns - self.uncounted_ns()) / 1e6,
             end_ns=self.end_ns,
             attributes=self._news(),
         )
+
+    def uncounted_ns(self) -> int:
+        """Return how much of its time was that of spans beside the test."""
+        return 0 if self.beside is None else covered_ns(self.beside)
 
     def _news(self) -> Attributes:
         raw, told, now_set = self._raw, self._told, self.attributes

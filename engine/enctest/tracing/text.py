@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enctest.events import SpanNote
 from enctest.tracing.comparison import Comparison, Line, State
-from enctest.tracing.model import Node, Trace
+from enctest.tracing.model import Node, Trace, is_beside
 
 _NS_PER_MS = 1e6
 _MS_PER_S = 1000
@@ -87,6 +87,8 @@ def _span_line(node: Node, now_ns: int) -> str:
     state = "still open" if node.is_open else node.status
     kind = f"[{node.kind}]"
     parts = [node.name, kind, duration(node.duration_ns(now_ns)), "" if state == "unset" else state]
+    if is_beside(node):
+        parts.append("not counted")
     if "db.response.returned_rows" in node.attributes:
         parts.append(f"{node.attributes['db.response.returned_rows']} rows")
     if "http.response.status_code" in node.attributes:

@@ -15,17 +15,21 @@ EXAMPLES = Path(__file__).parents[2] / "projects" / "services"
 TESTS = [
     name
     for path in EXAMPLES.rglob("test_*.py")
-    for name in re.findall(r"^def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
+    for name in re.findall(r"^ *def (test_\w+)", path.read_text("utf-8"), re.MULTILINE)
 ]
-CASES = len(TESTS) + 1
-"""One of them is there for two parameters."""
+CASES = len(TESTS) + 2
+"""Two of them are there for two parameters."""
 
 
 @pytest.fixture
 def examples(project: MakeProject) -> Sample:
     """A copy of the project."""
-    paths = [path for path in EXAMPLES.rglob("*") if path.suffix in {".py", ".toml"}]
-    return project({str(path.relative_to(EXAMPLES)): path.read_text("utf-8") for path in paths})
+    return copy_of(EXAMPLES, project)
+
+
+def copy_of(folder: Path, project: MakeProject) -> Sample:
+    paths = [path for path in folder.rglob("*") if path.suffix in {".py", ".sql", ".toml"}]
+    return project({str(path.relative_to(folder)): path.read_text("utf-8") for path in paths})
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,17 @@ def test_they_pass_in_the_explorer_and_after_a_save(examples: Sample) -> None:
         failed = [test for test, outcome in again.items() if outcome == "failed"]
         assert failed == ["tests/test_messages.py::test_subscribers_run_when_they_are_told_to"]
         assert {test.partition("::")[0] for test in again} == {"tests/test_messages.py"}
+
+
+def test_they_pass_as_pycharm_runs_them(examples: Sample) -> None:
+    out = bare_pytest(examples, "-p", "teamcity", "--teamcity").stdout
+    assert out.count("##teamcity[testFinished") == CASES, out
+    assert "testFailed" not in out
+
+
+def test_applications_of_all_frameworks_are_services(project: MakeProject) -> None:
+    done = copy_of(EXAMPLES.with_name("services_web"), project).enctest("-q", "-n", "2")
+    assert "37 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_one_of_them_passes_as_an_editor_runs_it(examples: Sample, tmp_path: Path) -> None:

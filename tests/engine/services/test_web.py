@@ -14,10 +14,11 @@ from starlette.applications import Starlette
 from enctest import Service, User, api, authenticator, et, mount, user_id
 from enctest.errors import EnctestError
 from enctest.services import auth
+from enctest.services.asgi import AsgiService
 from enctest.services.errors import InvalidCallError, StartError
 from enctest.services.lifecycle import close_own
 from enctest.services.scope import current
-from enctest.services.web import AsgiService, Response
+from enctest.services.web import Response
 
 
 class Order(BaseModel):

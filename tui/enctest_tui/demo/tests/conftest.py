@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -12,6 +11,8 @@ import pytest
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
+from enctest import et
+from shop import settings
 from shop.catalogue.products import Product, Products
 from shop.database import Database
 
@@ -29,17 +30,14 @@ def unique() -> str:
     return uuid.uuid4().hex[:10]
 
 
-@pytest.fixture(scope="session")
-def database_url() -> str:
-    url = os.environ.get("DATABASE_URL")
-    if not url:
-        pytest.fail("DATABASE_URL is not set: run `enctest`, which starts a PostgreSQL for it", pytrace=False)
-    return url
+@pytest.fixture(scope="session", autouse=True)
+def no_real_bank() -> None:
+    et.set_config(settings.bank_key, "sandbox")
 
 
 @pytest.fixture
-def database(database_url: str) -> Database:
-    return Database(database_url)
+def database() -> Database:
+    return Database(settings.database.url)
 
 
 @pytest.fixture
@@ -51,9 +49,9 @@ async def connection(database: Database) -> AsyncIterator[AsyncConnection[TupleR
 
 
 @pytest.fixture
-def sql(database_url: str) -> Iterator[Connection[TupleRow]]:
+def sql(database: Database) -> Iterator[Connection[TupleRow]]:
     """A connection for looking at, or preparing, what other connections see."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(database.url, autocommit=True) as connection:
         yield connection
 
 

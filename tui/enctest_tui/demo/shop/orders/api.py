@@ -50,11 +50,11 @@ async def list_orders(customer: str, database: Annotated[Database, Depends(of_ap
         return await Orders(connection).of_customer(customer)
 
 
-def create_app(database: Database, payments: PaymentsClient, *, receipts_queue: str = "receipts") -> FastAPI:
+def create_app(database: Database, payments: PaymentsClient) -> FastAPI:
     """Return the orders service."""
     app = FastAPI(title="Orders")
     app.state.database = database
-    app.state.checkout = Checkout(database, payments, receipts_queue)
+    app.state.checkout = Checkout(database, payments)
     app.include_router(router)
     install_handlers(app)
     return app

@@ -17,6 +17,8 @@ from shop.orders.payments import PaymentsClient
 from shop.orders.pricing import Line, Price, price_order
 from shop.orders.store import Order, Orders
 from shop.receipts import outbox
+from shop.settings import receipts_queue
+from shop.warehouse import OrderPaid, paid
 
 logger = logging.getLogger(__name__)
 tracer = trace.get_tracer(__name__)
@@ -34,13 +36,12 @@ class Basket:
 class Checkout:
     """Turns baskets into paid orders."""
 
-    def __init__(self, database: Database, payments: PaymentsClient, receipts_queue: str) -> None:
+    def __init__(self, database: Database, payments: PaymentsClient) -> None:
         self._database = database
         self._payments = payments
-        self._queue = receipts_queue
 
     async def place(self, basket: Basket, card: str) -> Order:
-        """Reserve the goods, charge the card and leave the receipt to the receipt worker.
+        """Reserve the goods, charge the card, and leave receipt and parcel to others.
 
         Raises:
             ShopError: Something is out of stock, or the coupon or the card was refused; the goods are
@@ -81,6 +82,7 @@ class Checkout:
             await Orders(connection).mark(number, "paid")
             order = await Orders(connection).get(number)
             receipt = outbox.Receipt(order.customer, order.id, order.total)
-            await outbox.enqueue(connection, self._queue, receipt)
+            await outbox.enqueue(connection, receipts_queue(), receipt)
+        paid.publish(OrderPaid(order=order.id, customer=order.customer))
         logger.info("order %d is paid", number)
         return order

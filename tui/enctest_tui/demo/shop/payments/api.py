@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request, status
+from fastapi import APIRouter, Depends, FastAPI, status
 from opentelemetry import trace
 from pydantic import BaseModel, Field
 
@@ -28,17 +28,8 @@ class NewPayment(BaseModel):
     card: str
 
 
-def _bank(request: Request) -> Bank:
-    bank: Bank = request.app.state.bank
-    return bank
-
-
 @router.post("", status_code=status.HTTP_201_CREATED)
-async def pay(
-    new: NewPayment,
-    database: Annotated[Database, Depends(of_app)],
-    bank: Annotated[Bank, Depends(_bank)],
-) -> Payment:
+async def pay(new: NewPayment, database: Annotated[Database, Depends(of_app)]) -> Payment:
     """Take money for an order; the same order is charged once, however often it is asked."""
     card = cards.normalise(new.card)
     async with database.transaction() as connection:
@@ -48,7 +39,7 @@ async def pay(
             return earlier
         with tracer.start_as_current_span("authorise") as span:
             span.set_attributes({"shop.card": cards.mask(card), "shop.amount": new.amount})
-            reference = await bank.authorise(card, new.amount)
+            reference = await Bank.authorise(card, new.amount)
         payment = Payment(new.order_id, new.amount, cards.mask(card), reference)
         await Payments(connection).add(payment)
     return payment
@@ -64,11 +55,10 @@ async def read_payment(order: int, database: Annotated[Database, Depends(of_app)
     return payment
 
 
-def create_app(database: Database, bank: Bank) -> FastAPI:
+def create_app(database: Database) -> FastAPI:
     """Return the payments service."""
     app = FastAPI(title="Payments")
     app.state.database = database
-    app.state.bank = bank
     app.include_router(router)
     install_handlers(app)
     return app

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import uuid
-from typing import Protocol
+from typing import Annotated
 
-from shop.errors import BankBusyError, CardDeclinedError
+from enctest import Service, api, sensitive
+from shop.errors import CardDeclinedError
 from shop.money import Cents, euros
+from shop.settings import bank_key
 
 
-class Bank(Protocol):
-    """A bank."""
+class Bank(Service):
+    """The bank's sandbox: no money moves, and it declines cards that end in 0002."""
 
-    async def authorise(self, card: str, amount: Cents) -> str:
+    def start(self) -> None:
+        """Log in, once."""
+        self._key = bank_key()
+
+    @api
+    async def authorise(self, card: Annotated[str, sensitive], amount: Cents) -> str:
         """Take `amount` from a card; return the bank's reference.
 
         Raises:
             CardDeclinedError: The bank says no.
-            BankBusyError: The bank asks to try again later.
+            BankBusyError: The bank asks to try again later, as the real one does at noon.
         """
-
-
-class SandboxBank:
-    """The bank's sandbox: no money moves, and it declines cards that end in 0002.
-
-    Attributes:
-        busy: How many of the next requests it puts off, as the real bank does at noon.
-    """
-
-    def __init__(self, busy: int = 0) -> None:
-        self.busy = busy
-
-    async def authorise(self, card: str, amount: Cents) -> str:
-        """Pretend to take `amount` from a card."""
-        if self.busy > 0:
-            self.busy -= 1
-            raise BankBusyError("the bank is busy, try again later")
         if card.endswith("0002"):
             raise CardDeclinedError(f"the bank declined {euros(amount)}")
-        return uuid.uuid4().hex
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{self._key}/{uuid.uuid4()}").hex

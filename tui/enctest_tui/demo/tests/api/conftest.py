@@ -9,12 +9,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from enctest import et
 from shop.catalogue.api import create_app as create_catalogue
 from shop.database import Database
 from shop.orders.api import create_app as create_orders
 from shop.orders.payments import PaymentsClient
 from shop.payments.api import create_app as create_payments
-from shop.payments.bank import SandboxBank
+from shop.settings import receipts_queue
 
 GOOD_CARD = "4242 4242 4242 4242"
 
@@ -32,19 +33,14 @@ def order() -> int:
 
 
 @pytest.fixture
-def bank() -> SandboxBank:
-    return SandboxBank()
-
-
-@pytest.fixture
 async def catalogue(database: Database) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(create_catalogue(database), "catalogue") as client:
         yield client
 
 
 @pytest.fixture
-async def payments(database: Database, bank: SandboxBank) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(create_payments(database, bank), "payments") as client:
+async def payments(database: Database) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(create_payments(database), "payments") as client:
         yield client
 
 
@@ -52,8 +48,8 @@ async def payments(database: Database, bank: SandboxBank) -> AsyncIterator[httpx
 async def orders(
     database: Database, payments: httpx.AsyncClient, unique: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_orders(database, PaymentsClient(payments), receipts_queue=f"receipts-{unique}")
-    async with client_of(app, "orders") as client:
+    et.set_config(receipts_queue, f"receipts-{unique}")
+    async with client_of(create_orders(database, PaymentsClient(payments)), "orders") as client:
         yield client
 
 

@@ -121,12 +121,9 @@ class TestDelivery:
         assert states(sql, queue) == [("failed", 3)]
         assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2 + [logging.ERROR]
 
-    def test_leaves_other_queues_alone(
+    def test_an_empty_queue_is_no_work_whatever_others_hold(
         self, database: Database, sql: Connection[TupleRow], queue: str
     ) -> None:
         enqueue(database, f"other-{queue}", [8])
 
-        assert not deliver_next(sql, queue, Mailbox())
-
-    def test_an_empty_queue_is_no_work(self, sql: Connection[TupleRow], queue: str) -> None:
         assert not deliver_next(sql, queue, Mailbox())

@@ -1,0 +1,1 @@
+CREATE TABLE entry (what text NOT NULL);

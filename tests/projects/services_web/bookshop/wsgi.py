@@ -1,0 +1,8 @@
+"""The application as a server of WSGI has it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")
+application = get_wsgi_application()
