@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from enctest.config import DatabaseSettings
 from enctest.databases import folders, plans
 from enctest.databases.account import server_account
+from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
 from enctest.databases.providers import Copy, StaleError, Tell
-from enctest.databases.server import explain, group
+from enctest.databases.server import Server, explain, group
 from enctest.databases.templates import Template
 from enctest.databases.urls import FIELDS
 from enctest.errors import EnctestError
@@ -48,7 +49,7 @@ class PostgreSQL:
         server = self._servers[database]
         plan = plans.make(database, self._settings[database], self._root)
         with _stale():
-            about = server.start()
+            about = server.start(self._plans(server))
             template = server.template(plan)
             if template is None:
                 tell("migrating", about)
@@ -59,6 +60,13 @@ class PostgreSQL:
             notices = server.stand_ins(plan)
         self._templates[database] = template
         return ", ".join([about, plan.about, *notices])
+
+    def _plans(self, server: Server) -> Iterator[Plan]:
+        """Yield the plans of a server's databases; what is wrong with one is told when its turn comes."""
+        for name, other in self._servers.items():
+            if other is server:
+                with suppress(EnctestError):
+                    yield plans.make(name, self._settings[name], self._root)
 
     def create(self, database: str) -> Copy:
         """Copy the template."""
