@@ -17,7 +17,8 @@ from enctest.databases import copies, sockets
 from enctest.databases.cloning import Cloner
 from enctest.databases.copies import Activity, Copy
 from enctest.databases.protocol import Connection
-from enctest.databases.sockets import Descriptor, Session, State
+from enctest.databases.sessions import Session, State
+from enctest.databases.sockets import Descriptor
 
 VARIABLE = "ENCTEST_DATABASES"
 """Says what a process has been lent: a JSON list of `Lent`."""
@@ -204,7 +205,8 @@ class Handout:
         if self._since.ahead is not None:
             self._ahead = _Ahead(self._since.ahead)
             for descriptor, state in self._states.items():
-                self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy.name)
+                session = self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy.name)
+                session.dress(state)
 
     def _move_all(self, old: Copy, copy: Copy, begun: dict[Descriptor, Session]) -> dict[Descriptor, State]:
         """Move this process's connections, also those that begin just now; return what they are."""
@@ -213,9 +215,7 @@ class Handout:
         begun_at = time.monotonic()
         while True:
             states, patience = self._connections_to(old, ours, moved)
-            for descriptor, state in states.items():
-                if self._move(descriptor, state, begun.pop(descriptor, None), copy):
-                    moved[Descriptor.of(descriptor.number)] = state
+            moved |= self._move({one: (state, begun.pop(one, None)) for one, state in states.items()}, copy)
             if time.monotonic() >= begun_at + patience:
                 return moved
             time.sleep(_PAUSE)
@@ -236,8 +236,9 @@ class Handout:
             return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}
         unknown = [one for one in candidates if one not in states and one.is_silent()]
-        if not unknown:
-            return states, 0.0
+        idle = [one for one in unknown if self._was_idle(one)]
+        if len(idle) == len(unknown):  # mostly
+            return states | sockets.states(idle), 0.0
         activity = copies.sessions(self._admin)
         servers = self._servers(unknown, activity, old)
         if not servers and not self._knows_servers():
@@ -256,6 +257,11 @@ class Handout:
         """Return the state of a session that has done nothing since this was its state."""
         state = self._states.get(descriptor)
         return None if state is None or state.pid in self._touching else state
+
+    def _was_idle(self, descriptor: Descriptor) -> bool:
+        """Tell whether a connection that we know has done something, but was idle at the last look."""
+        state = self._states.get(descriptor)
+        return state is not None and self._touching.get(state.pid, "").startswith("idle")
 
     def _servers(
         self, descriptors: list[Descriptor], activity: Mapping[int, Activity], old: Copy
@@ -281,18 +287,27 @@ class Handout:
             return {}
         return {one: state for one, state in sockets.states(unknown).items() if state.database == old.oid}
 
-    def _move(self, descriptor: Descriptor, state: State, session: Session | None, copy: Copy) -> bool:
-        """Move a connection; one that cannot be is ended, as any that is left, and False is returned."""
-        try:
-            if session is None:
-                session = self._begin(state, self.lent.database)
-                session.settled()
-            session.become(state)
-            descriptor.replace(session)
-        except OSError:  # the server has no room for it; or is gone, which the next query will tell
-            return False
-        state.pid, state.database = session.pid, copy.oid
-        return True
+    def _move(
+        self, connections: Mapping[Descriptor, tuple[State, Session | None]], copy: Copy
+    ) -> dict[Descriptor, State]:
+        """Move connections, to sessions that have begun if there are; return what is in their places.
+
+        One that cannot be moved is ended, as any that is left.
+        """
+        ready: dict[Descriptor, Session] = {}
+        for one, (state, begun) in connections.items():
+            session = begun
+            try:
+                if session is None:
+                    session = self._begin(state, self.lent.database)
+                session.become(state)
+            except OSError:  # the server has no room for it; or is gone, which the next query will tell
+                if session is not None:
+                    session.close()
+                continue
+            ready[one] = session
+            state.pid, state.database = session.pid, copy.oid
+        return {Descriptor.of(one.number): connections[one][0] for one in sockets.replace(ready)}
 
     def _begin(self, state: State, database: str) -> Session:
         return Session.begin(self.lent.socket, state.user, database, state.start)

@@ -11,7 +11,8 @@ from enctest.databases import copies, sockets
 from enctest.databases.cloning import Cloner
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import Connection
-from enctest.databases.sockets import Descriptor, Session, State
+from enctest.databases.sessions import Session, State
+from enctest.databases.sockets import Descriptor
 
 NAME = "enctest-name-of-the-database"
 """Stands for the database's name in `Lent.variables`."""
@@ -77,9 +78,8 @@ def reconnect(inherited: Iterable[Inherited], lent: Iterable[Lent]) -> None:
     for each in inherited:
         one = databases[each.name]
         session = Session.begin(one.socket, each.state.user, one.database, each.state.start)
-        session.settled()
         session.become(each.state)
-        each.descriptor.replace(session)
+        sockets.replace({each.descriptor: session})
 
 
 def _make(one: Lent, name: str) -> Lent:
