@@ -100,11 +100,13 @@ class Handout:
         copies.plan(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
-        self._since = copies.Moment("-infinity", "0", None)
+        self._since = copies.Moment("-infinity", "0")
         self._touching: dict[int, str] = {}
         self._states: dict[Descriptor, State] = {}
         self._elsewhere: set[Descriptor] = set()
         self._ahead: _Ahead | None = None
+        self._spare: Copy | None = None
+        self._is_ending = False
         self._group: object = None
         self._failed = ""
 
@@ -117,11 +119,13 @@ class Handout:
         """
         if isolation == "test" and self._group is not None and group == self._group:
             return
-        untouched = self._look()
-        if isolation == "test":
-            self._isolate(untouched=untouched)
+        self._receive()
+        if isolation == "test" and self._ahead is not None and self._current != self._shared:
+            self._turn(self._ahead)
+        elif isolation == "test":
+            self._isolate(untouched=self._look())
         else:
-            self._share(untouched=untouched)
+            self._share(untouched=self._look())
         self._group = group if isolation == "test" else None
 
     def failed(self, test: str) -> None:
@@ -131,10 +135,13 @@ class Handout:
 
     def close(self) -> None:
         """Leave; what a failed test has made is kept."""
+        self._receive()
         if self._ahead is not None:
             for session in self._ahead.sessions.values():
                 session.close()
             copies.discard(self._admin, self._ahead.copy)
+        if self._spare is not None:
+            copies.discard(self._admin, self._spare)
         if self._failed:
             copies.put_aside(self._admin, self.lent.database)
             copies.keep(self._admin, self._current, self.lent.name, self._failed)
@@ -168,12 +175,18 @@ class Handout:
         """Take a copy that is ready, or make one."""
         if self._ahead is not None:
             return self._ahead.copy
-        found = copies.claim(self._admin, self.lent.template, self.lent.database)
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            return spare
+        found = self._claim()
         if found is not None:
             return found
         name = copies.new_name(self._admin)
         self._cloner.copy(self.lent.template, name, dressed=self.lent.dressed)
         return self._add(name)
+
+    def _claim(self) -> Copy | None:
+        return copies.claim(self._admin, self.lent.template, self.lent.database)
 
     def _add(self, name: str) -> Copy:
         lent = self.lent
@@ -181,32 +194,63 @@ class Handout:
 
     # --- going there ---
 
+    def _turn(self, ahead: _Ahead) -> None:
+        """Look whether the current copy was touched, and go to the next one if so, at once."""
+        begun = _settled(ahead.sessions)
+        anyway = bool(self._failed) or self.lent.major < _COUNTS_SINCE
+        since, self._touching = copies.turn(
+            self._admin, self.lent.database, self._current, ahead.copy, self._since, anyway=anyway
+        )
+        if since is None:
+            ahead.sessions = begun
+            return
+        self._since, self._ahead = since, None
+        self._move_to(ahead.copy, begun)
+
     def _go_to(self, copy: Copy) -> None:
         """Give the name to `copy`, and move this process's connections to it."""
-        old, self._current = self._current, copy
         ahead, self._ahead = self._ahead, None
         begun = _settled(ahead.sessions) if ahead else {}  # a session that begins must not miss the name
-        copies.name_over(self._admin, self.lent.database, copy)
-        moved = self._move_all(old, copy, begun)
+        if ahead and ahead.copy != copy:
+            for session in begun.values():
+                session.close()
+            begun = {}
+            if self._spare is not None:
+                copies.discard(self._admin, self._spare)
+            self._spare = ahead.copy
+        self._since = copies.name_over(self._admin, self.lent.database, copy)
+        self._move_to(copy, begun)
+
+    def _move_to(self, copy: Copy, begun: dict[Descriptor, Session]) -> None:
+        """Move this process's connections to `copy`, which has the name, and prepare for what comes next."""
+        old, self._current = self._current, copy
+        self._states = self._move_all(old, copy, begun)
         for session in begun.values():  # of connections that are closed by now
             session.close()
         if self._failed:
             copies.keep(self._admin, old, self.lent.name, self._failed)
+        following, self._spare = self._spare or self._claim(), None
+        self._end(old)
+        if following is not None:
+            self._ahead = _Ahead(following)
+            for descriptor, state in self._states.items():
+                session = self._ahead.sessions[descriptor] = self._begin(state, following.name)
+                session.dress(state)
+
+    def _end(self, old: Copy) -> None:
+        """Have the sessions that are left on a copy ended, and one more copy taken, while the test begins."""
         discard = not self._failed and old != self._shared
-        self._since = copies.hand_over(
-            self._admin, self.lent.database, old, copy, self.lent.template, discard=discard
-        )
+        copies.end(self._admin, old, discard=discard, template=self.lent.template, owner=self.lent.database)
+        self._is_ending = True
         self._failed = ""
-        self._states = moved
         if old == self._shared:
             self._shared = old.aside()
-        if ahead and ahead.copy != copy:
-            copies.discard(self._admin, ahead.copy)
-        if self._since.ahead is not None:
-            self._ahead = _Ahead(self._since.ahead)
-            for descriptor, state in self._states.items():
-                session = self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy.name)
-                session.dress(state)
+
+    def _receive(self) -> None:
+        """Take what `_end` has asked for."""
+        if self._is_ending:
+            self._is_ending = False
+            self._spare = copies.ahead(self._admin)
 
     def _move_all(self, old: Copy, copy: Copy, begun: dict[Descriptor, Session]) -> dict[Descriptor, State]:
         """Move this process's connections, also those that begin just now; return what they are."""

@@ -1,4 +1,4 @@
-"""One PostgreSQL session at the level of messages: what it has made of itself, and how another becomes the same."""
+"""One PostgreSQL session, message by message: what it has made of itself, how another becomes the same."""
 
 from __future__ import annotations
 

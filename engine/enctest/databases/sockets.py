@@ -60,7 +60,9 @@ def replace(sessions: Mapping[Descriptor, Session]) -> list[Descriptor]:
     Returns:
         Those that are still open. The sessions of others are closed.
     """
-    replaced = []
+    replaced: list[Descriptor] = []
+    if not sessions:
+        return replaced
     with _unwatched(*(each.number for each in sessions)):
         for each, session in sessions.items():
             try:
