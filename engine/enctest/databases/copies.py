@@ -44,7 +44,9 @@ prepare enctest_turn(text, oid, oid, timestamptz, text, boolean) as
     aside as (
         update pg_database set datname = 'enctest_copy_of_' || oid
         where datname = $1 and (select is_used from verdict) returning oid),
-    named as (update pg_database set datname = $1 where oid = $2 and exists (select from aside) returning oid)
+    named as (
+        update pg_database set datname = $1 where oid = $2 and (select is_used from verdict)
+        and (select count(*) from aside) >= 0 returning oid)  -- not before it; there may be none
     select is_used, clock_timestamp(), pg_stat_get_db_sessions($2), pid, state, (select oid from named)
     from verdict left join touching on true;
 prepare enctest_touching(oid, timestamptz) as
