@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from enctest.config import DatabaseSettings
-from enctest.databases import folders, plans
+from enctest.databases import declarations, folders, plans
 from enctest.databases.account import server_account
 from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
@@ -16,6 +16,8 @@ from enctest.databases.server import Server, explain, group
 from enctest.databases.templates import Template
 from enctest.databases.urls import FIELDS
 from enctest.errors import EnctestError
+
+_USES = frozenset(DatabaseSettings.__struct_fields__)
 
 
 class PostgreSQL:
@@ -34,6 +36,7 @@ class PostgreSQL:
 
     def look(self, database: str) -> str:
         """Say which programs would serve the database."""
+        declarations.check(database, self._settings[database], uses=_USES)
         found = self._servers[database].find()
         plans.make(database, self._settings[database], self._root)
         folders.choose(server_account())
@@ -41,6 +44,7 @@ class PostgreSQL:
 
     def prepare(self, database: str, tell: Tell) -> str:
         """Start the server and migrate."""
+        declarations.check(database, self._settings[database], uses=_USES)
         if self._settings[database].isolation == "transaction":
             raise EnctestError(
                 f"database {database}: PostgreSQL has no isolation {'transaction'!r} here",
