@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -46,6 +47,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         major: The server's major version.
         owner: Role of the application.
         isolation: What tests get that say nothing else.
+        relay: The folder of the relay that applications connect to; empty where there is none.
         variables: Environment variables that lead there, with `own.NAME` for its name.
         url, superuser_url: Likewise, for the application and for a superuser.
     """
@@ -62,6 +64,17 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     url: str
     superuser_url: str
+    relay: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the unix socket that applications connect to."""
+        return self.relay or str(Path(self.socket).parent)
+
+    @property
+    def door(self) -> str:
+        """That socket."""
+        return f"{self.folder}/{Path(self.socket).name}"
 
 
 def lent(text: str) -> list[Lent]:

@@ -45,10 +45,9 @@ class PostgreSQL:
     def prepare(self, database: str, tell: Tell) -> str:
         """Start the server and migrate."""
         declarations.check(database, self._settings[database], uses=_USES)
-        if self._settings[database].isolation == "transaction":
+        if self._settings[database].isolation == "transaction" and self._settings[database].tcp:
             raise EnctestError(
-                f"database {database}: PostgreSQL has no isolation {'transaction'!r} here",
-                'isolation = "test" gives each test a copy of its own, which costs about as little.',
+                f'database {database}: isolation = "transaction" needs the unix socket', "Leave out `tcp`."
             )
         server = self._servers[database]
         plan = plans.make(database, self._settings[database], self._root)
@@ -78,9 +77,11 @@ class PostgreSQL:
         with _stale():
             name = server.create(self._templates[database])
             try:
+                if settings.isolation == "transaction":
+                    server.relay(name)
                 location = server.locate(name, tcp=settings.tcp)
                 lent = server.lent(self._templates[database], name, settings)
-            except OSError:
+            except (OSError, EnctestError):
                 server.drop_later(name)
                 raise
         return Copy(name, location.values(settings.scheme or "postgresql"), reset=None, lent=lent)

@@ -20,16 +20,14 @@ from itertools import count
 from socket import AF_UNIX, SOCK_STREAM, socket
 from threading import Thread
 
+from enctest.databases.orders import CONTROL
 from enctest.databases.relay_client import Client, Sessions
-
-CONTROL = "control"
-"""Name of the socket for orders."""
 
 
 def _clients(door: socket, sessions: Sessions) -> None:
     for number in count(1):
         sock, _ = door.accept()
-        Client(sock, sessions, number).start()
+        Thread(target=Client(sock, sessions, number).run, daemon=True).start()
 
 
 def _orders(door: socket, sessions: Sessions) -> None:

@@ -6,7 +6,7 @@ import secrets
 import struct
 from contextlib import suppress
 from socket import socket
-from threading import Lock, Thread
+from threading import Lock
 
 from enctest.databases.relay_batch import AUTO, Batch
 from enctest.databases.relay_session import (
@@ -63,7 +63,7 @@ class Sessions:
                 shared.turn_over(how)
 
 
-class Client(Thread):
+class Client:
     """One connection of the application's.
 
     Args:
@@ -73,7 +73,6 @@ class Client(Thread):
     """
 
     def __init__(self, sock: socket, sessions: Sessions, number: int) -> None:
-        super().__init__(daemon=True)
         self.savepoint = f"enctest_{number}"
         self.has_written = self.others_have_written = False
         self._wire = Wire(sock)

@@ -107,7 +107,7 @@ class Shared:
         self.condition = Condition()
         self.stack: list[Member] = []
         self.status = "I"
-        self.known: set[str] = set()
+        self.known: set[bytes] = set()
         self.worn: object = None
         self.parameters: dict[str, str] = {}
         self._path = path

@@ -18,6 +18,7 @@ from enctest.databases.filling import Filling
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
+from enctest.databases.relaying import Relaying
 from enctest.databases.templates import Admin, Template, name_of
 from enctest.databases.urls import Location
 from enctest.errors import EnctestError
@@ -50,6 +51,7 @@ class Server:
         self._taken: set[str] = set()
         self._last_drop: Future[None] | None = None
         self._filling: Filling | None = None
+        self._relays: dict[str, Relaying] = {}
         self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="enctest-databases")
 
     def find(self) -> Binaries:
@@ -150,7 +152,7 @@ class Server:
         """
         if self._cluster is None:
             raise ConnectionError("the server is not started")
-        anywhere = self.locate(own.NAME, tcp=settings.tcp)
+        anywhere = self.locate(own.NAME, tcp=settings.tcp, of=name)
         superuser = replace(self.locate(own.NAME, tcp=False), user=SUPERUSER)
         scheme = settings.scheme or "postgresql"
         return Lent(
@@ -163,13 +165,26 @@ class Server:
             major=self._cluster.binaries.major,
             owner=ROLE,
             isolation="test" if settings.isolation == "test" else "shared",
+            relay=str(self._relays[name].folder) if name in self._relays else "",
             variables=urls.of_postgresql(settings, anywhere),
             url=anywhere.url(scheme),
             superuser_url=superuser.url(scheme),
         )
 
-    def locate(self, name: str, *, tcp: bool) -> Location:
-        """Return where a database is.
+    def relay(self, name: str) -> None:
+        """Put a relay between applications and a copy.
+
+        Raises:
+            EnctestError: It does not start.
+            OSError: The server is gone.
+        """
+        with self._mutex:
+            if self._cluster is None:
+                raise ConnectionError("the server is not started")
+            self._relays[name] = Relaying(self._cluster)
+
+    def locate(self, name: str, *, tcp: bool, of: str = "") -> Location:
+        """Return where a database is, or the copy `of` if that has another name.
 
         Raises:
             OSError: The server is gone.
@@ -179,10 +194,16 @@ class Server:
         access = self._cluster.access
         if tcp:
             return Location("127.0.0.1", access.port, ROLE, access.password, name)
-        return Location(str(self._cluster.socket_folder), access.port, ROLE, "", name)
+        relay = self._relays.get(of or name)
+        folder = relay.folder if relay else self._cluster.socket_folder
+        return Location(str(folder), access.port, ROLE, "", name)
 
     def drop_later(self, name: str) -> None:
         """Remove a copy in the background."""
+        with self._mutex:
+            relay = self._relays.pop(name, None)
+        if relay is not None:
+            relay.close()
         self._last_drop = self._cleaner.submit(self._drop, self._cluster, name)
 
     def settle(self) -> None:
@@ -234,6 +255,8 @@ class Server:
         if self._filling is not None:
             self._filling.close()
         self._filling = None
+        while self._relays:
+            self._relays.popitem()[1].close()
         if self._admin is not None:
             self._admin.close()
         if self._cluster is not None:
