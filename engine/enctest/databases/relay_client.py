@@ -51,7 +51,7 @@ class Sessions:
             if key in self._sessions and not self._sessions[key].is_alive():
                 self._sessions.pop(key).wire.socket.close()
             if key not in self._sessions:
-                self._sessions[key] = Shared(self._path, words)
+                self._sessions[key] = Shared(self._path, *key)
             return self._sessions[key]
 
     def turn_over(self, how: str, database: str) -> None:
@@ -180,10 +180,7 @@ class Client:
             return
         own = [setting(name, value) for name, value in parameters(self._words).items()]
         if self._shared.worn is not None or own or self._settings:
-            self._shared.simple("savepoint enctest_dress")
-            if self._shared.simple("; ".join(["reset all", *own, *self._settings])):
-                self._shared.simple("rollback to enctest_dress")
-            self._shared.simple("release enctest_dress")
+            self._shared.aside("; ".join(["reset all", *own, *self._settings]))
         self._shared.worn = wanted
 
     def _query(self, sql: str) -> None:
@@ -265,10 +262,10 @@ class Client:
             if asked.is_read_only:
                 self._shared.simple("set transaction read only")
             self.begun()
-        elif asked.kind == "discard":
-            self._shared.simple("reset all")
-            self._generation += 1
-            self._statements.clear()
+        elif asked.kind in {"discard", "forget"}:
+            if asked.kind == "discard":
+                self._shared.simple("reset all")
+            self._forget_all()
         elif asked.kind in {"commit", "rollback"} and self in self._shared.stack:
             tag, problem = self._end(is_commit=asked.kind == "commit")
         self._wire.send(problem or (b"C", tag.encode() + b"\0"))
@@ -351,6 +348,15 @@ class Client:
     def lacking(self, name: bytes) -> bytes | None:
         """Return the text of a statement of this connection that the session has not been told of."""
         return None if self.name(name) in self._shared.known else self._statements.get(name)
+
+    def _forget_all(self) -> None:
+        """Remove this connection's statements from the session."""
+        gone = [self.name(name) for name in self._statements if self.name(name) in self._shared.known]
+        if gone and self._shared.status != "E":
+            self._shared.aside("; ".join(f'deallocate "{name.decode()}"' for name in gone))
+        self._shared.known.difference_update(gone)
+        self._statements.clear()
+        self._generation += 1
 
     def bind(self, portal: bytes, name: bytes) -> None:
         """Note what a portal is of."""

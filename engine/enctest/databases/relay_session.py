@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from socket import AF_UNIX, socket
 from threading import Condition
@@ -95,15 +95,16 @@ class Shared:
 
     Args:
         path: The server's unix socket.
-        words: What the session begins with: `user`, `database` and parameters.
+        user: Who it is.
+        database: Where it is.
 
     Raises:
         OSError: The server is gone; so from every method.
         RefusedError: It refuses.
     """
 
-    def __init__(self, path: str, words: Mapping[str, str]) -> None:
-        self.database = words["database"]
+    def __init__(self, path: str, user: str, database: str) -> None:
+        self.database = database
         self.condition = Condition()
         self.stack: list[Member] = []
         self.status = "I"
@@ -114,10 +115,8 @@ class Shared:
         self._key = b""
         self._is_taken = False
         self.wire = Wire(_connected(path))
-        body = struct.pack("!i", _PROTOCOL) + b"".join(
-            text.encode() + b"\0" for pair in words.items() for text in pair
-        )
-        self.wire.socket.sendall(struct.pack("!i", len(body) + 5) + body + b"\0")
+        body = f"user\0{user}\0database\0{database}\0\0".encode()
+        self.wire.socket.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
         error = self.settle(self._starting)
         if error is not None:
             raise RefusedError(fields(error).get("M", "the server refuses"))
@@ -152,6 +151,13 @@ class Shared:
         """Run SQL of our own; return the body of its error, if it failed."""
         self.wire.send((b"Q", sql.encode() + b"\0"))
         return self.settle(_nobody)
+
+    def aside(self, sql: str) -> None:
+        """Run SQL of our own that may fail, and must not end what is open then."""
+        self.simple("savepoint enctest_aside")
+        if self.simple(sql) is not None:
+            self.simple("rollback to enctest_aside")
+        self.simple("release enctest_aside")
 
     # --- whose turn it is ---
 

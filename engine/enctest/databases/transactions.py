@@ -8,7 +8,7 @@ from typing import Literal
 
 from enctest.databases.statements import normalized, split
 
-Kind = Literal["begin", "commit", "rollback", "level", "discard", "refused"]
+Kind = Literal["begin", "commit", "rollback", "level", "discard", "forget", "refused"]
 
 _WORDS = re.compile(
     r"""
@@ -18,11 +18,12 @@ _WORDS = re.compile(
   | (?P<rollback> (?:rollback | abort) (?!.*\bto\b) )
   | (?P<level> set \s transaction (?=\s.*\bisolation\b) )
   | (?P<discard> discard \s all )
+  | (?P<forget> deallocate \s (?:prepare \s)? all )
     """,
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 _MAY_BE = re.compile(
-    r"\b(begin|start|commit|end|rollback|abort|prepare|transaction|discard)\b", re.IGNORECASE
+    r"\b(begin|start|commit|end|rollback|abort|prepare|transaction|discard|deallocate)\b", re.IGNORECASE
 )
 _CHAINED = re.compile(r"\band\s+chain\b", re.IGNORECASE)
 _READ_ONLY = re.compile(r"\bread\s+only\b", re.IGNORECASE)
@@ -32,12 +33,9 @@ _SETTING = re.compile(
     re.IGNORECASE,
 )
 _TAGS = {
-    "begin": "BEGIN",
-    "commit": "COMMIT",
-    "rollback": "ROLLBACK",
-    "level": "SET",
-    "discard": "DISCARD ALL",
-}
+    "begin": "BEGIN", "commit": "COMMIT", "rollback": "ROLLBACK", "level": "SET",
+    "discard": "DISCARD ALL", "forget": "DEALLOCATE ALL",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
