@@ -5,8 +5,8 @@
 Of a made project with 20 tables and 50 migrations: how long the hand-out of an isolated copy takes in a test
 (a connection per test, and a pool that is kept); from nothing running to the first query in an isolated,
 migrated database, cold and with a warm cache; set-up and teardown of 40 tests together, against
-pytest-postgresql with the same schema as its template, in one environment. Exits with 1 where a limit is
-missed.
+pytest-postgresql with the same schema as its template, in one environment, where that one's own fixtures are
+tried on the managed server too. Exits with 1 where a limit is missed.
 """
 
 from __future__ import annotations
@@ -92,6 +92,30 @@ postgresql = factories.postgresql("server")
 def connection(postgresql):
     return postgresql
 """
+THEIR_FIXTURES = """
+import os
+from pathlib import Path
+
+import pytest
+from pytest_postgresql import factories
+
+server = factories.postgresql_noproc(
+    host=os.environ["DB_HOST"], port=int(os.environ["DB_PORT"]), user=os.environ["DB_USER"],
+    load=sorted(Path(__file__).with_name("migrations").iterdir()),
+)
+postgresql = factories.postgresql("server")
+
+@pytest.fixture
+def connection(postgresql):
+    return postgresql
+"""
+THEIR_ENV = """
+[tool.pytest.ini_options]
+[tool.enctest.databases.shop.env]
+DB_HOST = "{host}"
+DB_PORT = "{port}"
+DB_USER = "{user}"
+"""
 FORTY = """
 import pytest
 
@@ -135,8 +159,8 @@ def handed_out(tests: str) -> dict[str, list[float]]:
     """Return the milliseconds of each hand-out but the first, which opens the session that does it.
 
     They are all that is done before a test for it to have its database: with a pool that is kept, the moving
-    of its connections is part of that. Only what the application itself does to connect is not. For comparison,
-    `trip` and `connect` are of round trips and new sessions on the same server.
+    of its connections is part of that. Only what the application itself does to connect is not. For
+    comparison, `trip` and `connect` are of round trips and new sessions on the same server.
     """
     with tempfile.TemporaryDirectory() as folder:
         sample = Sample(Path(folder), {"pyproject.toml": PYPROJECT, "test_it.py": tests} | migrations())
@@ -236,7 +260,7 @@ def forty(
 
 
 def compared(programs: Path) -> bool:
-    """Compare 40 tests with pytest-postgresql's, and print; tell whether they are as much quicker as promised.
+    """Compare 40 tests with pytest-postgresql's; tell whether they are as much quicker as promised.
 
     What the database costs is a whole run less the run of as many tests without one, by the same program:
     so nothing is left out that is done before the first test, or after the last.
@@ -256,9 +280,8 @@ def compared(programs: Path) -> bool:
     print("40 tests: what a database costs, in all; set-up and teardown of the tests alone")
     cost = theirs.whole - control["pytest"]
     print(f"  {'pytest-postgresql':24}{cost:8.0f} ms{theirs.around:8.0f} ms")
-    print(
-        f"  {'  its data in memory':24}{in_memory.whole - control['pytest']:8.0f} ms{in_memory.around:8.0f} ms"
-    )
+    memory_cost = in_memory.whole - control["pytest"]
+    print(f"  {'  its data in memory':24}{memory_cost:8.0f} ms{in_memory.around:8.0f} ms")
     times = []
     for name, run in (("enctest, cold", cold), ("enctest, warm cache", warm)):
         own = run.whole - control["enctest"]
@@ -320,6 +343,15 @@ def main() -> int:
     if not options.no_peer:
         programs = environment(options.cache / "databases")
         good &= compared(programs)
+        theirs = {
+            "conftest.py": THEIR_FIXTURES,
+            "pyproject.toml": THEIR_ENV,
+            "test_it.py": FORTY,
+        } | migrations()
+        (run,) = forty(programs, "enctest", theirs, "-n", "2")
+        print(
+            f"40 tests with pytest-postgresql's own fixtures on the managed server pass: {run.whole:.0f} ms"
+        )
     return 0 if good else 1
 
 
