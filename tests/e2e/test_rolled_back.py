@@ -43,6 +43,17 @@ def test_each_test_starts_as_the_first(sample: MakeSample, name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_in_the_explorer(sample: MakeSample) -> None:
+    with rolled_back(sample, "sqlalchemy_sync").watch() as watch:
+        assert set(watch.outcomes().values()) == {"passed"}
+        for old in ("", " + 0"):
+            ran = watch.edit(
+                "bank.py", f"account.balance += amount{old}", "account.balance += amount + 0 + 0"
+            )
+            assert len(ran) == 8
+            assert set(ran.values()) == {"passed"}
+
+
 def test_what_is_done_at_import_and_in_shared_tests_stays(sample: MakeSample) -> None:
     text = """
         import os
