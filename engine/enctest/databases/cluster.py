@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from enctest.databases import datadir, folders, supervisor
+from enctest.databases import datadir, folders, images, supervisor
 from enctest.databases.account import Account, server_account, within_reach
 from enctest.databases.binaries import Binaries
 from enctest.databases.launching import LOG, free_port, launch, wait
@@ -45,19 +46,36 @@ class Access(msgspec.Struct, frozen=True):
 
 
 class Cluster:
-    """A server that this process uses; it ends when its last user closes it or dies. Made by `join`."""
+    """A server that this process uses; it ends when its last user closes it or dies. Made by `join`.
+
+    Attributes:
+        folder: Where it lives.
+        binaries: What serves it.
+        is_interrupted: Whether `interrupt` was called.
+        unkept: Where an image of it belongs, as soon as it has the templates that were asked for; None when
+            there is one, or another process started it.
+    """
 
     def __init__(self, folder: Path, lock: int, binaries: Binaries) -> None:
         self.folder = folder
         self.binaries = binaries
         self.is_interrupted = False
+        self.unkept: Path | None = None
         self._lock = lock
         self._application = f"enctest {os.getpid()} {secrets.token_hex(4)}"
         self._child: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def join(cls, root: Path, binaries: Binaries, *, tcp: bool = False) -> Self:
+    def join(
+        cls, root: Path, binaries: Binaries, *, tcp: bool = False, templates: Collection[str] = ()
+    ) -> Self:
         """Find the running cluster of the project at `root`, or start it.
+
+        Args:
+            root: The project's root.
+            binaries: What serves it.
+            tcp: Listen on 127.0.0.1 too.
+            templates: Names of those that are going to be needed: it is started with them, where that can be.
 
         Raises:
             EnctestError: There is no room for it, or it does not start.
@@ -73,11 +91,17 @@ class Cluster:
             try:
                 alive = folders.claim_start(folder)
                 if alive is not None:
-                    cluster._start(alive, account, tcp=tcp)
-                elif not cluster._join_running():
+                    options = datadir.initdb_options(binaries)
+                    known = images.candidates(binaries, options, root, templates)
+                    best = images.migrated(binaries, options, root, templates)
+                    used = cluster._start(alive, account, known, tcp=tcp)
+                    cluster.unkept = best if used != best else None
+                    _settle(cluster, is_new=used is None, is_ours=True)
+                elif cluster._join_running():
+                    _settle(cluster, is_new=True, is_ours=False)
+                else:
                     cluster.close()
                     continue
-                _ensure_roles(cluster)
             except BaseException:  # an interrupt too: the lease must not outlive the attempt
                 cluster.close()
                 raise
@@ -158,20 +182,20 @@ class Cluster:
     def _child_is_gone(self) -> bool:
         return self._child is None or self._child.poll() is not None
 
-    def _start(self, alive: int, account: Account | None, *, tcp: bool) -> None:
-        """Start the server with the lock `alive`, which its supervisor inherits.
+    def _start(self, alive: int, account: Account | None, known: Sequence[Path], *, tcp: bool) -> Path | None:
+        """Start the server with the lock `alive`, which its supervisor inherits; return the image it is of.
 
         Raises:
             EnctestError: It does not start.
         """
         try:
-            from_cache = True
-            for _ in range(_PORT_ATTEMPTS):
-                from_cache, problem = self._attempt(alive, account, tcp=tcp)
+            for _ in range(_PORT_ATTEMPTS + len(known)):
+                image, problem = self._attempt(alive, account, known, tcp=tcp)
                 if not problem:
-                    return
-                if from_cache and "Address already in use" not in problem:
-                    shutil.rmtree(datadir.cached(self.binaries), ignore_errors=True)  # it may be damaged
+                    return image
+                if image is not None and "Address already in use" not in problem:
+                    image.unlink(missing_ok=True)  # it may be damaged
+                    known = [other for other in known if other != image]
         finally:
             os.close(alive)
         raise EnctestError(
@@ -179,8 +203,10 @@ class Cluster:
             f"The programs are in {self.binaries.bin} ({self.binaries.source}).",
         )
 
-    def _attempt(self, alive: int, account: Account | None, *, tcp: bool) -> tuple[bool, str]:
-        """Try once; return whether the data came from the cache, and what went wrong."""
+    def _attempt(
+        self, alive: int, account: Account | None, known: Sequence[Path], *, tcp: bool
+    ) -> tuple[Path | None, str]:
+        """Try once; return the image that the data came from, and what went wrong."""
         supervisor.discard_server(str(self.folder))
         shutil.rmtree(self.socket_folder, ignore_errors=True)
         (self.folder / LOG).unlink(missing_ok=True)
@@ -190,7 +216,7 @@ class Cluster:
             self._child = launch(self.folder, command, alive, go, account=account, ending=signal.SIGQUIT)
             datadir.make_folder(self.socket_folder, account)
             data = self.folder / supervisor.DATA
-            from_cache = datadir.make(data, self.binaries, account)
+            image = datadir.make(data, self.binaries, account, known)
             access = Access(free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
             datadir.configure(
                 data, self.binaries, account, socket=self.socket_folder, port=access.port, tcp=tcp
@@ -210,10 +236,10 @@ class Cluster:
             wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
             and child.poll() is None
         ):
-            return from_cache, ""
+            return image, ""
         child.terminate()
         child.wait()
-        return from_cache, self._problem()
+        return image, self._problem()
 
     def _is_ready(self) -> bool:
         """Tell whether the server takes connections."""
@@ -261,16 +287,26 @@ def _key(root: Path, binaries: Binaries, *, tcp: bool) -> str:
     return hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
 
 
-def _ensure_roles(cluster: Cluster) -> None:
-    """Make our roles, unless another process was quicker."""
+def _settle(cluster: Cluster, *, is_new: bool, is_ours: bool) -> None:
+    """Make our roles, unless another process was quicker.
+
+    Args:
+        cluster: It is running.
+        is_new: It has not been made of an image, which may be of a cluster that had other passwords.
+        is_ours: This process started it.
+    """
     password = f" password {literal(cluster.access.password)}" if cluster.access.password else ""
     rights = {ROLE: f"createdb{password}", MIGRATOR: f"superuser{password}"}
     with cluster.connect() as admin:
+        if is_ours and not is_new:
+            images.forget_missing(admin)
+        there = {name for (name,) in admin.query("select rolname from pg_roles")}
         for role, right in rights.items():
-            if admin.value("select 1 from pg_roles where rolname = $1", role):
+            if role in there and (is_new or not password):
                 continue
             try:
-                admin.query(f"create role {identifier(role)} login {right}")
+                verb = "alter" if role in there else "create"
+                admin.query(f"{verb} role {identifier(role)} login {right}")
             except ServerError as error:
                 if error.sqlstate not in _EXISTS:
                     raise

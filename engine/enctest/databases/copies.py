@@ -28,15 +28,27 @@ prepare enctest_sessions as
 prepare enctest_end(oid) as
     select pg_terminate_backend(pid) from pg_stat_get_activity(null) where datid = $1;
 prepare enctest_discard(oid) as update enctest.copies set state = 'trash' where oid = $1;
-prepare enctest_ahead(text, oid, text) as
-    with taken as (
-        update enctest.copies c set state = 'used', owner = $1 from pg_database d
-        where d.oid = c.oid and c.oid = (
-            select oid from enctest.copies where state = 'ready' and template = $3 limit 1
-            for update skip locked)
-        returning c.oid, datname)
-    select clock_timestamp(), pg_stat_get_db_sessions($2), taken.oid, taken.datname
-    from (values (1)) one left join taken on true;
+prepare enctest_ahead(text, text) as
+    update enctest.copies c set state = 'used', owner = $1 from pg_database d
+    where d.oid = c.oid and c.oid = (
+        select oid from enctest.copies where state = 'ready' and template = $2 limit 1
+        for update skip locked)
+    returning c.oid, datname;
+prepare enctest_moment(oid) as select clock_timestamp(), pg_stat_get_db_sessions($1);
+prepare enctest_turn(text, oid, oid, timestamptz, text, boolean) as
+    with touching as materialized (
+        select pid, state from pg_stat_get_activity(null)
+        where datid = $3 and (state_change > $4 or state is distinct from 'idle')),
+    verdict as materialized (
+        select $6 or exists (select from touching) or pg_stat_get_db_sessions($3)::text <> $5 as is_used),
+    aside as (
+        update pg_database set datname = 'enctest_copy_of_' || oid
+        where datname = $1 and (select is_used from verdict) returning oid),
+    named as (
+        update pg_database set datname = $1 where oid = $2 and (select is_used from verdict)
+        and (select count(*) from aside) >= 0 returning oid)  -- not before it; there may be none
+    select is_used, clock_timestamp(), pg_stat_get_db_sessions($2), pid, state, (select oid from named)
+    from verdict left join touching on true;
 prepare enctest_touching(oid, timestamptz) as
     select pid, state, pg_stat_get_db_sessions($1) from (values (1)) one
     left join pg_stat_get_activity(null)
@@ -88,12 +100,10 @@ class Moment:
     Attributes:
         at: By the server's clock.
         sessions: How many sessions the copy had had by then.
-        ahead: A copy that was taken for later, if one was ready.
     """
 
     at: str
     sessions: str
-    ahead: Copy | None
 
 
 def prepare(connection: Connection) -> None:
@@ -108,7 +118,7 @@ def prepare(connection: Connection) -> None:
 
 
 def plan(connection: Connection) -> None:
-    """Make a session ready for `hand_over` and `touching`."""
+    """Make a session ready for `name_over`, `end` and `touching`."""
     prepare(connection)
     connection.query(_STATEMENTS)
 
@@ -177,13 +187,40 @@ def disown(connection: Connection, owner: str) -> list[str]:
     return [name for (name,) in rows if name]
 
 
-def name_over(connection: Connection, name: str, new: Copy) -> None:
-    """Give the name `name` to `new`.
+def name_over(connection: Connection, name: str, new: Copy) -> Moment:
+    """Give the name `name` to `new`; from now on a test has it.
 
     `alter database` refuses while there are sessions, out of care for clients that remember the name. Ours
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
-    connection.query("execute enctest_aside($1); execute enctest_name($1, $2)", name, str(new.oid))
+    ((at, sessions),) = connection.query(
+        "execute enctest_aside($1); execute enctest_name($1, $2); execute enctest_moment($2)",
+        name,
+        str(new.oid),
+    )
+    return Moment(at or "", sessions or "")
+
+
+def turn(
+    connection: Connection, name: str, old: Copy, new: Copy, since: Moment, *, anyway: bool
+) -> tuple[Moment | None, dict[int, str]]:
+    """Do `touching`, and if anybody has done something with `old`, or `anyway`, do `name_over`.
+
+    Returns:
+        When it was done, None if not; and state by process id, as in `touching`.
+    """
+    rows = connection.query(
+        "execute enctest_turn($1, $2, $3, $4, $5, $6)",
+        name,
+        str(new.oid),
+        str(old.oid),
+        since.at,
+        since.sessions,
+        str(anyway),
+    )
+    is_used, at, sessions, *_ = rows[0]
+    moment = Moment(at or "", sessions or "") if is_used == "t" else None
+    return moment, {int(pid): state or "" for _, _, _, pid, state, _ in rows if pid}
 
 
 def sessions(connection: Connection) -> dict[int, Activity]:
@@ -194,23 +231,26 @@ def sessions(connection: Connection) -> dict[int, Activity]:
     }
 
 
-def hand_over(
-    connection: Connection, name: str, old: Copy, new: Copy, template: str, *, discard: bool
-) -> Moment:
-    """End what is left on `old`, and take a copy for later; from now on a test has `new`.
+def end(connection: Connection, old: Copy, *, discard: bool, template: str = "", owner: str = "") -> None:
+    """End what is left on `old`, and take a copy of a template for later, if one is given; see `ahead`.
 
-    With `discard`, `old` goes to whoever drops copies.
+    With `discard`, `old` goes to whoever drops copies. Nobody waits for any of that: `connection` is to be
+    used again only after `ahead`.
     """
-    ((at, sessions, oid, ahead),) = connection.query(
-        "execute enctest_end($3); "
-        "execute enctest_discard($5); notify enctest_copies; execute enctest_ahead($1, $2, $4)",
-        name,
-        str(new.oid),
+    connection.ask(
+        "execute enctest_end($1); "
+        "execute enctest_discard($2); notify enctest_copies; execute enctest_ahead($3, $4)",
         str(old.oid),
-        template,
         str(old.oid if discard else 0),
+        owner,
+        template,
     )
-    return Moment(at or "", sessions or "", Copy(int(oid), ahead or "") if oid else None)
+
+
+def ahead(connection: Connection) -> Copy | None:
+    """Return the copy that `end` has taken, if one was ready."""
+    rows = connection.answer()
+    return Copy(int(rows[0][0] or 0), rows[0][1] or "") if rows else None
 
 
 def touching(connection: Connection, copy: Copy, since: str) -> tuple[dict[int, str], str]:

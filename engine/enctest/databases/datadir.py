@@ -1,24 +1,20 @@
-"""A cluster's data folder: made once by initdb, kept in the cache, copied from there."""
+"""A cluster's data folder: made of an image, or by initdb."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from enctest.databases import stand_ins
+from enctest.databases import images, stand_ins
 from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
-from enctest.paths import cache_folder
 
 SUPERUSER = "postgres"
-_CHUNK = 1 << 20
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 _SETTINGS: dict[str, str | int] = {
@@ -62,31 +58,31 @@ def server_environment() -> dict[str, str]:
     return {"PATH": os.defpath, **kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def cached(binaries: Binaries) -> Path:
-    """Return the folder of the cache where a fresh data folder for this server is kept, if it is."""
-    identity = "\0".join([str(binaries.bin), binaries.version, *_initdb_options(binaries)])
-    key = hashlib.sha256(identity.encode()).hexdigest()[:12]
-    return cache_folder() / "postgres" / f"{binaries.version}-{key}"
+def make(
+    target: Path, binaries: Binaries, account: Account | None, candidates: Sequence[Path]
+) -> Path | None:
+    """Make a data folder; return the image that it was made of, None if of none.
 
-
-def make(target: Path, binaries: Binaries, account: Account | None) -> bool:
-    """Make a fresh data folder; tell whether it came from the cache.
+    Args:
+        target: The new folder.
+        binaries: By which it is made, and will be served.
+        account: Who the server is to be, if not us.
+        candidates: Images to make it of, the best first.
 
     Raises:
         EnctestError: initdb failed, or may not run as another user.
     """
-    source = cached(binaries)
-    if source.is_dir():
+    for image in candidates:
         try:
-            copy(source, target, account)
-        except OSError:  # damaged, or made by another user: as good as none
+            images.restore(image, target, account)
+        except (OSError, ValueError):  # damaged, gone, or made by another user: as good as none
             shutil.rmtree(target, ignore_errors=True)
         else:
-            return True
+            return image
     make_folder(target, account)
     _initdb(target, binaries, account)
-    _keep(target, source)
-    return False
+    images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
+    return None
 
 
 def make_folder(folder: Path, account: Account | None) -> None:
@@ -130,34 +126,8 @@ def _write_stand_ins(folder: Path, account: Account | None) -> None:
             os.chown(folder / name, account.uid, account.gid)
 
 
-def copy(source: Path | str, target: Path | str, account: Account | None) -> None:
-    """Copy a folder of plain files and folders, to be read by `account` (default: us) alone."""
-    os.mkdir(target, 0o700)
-    with os.scandir(source) as entries:
-        for entry in entries:
-            place = os.path.join(target, entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                copy(entry.path, place, account)
-            else:
-                _copy_file(entry.path, place, account)
-    if account:
-        os.chown(target, account.uid, account.gid)
-
-
-def _copy_file(source: str, target: str, account: Account | None) -> None:
-    reader = os.open(source, os.O_RDONLY)
-    writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        while data := os.read(reader, _CHUNK):
-            os.write(writer, data)
-        if account:
-            os.fchown(writer, account.uid, account.gid)
-    finally:
-        os.close(reader)
-        os.close(writer)
-
-
-def _initdb_options(binaries: Binaries) -> list[str]:
+def initdb_options(binaries: Binaries) -> list[str]:
+    """Return what a cluster is made with, but its place."""
     options = [f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--no-sync", "--wal-segsize=1"]
     if binaries.major >= 17:  # noqa: PLR2004 - the first with a locale of its own
         return [*options, "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -165,7 +135,7 @@ def _initdb_options(binaries: Binaries) -> list[str]:
 
 
 def _initdb(target: Path, binaries: Binaries, account: Account | None) -> None:
-    command = [str(binaries.bin / "initdb"), f"--pgdata={target}", *_initdb_options(binaries)]
+    command = [str(binaries.bin / "initdb"), f"--pgdata={target}", *initdb_options(binaries)]
     try:
         done = subprocess.run(
             command,
@@ -193,17 +163,3 @@ def _initdb(target: Path, binaries: Binaries, account: Account | None) -> None:
         raise EnctestError(
             f"a PostgreSQL cluster cannot be made: {reason}", f"By {binaries.bin}, {binaries.source}."
         )
-
-
-def _keep(data: Path, place: Path) -> None:
-    """Put a copy of a fresh data folder into the cache, whole or not at all."""
-    with contextlib.suppress(
-        OSError
-    ):  # no room, read-only or another process was quicker: it only costs time
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=place.parent, prefix="new-"))
-        try:
-            copy(data, temporary / "data", None)
-            (temporary / "data").rename(place)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)

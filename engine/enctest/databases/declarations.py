@@ -39,11 +39,16 @@ def check(
     for name, value in settings.options.items():
         if name not in known:
             raise EnctestError(
-                f"database {database} has the unknown option {name!r}",
-                f"The engine {settings.engine} knows {', '.join(known)}." if known else "Leave it out.",
+                f"database {database} has the unknown option {name!r}", _hint(name, settings, known)
             )
         if type(value) is not known[name]:
             raise EnctestError(
                 f"option {name} of database {database} is not of type {known[name].__name__}: {value!r}",
                 "Mend it in pyproject.toml.",
             )
+
+
+def _hint(name: str, settings: DatabaseSettings, known: Mapping[str, type]) -> str:
+    if name.replace("-", "_") in settings.__struct_fields__:
+        return f"`{name}` belongs beside `options`, not into it."
+    return f"The engine {settings.engine} knows {', '.join(known)}." if known else "Leave it out."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -17,7 +18,8 @@ from enctest.databases import copies, sockets
 from enctest.databases.cloning import Cloner
 from enctest.databases.copies import Activity, Copy
 from enctest.databases.protocol import Connection
-from enctest.databases.sockets import Descriptor, Session, State
+from enctest.databases.sessions import Session, State
+from enctest.databases.sockets import Descriptor
 
 VARIABLE = "ENCTEST_DATABASES"
 """Says what a process has been lent: a JSON list of `Lent`."""
@@ -45,6 +47,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         major: The server's major version.
         owner: Role of the application.
         isolation: What tests get that say nothing else.
+        relay: The folder of the relay that applications connect to; empty where there is none.
         variables: Environment variables that lead there, with `own.NAME` for its name.
         url, superuser_url: Likewise, for the application and for a superuser.
     """
@@ -61,6 +64,17 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     variables: dict[str, str]
     url: str
     superuser_url: str
+    relay: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The folder of the unix socket that applications connect to."""
+        return self.relay or str(Path(self.socket).parent)
+
+    @property
+    def door(self) -> str:
+        """That socket."""
+        return f"{self.folder}/{Path(self.socket).name}"
 
 
 def lent(text: str) -> list[Lent]:
@@ -99,11 +113,13 @@ class Handout:
         copies.plan(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
-        self._since = copies.Moment("-infinity", "0", None)
+        self._since = copies.Moment("-infinity", "0")
         self._touching: dict[int, str] = {}
         self._states: dict[Descriptor, State] = {}
         self._elsewhere: set[Descriptor] = set()
         self._ahead: _Ahead | None = None
+        self._spare: Copy | None = None
+        self._is_ending = False
         self._group: object = None
         self._failed = ""
 
@@ -116,11 +132,13 @@ class Handout:
         """
         if isolation == "test" and self._group is not None and group == self._group:
             return
-        untouched = self._look()
-        if isolation == "test":
-            self._isolate(untouched=untouched)
+        self._receive()
+        if isolation == "test" and self._ahead is not None and self._current != self._shared:
+            self._turn(self._ahead)
+        elif isolation == "test":
+            self._isolate(untouched=self._look())
         else:
-            self._share(untouched=untouched)
+            self._share(untouched=self._look())
         self._group = group if isolation == "test" else None
 
     def failed(self, test: str) -> None:
@@ -130,10 +148,13 @@ class Handout:
 
     def close(self) -> None:
         """Leave; what a failed test has made is kept."""
+        self._receive()
         if self._ahead is not None:
             for session in self._ahead.sessions.values():
                 session.close()
             copies.discard(self._admin, self._ahead.copy)
+        if self._spare is not None:
+            copies.discard(self._admin, self._spare)
         if self._failed:
             copies.put_aside(self._admin, self.lent.database)
             copies.keep(self._admin, self._current, self.lent.name, self._failed)
@@ -167,12 +188,18 @@ class Handout:
         """Take a copy that is ready, or make one."""
         if self._ahead is not None:
             return self._ahead.copy
-        found = copies.claim(self._admin, self.lent.template, self.lent.database)
+        if self._spare is not None:
+            spare, self._spare = self._spare, None
+            return spare
+        found = self._claim()
         if found is not None:
             return found
         name = copies.new_name(self._admin)
         self._cloner.copy(self.lent.template, name, dressed=self.lent.dressed)
         return self._add(name)
+
+    def _claim(self) -> Copy | None:
+        return copies.claim(self._admin, self.lent.template, self.lent.database)
 
     def _add(self, name: str) -> Copy:
         lent = self.lent
@@ -180,31 +207,63 @@ class Handout:
 
     # --- going there ---
 
+    def _turn(self, ahead: _Ahead) -> None:
+        """Look whether the current copy was touched, and go to the next one if so, at once."""
+        begun = _settled(ahead.sessions)
+        anyway = bool(self._failed) or self.lent.major < _COUNTS_SINCE
+        since, self._touching = copies.turn(
+            self._admin, self.lent.database, self._current, ahead.copy, self._since, anyway=anyway
+        )
+        if since is None:
+            ahead.sessions = begun
+            return
+        self._since, self._ahead = since, None
+        self._move_to(ahead.copy, begun)
+
     def _go_to(self, copy: Copy) -> None:
         """Give the name to `copy`, and move this process's connections to it."""
-        old, self._current = self._current, copy
         ahead, self._ahead = self._ahead, None
         begun = _settled(ahead.sessions) if ahead else {}  # a session that begins must not miss the name
-        copies.name_over(self._admin, self.lent.database, copy)
-        moved = self._move_all(old, copy, begun)
+        if ahead and ahead.copy != copy:
+            for session in begun.values():
+                session.close()
+            begun = {}
+            if self._spare is not None:
+                copies.discard(self._admin, self._spare)
+            self._spare = ahead.copy
+        self._since = copies.name_over(self._admin, self.lent.database, copy)
+        self._move_to(copy, begun)
+
+    def _move_to(self, copy: Copy, begun: dict[Descriptor, Session]) -> None:
+        """Move this process's connections to `copy`, which has the name, and prepare for what comes next."""
+        old, self._current = self._current, copy
+        self._states = self._move_all(old, copy, begun)
         for session in begun.values():  # of connections that are closed by now
             session.close()
         if self._failed:
             copies.keep(self._admin, old, self.lent.name, self._failed)
+        following, self._spare = self._spare or self._claim(), None
+        self._end(old)
+        if following is not None:
+            self._ahead = _Ahead(following)
+            for descriptor, state in self._states.items():
+                session = self._ahead.sessions[descriptor] = self._begin(state, following.name)
+                session.dress(state)
+
+    def _end(self, old: Copy) -> None:
+        """Have the sessions that are left on a copy ended, and one more copy taken, while the test begins."""
         discard = not self._failed and old != self._shared
-        self._since = copies.hand_over(
-            self._admin, self.lent.database, old, copy, self.lent.template, discard=discard
-        )
+        copies.end(self._admin, old, discard=discard, template=self.lent.template, owner=self.lent.database)
+        self._is_ending = True
         self._failed = ""
-        self._states = moved
         if old == self._shared:
             self._shared = old.aside()
-        if ahead and ahead.copy != copy:
-            copies.discard(self._admin, ahead.copy)
-        if self._since.ahead is not None:
-            self._ahead = _Ahead(self._since.ahead)
-            for descriptor, state in self._states.items():
-                self._ahead.sessions[descriptor] = self._begin(state, self._ahead.copy.name)
+
+    def _receive(self) -> None:
+        """Take what `_end` has asked for."""
+        if self._is_ending:
+            self._is_ending = False
+            self._spare = copies.ahead(self._admin)
 
     def _move_all(self, old: Copy, copy: Copy, begun: dict[Descriptor, Session]) -> dict[Descriptor, State]:
         """Move this process's connections, also those that begin just now; return what they are."""
@@ -213,9 +272,7 @@ class Handout:
         begun_at = time.monotonic()
         while True:
             states, patience = self._connections_to(old, ours, moved)
-            for descriptor, state in states.items():
-                if self._move(descriptor, state, begun.pop(descriptor, None), copy):
-                    moved[Descriptor.of(descriptor.number)] = state
+            moved |= self._move({one: (state, begun.pop(one, None)) for one, state in states.items()}, copy)
             if time.monotonic() >= begun_at + patience:
                 return moved
             time.sleep(_PAUSE)
@@ -236,8 +293,9 @@ class Handout:
             return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}
         unknown = [one for one in candidates if one not in states and one.is_silent()]
-        if not unknown:
-            return states, 0.0
+        idle = [one for one in unknown if self._was_idle(one)]
+        if len(idle) == len(unknown):  # mostly
+            return states | sockets.states(idle), 0.0
         activity = copies.sessions(self._admin)
         servers = self._servers(unknown, activity, old)
         if not servers and not self._knows_servers():
@@ -256,6 +314,11 @@ class Handout:
         """Return the state of a session that has done nothing since this was its state."""
         state = self._states.get(descriptor)
         return None if state is None or state.pid in self._touching else state
+
+    def _was_idle(self, descriptor: Descriptor) -> bool:
+        """Tell whether a connection that we know has done something, but was idle at the last look."""
+        state = self._states.get(descriptor)
+        return state is not None and self._touching.get(state.pid, "").startswith("idle")
 
     def _servers(
         self, descriptors: list[Descriptor], activity: Mapping[int, Activity], old: Copy
@@ -281,18 +344,27 @@ class Handout:
             return {}
         return {one: state for one, state in sockets.states(unknown).items() if state.database == old.oid}
 
-    def _move(self, descriptor: Descriptor, state: State, session: Session | None, copy: Copy) -> bool:
-        """Move a connection; one that cannot be is ended, as any that is left, and False is returned."""
-        try:
-            if session is None:
-                session = self._begin(state, self.lent.database)
-                session.settled()
-            session.become(state)
-            descriptor.replace(session)
-        except OSError:  # the server has no room for it; or is gone, which the next query will tell
-            return False
-        state.pid, state.database = session.pid, copy.oid
-        return True
+    def _move(
+        self, connections: Mapping[Descriptor, tuple[State, Session | None]], copy: Copy
+    ) -> dict[Descriptor, State]:
+        """Move connections, to sessions that have begun if there are; return what is in their places.
+
+        One that cannot be moved is ended, as any that is left.
+        """
+        ready: dict[Descriptor, Session] = {}
+        for one, (state, begun) in connections.items():
+            session = begun
+            try:
+                if session is None:
+                    session = self._begin(state, self.lent.database)
+                session.become(state)
+            except OSError:  # the server has no room for it; or is gone, which the next query will tell
+                if session is not None:
+                    session.close()
+                continue
+            ready[one] = session
+            state.pid, state.database = session.pid, copy.oid
+        return {Descriptor.of(one.number): connections[one][0] for one in sockets.replace(ready)}
 
     def _begin(self, state: State, database: str) -> Session:
         return Session.begin(self.lent.socket, state.user, database, state.start)

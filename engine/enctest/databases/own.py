@@ -11,7 +11,8 @@ from enctest.databases import copies, sockets
 from enctest.databases.cloning import Cloner
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import Connection
-from enctest.databases.sockets import Descriptor, Session, State
+from enctest.databases.sessions import Session, State
+from enctest.databases.sockets import Descriptor
 
 NAME = "enctest-name-of-the-database"
 """Stands for the database's name in `Lent.variables`."""
@@ -57,7 +58,7 @@ def open_connections(lent: Iterable[Lent]) -> list[Inherited]:
     """Return this process's connections, before it is copied."""
     found = []
     for one in lent:
-        silent = [each for each in sockets.connections(one.socket, one.port) if each.is_silent()]
+        silent = [each for each in sockets.connections(one.door, one.port) if each.is_silent()]
         with Connection(one.socket, database=SUPERUSER, user=SUPERUSER, application="enctest") as admin:
             oid = admin.value("select oid from pg_database where datname = $1", one.database)
         states = sockets.states(silent)
@@ -76,10 +77,9 @@ def reconnect(inherited: Iterable[Inherited], lent: Iterable[Lent]) -> None:
     databases = {one.name: one for one in lent}
     for each in inherited:
         one = databases[each.name]
-        session = Session.begin(one.socket, each.state.user, one.database, each.state.start)
-        session.settled()
+        session = Session.begin(one.door, each.state.user, one.database, each.state.start)
         session.become(each.state)
-        each.descriptor.replace(session)
+        sockets.replace({each.descriptor: session})
 
 
 def _make(one: Lent, name: str) -> Lent:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from enctest.config import DatabaseSettings
-from enctest.databases import folders, plans
+from enctest.databases import declarations, folders, plans
 from enctest.databases.account import server_account
+from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
 from enctest.databases.providers import Copy, StaleError, Tell
-from enctest.databases.server import explain, group
+from enctest.databases.server import Server, explain, group
 from enctest.databases.templates import Template
 from enctest.databases.urls import FIELDS
 from enctest.errors import EnctestError
+
+_USES = frozenset(DatabaseSettings.__struct_fields__)
 
 
 class PostgreSQL:
@@ -33,6 +36,7 @@ class PostgreSQL:
 
     def look(self, database: str) -> str:
         """Say which programs would serve the database."""
+        declarations.check(database, self._settings[database], uses=_USES)
         found = self._servers[database].find()
         plans.make(database, self._settings[database], self._root)
         folders.choose(server_account())
@@ -40,15 +44,15 @@ class PostgreSQL:
 
     def prepare(self, database: str, tell: Tell) -> str:
         """Start the server and migrate."""
-        if self._settings[database].isolation == "transaction":
+        declarations.check(database, self._settings[database], uses=_USES)
+        if self._settings[database].isolation == "transaction" and self._settings[database].tcp:
             raise EnctestError(
-                f"database {database}: PostgreSQL has no isolation {'transaction'!r} here",
-                'isolation = "test" gives each test a copy of its own, which costs about as little.',
+                f'database {database}: isolation = "transaction" needs the unix socket', "Leave out `tcp`."
             )
         server = self._servers[database]
         plan = plans.make(database, self._settings[database], self._root)
         with _stale():
-            about = server.start()
+            about = server.start(self._plans(server))
             template = server.template(plan)
             if template is None:
                 tell("migrating", about)
@@ -60,15 +64,24 @@ class PostgreSQL:
         self._templates[database] = template
         return ", ".join([about, plan.about, *notices])
 
+    def _plans(self, server: Server) -> Iterator[Plan]:
+        """Yield the plans of a server's databases; what is wrong with one is told when its turn comes."""
+        for name, other in self._servers.items():
+            if other is server:
+                with suppress(EnctestError):
+                    yield plans.make(name, self._settings[name], self._root)
+
     def create(self, database: str) -> Copy:
         """Copy the template."""
         server, settings = self._servers[database], self._settings[database]
         with _stale():
             name = server.create(self._templates[database])
             try:
+                if settings.isolation == "transaction":
+                    server.relay(name)
                 location = server.locate(name, tcp=settings.tcp)
                 lent = server.lent(self._templates[database], name, settings)
-            except OSError:
+            except (OSError, EnctestError):
                 server.drop_later(name)
                 raise
         return Copy(name, location.values(settings.scheme or "postgresql"), reset=None, lent=lent)

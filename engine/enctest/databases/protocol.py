@@ -75,9 +75,26 @@ class Connection:
             ServerError: A statement failed; unless it used transactions itself, nothing of `sql` is done.
             OSError: The server went away.
         """
+        self.ask(sql, *values)
+        return self.answer()
+
+    def ask(self, sql: str, *values: str) -> None:
+        """Begin a `query`; nothing else may be asked before its `answer`.
+
+        Raises:
+            OSError: The server went away.
+        """
         if values:
             sql = _PARAMETER.sub(lambda match: literal(values[int(match[1]) - 1]), sql)
         self._send(b"Q", sql.encode() + b"\0")
+
+    def answer(self) -> list[Row]:
+        """Return the answer to what was asked.
+
+        Raises:
+            ServerError: As in `query`.
+            OSError: The server went away.
+        """
         rows: list[Row] = []
         completed = 0
         error: ServerError | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
 from enctest.config import DatabaseSettings
-from enctest.databases import copies, own, urls
+from enctest.databases import copies, images, own, supervisor, urls
 from enctest.databases.binaries import Binaries, find
 from enctest.databases.cluster import ROLE, Cluster
 from enctest.databases.extensions import stand_ins
@@ -17,7 +18,8 @@ from enctest.databases.filling import Filling
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
-from enctest.databases.templates import Admin, Template
+from enctest.databases.relaying import Relaying
+from enctest.databases.templates import Admin, Template, name_of
 from enctest.databases.urls import Location
 from enctest.errors import EnctestError
 
@@ -44,9 +46,12 @@ class Server:
         self._cluster: Cluster | None = None
         self._admin: Admin | None = None
         self._closed = False
+        self._wanted: list[str] = []
+        self._wishes: dict[str, tuple[Template, int]] = {}
         self._taken: set[str] = set()
         self._last_drop: Future[None] | None = None
         self._filling: Filling | None = None
+        self._relays: dict[str, Relaying] = {}
         self._cleaner = ThreadPoolExecutor(1, thread_name_prefix="enctest-databases")
 
     def find(self) -> Binaries:
@@ -57,8 +62,11 @@ class Server:
         """
         return find(self._version, self._bin, root=self._root)
 
-    def start(self) -> str:
+    def start(self, plans: Iterable[Plan] = ()) -> str:
         """Make sure that the server runs; return a description of it.
+
+        Args:
+            plans: Of all databases that it is to have.
 
         Raises:
             EnctestError: It cannot be started.
@@ -68,7 +76,9 @@ class Server:
                 raise EnctestError("the managed databases are closed")
             if self._admin is None or self._cluster is None or not self._admin.is_alive():
                 self._disconnect()
-                self._cluster = Cluster.join(self._root, self.find(), tcp=self._tcp)
+                binaries = self.find()
+                self._wanted = sorted({name_of(plan, binaries.version) for plan in plans})
+                self._cluster = Cluster.join(self._root, binaries, tcp=self._tcp, templates=self._wanted)
                 self._admin = Admin(self._cluster)
             binaries = self._cluster.binaries
             place = "in memory" if self._cluster.in_memory else f"in {self._cluster.folder.parent}"
@@ -109,8 +119,10 @@ class Server:
             ServerError: It refused.
         """
         with self._mutex:
+            self._keep()
             name = self._session.create(template, self._taken)
             self._taken.add(name)
+            self._fill()
             return name
 
     def renew(self, template: Template, name: str) -> None:
@@ -128,17 +140,9 @@ class Server:
             self._session.renew(template, name)
 
     def fill(self, template: Template, number: int) -> None:
-        """Have so many copies of a template ready, always, made in the background.
-
-        Raises:
-            OSError: The server is gone.
-        """
+        """Have so many copies of a template ready, always, made in the background; from the first copy on."""
         with self._mutex:
-            if self._cluster is None:
-                raise ConnectionError("the server is not started")
-            if self._filling is None or not self._filling.is_alive():
-                self._filling = Filling(self._cluster)
-            self._filling.wish(template, number)
+            self._wishes[template.database] = template, number
 
     def lent(self, template: Template, name: str, settings: DatabaseSettings) -> Lent:
         """Return what a worker has to know of a copy.
@@ -148,7 +152,7 @@ class Server:
         """
         if self._cluster is None:
             raise ConnectionError("the server is not started")
-        anywhere = self.locate(own.NAME, tcp=settings.tcp)
+        anywhere = self.locate(own.NAME, tcp=settings.tcp, of=name)
         superuser = replace(self.locate(own.NAME, tcp=False), user=SUPERUSER)
         scheme = settings.scheme or "postgresql"
         return Lent(
@@ -161,13 +165,26 @@ class Server:
             major=self._cluster.binaries.major,
             owner=ROLE,
             isolation="test" if settings.isolation == "test" else "shared",
+            relay=str(self._relays[name].folder) if name in self._relays else "",
             variables=urls.of_postgresql(settings, anywhere),
             url=anywhere.url(scheme),
             superuser_url=superuser.url(scheme),
         )
 
-    def locate(self, name: str, *, tcp: bool) -> Location:
-        """Return where a database is.
+    def relay(self, name: str) -> None:
+        """Put a relay between applications and a copy.
+
+        Raises:
+            EnctestError: It does not start.
+            OSError: The server is gone.
+        """
+        with self._mutex:
+            if self._cluster is None:
+                raise ConnectionError("the server is not started")
+            self._relays[name] = Relaying(self._cluster)
+
+    def locate(self, name: str, *, tcp: bool, of: str = "") -> Location:
+        """Return where a database is, or the copy `of` if that has another name.
 
         Raises:
             OSError: The server is gone.
@@ -177,10 +194,16 @@ class Server:
         access = self._cluster.access
         if tcp:
             return Location("127.0.0.1", access.port, ROLE, access.password, name)
-        return Location(str(self._cluster.socket_folder), access.port, ROLE, "", name)
+        relay = self._relays.get(of or name)
+        folder = relay.folder if relay else self._cluster.socket_folder
+        return Location(str(folder), access.port, ROLE, "", name)
 
     def drop_later(self, name: str) -> None:
         """Remove a copy in the background."""
+        with self._mutex:
+            relay = self._relays.pop(name, None)
+        if relay is not None:
+            relay.close()
         self._last_drop = self._cleaner.submit(self._drop, self._cluster, name)
 
     def settle(self) -> None:
@@ -209,11 +232,31 @@ class Server:
             raise ConnectionError("the server is not started")
         return self._admin
 
+    def _keep(self) -> None:
+        """Keep an image of a cluster that we started, for the next start: before anybody makes a copy."""
+        if self._cluster is None or self._cluster.unkept is None:
+            return
+        image, self._cluster.unkept = self._cluster.unkept, None
+        images.keep_running(
+            self._session.connection, self._cluster.folder / supervisor.DATA, image, self._wanted
+        )
+
+    def _fill(self) -> None:
+        """Tell the filler what is wished for; start it if need be."""
+        if self._cluster is None or not self._wishes:
+            return
+        if self._filling is None or not self._filling.is_alive():
+            self._filling = Filling(self._cluster)
+        for template, number in self._wishes.values():
+            self._filling.wish(template, number)
+
     def _disconnect(self) -> None:
         self._taken.clear()
         if self._filling is not None:
             self._filling.close()
         self._filling = None
+        while self._relays:
+            self._relays.popitem()[1].close()
         if self._admin is not None:
             self._admin.close()
         if self._cluster is not None:

@@ -52,6 +52,19 @@ class Template:
     dressed: bool
 
 
+def name_of(plan: Plan, version: str, count: int | None = None) -> str:
+    """Return the name of the template that has the first `count` steps of a plan (default: all).
+
+    Args:
+        plan: Of a database.
+        version: The server's.
+        count: A number of steps.
+    """
+    chain = plan.chain()[count if count is not None else -1]
+    parts = (_LAYOUT, version, plan.database, chain)
+    return _prefix(plan.database) + sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
 class Admin:
     """A superuser's session with a cluster, for making and removing databases; for one thread at a time.
 
@@ -102,10 +115,7 @@ class Admin:
         return found
 
     def _name(self, plan: Plan, count: int | None = None) -> str:
-        """Return the name of the template that has the first `count` steps of a plan (default: all)."""
-        chain = plan.chain()[count if count is not None else -1]
-        parts = (_LAYOUT, self._cluster.binaries.version, plan.database, chain)
-        return _prefix(plan.database) + sha256("\0".join(parts).encode()).hexdigest()[:16]
+        return name_of(plan, self._cluster.binaries.version, count)
 
     def _sealed(self, database: str, name: str) -> Template | None:
         found = self.connection.query(

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from typing import Any, Literal
 
 import pytest
 
 from enctest.databases import own
 from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
+from enctest.databases.orders import order
 from enctest.databases.protocol import ServerError
 from enctest.databases.redirect import Redirect
 from enctest.session.wishes import wanted
 
 _KINDS: tuple[Isolation, ...] = ("shared", "test")
+_RELAYED: tuple[Literal["shared", "transaction"], ...] = ("shared", "transaction")
+_DECLARE = (
+    '; for "transaction" the database itself has to be declared with it, and has no "test" then:'
+    " [tool.enctest.databases.NAME] isolation"
+)
 
 
 class IsolationPlugin:
@@ -31,6 +37,7 @@ class IsolationPlugin:
         self._lent: list[Lent] | None = None
         self._handouts: dict[str, Handout] = {}
         self._inherited: list[own.Inherited] = []
+        self._transactions: dict[str, object] = {}
 
     def take(self, text: str) -> None:
         """Go on with other databases, in a fork."""
@@ -54,7 +61,7 @@ class IsolationPlugin:
             os.environ.update(own.variables(self._lent))
             os.environ[VARIABLE] = written(self._lent)
             for old, new in zip(before, self._lent, strict=True):
-                Redirect(str(Path(old.socket).parent), old.port, {old.database: new.database})
+                Redirect(old.folder, old.port, {old.database: new.database})
         self.reconnect()
 
     def reconnect(self) -> None:
@@ -70,17 +77,45 @@ class IsolationPlugin:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
         for one in self._databases():
-            isolation = wanted(item, one.name, one.isolation, _KINDS)
-            handout = self._handouts.get(one.name)
-            if handout is None and isolation == "shared":
-                continue
             try:
-                if handout is None:
-                    handout = self._handouts[one.name] = Handout(one)
-                handout.give(isolation, _group(item))
+                if one.relay:
+                    self._begin(one, item)
+                else:
+                    self._hand_out(one, item)
             except (OSError, ServerError) as error:
                 self._handouts.pop(one.name, None)
                 pytest.fail(f"database {one.name} cannot be had: {error}", pytrace=False)
+
+    def _hand_out(self, one: Lent, item: pytest.Item) -> None:
+        isolation = wanted(item, one.name, one.isolation, _KINDS, _DECLARE)
+        handout = self._handouts.get(one.name)
+        if handout is None and isolation == "shared":
+            return
+        if handout is None:
+            handout = self._handouts[one.name] = Handout(one)
+        handout.give(isolation, _group(item))
+
+    def _begin(self, one: Lent, item: pytest.Item) -> None:
+        """Begin what is rolled back at a test's end; what is not in one is kept."""
+        isolation = wanted(item, one.name, "transaction", _RELAYED, _DECLARE)
+        group = _group(item) if isolation == "transaction" else None
+        before = self._transactions.pop(one.name, None)
+        if before is None or before != group:
+            order(one.relay, "commit" if before is None else "rollback", one.database)
+        if group is not None:
+            self._transactions[one.name] = group
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Roll back what a test has done, after its fixtures."""
+        try:
+            yield
+        finally:
+            for one in self._databases():
+                if self._transactions.get(one.name) == item.nodeid:
+                    del self._transactions[one.name]
+                    with suppress(OSError):  # it is gone, and so is what was done
+                        order(one.relay, "rollback", one.database)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:

@@ -11,7 +11,7 @@ MARKER = "database"
 Kind = TypeVar("Kind", bound=str)
 
 
-def wanted(item: pytest.Item, database: str, otherwise: Kind, kinds: Sequence[Kind]) -> Kind:
+def wanted(item: pytest.Item, database: str, otherwise: Kind, kinds: Sequence[Kind], more: str = "") -> Kind:
     """Return a test's isolation: the nearest marker's that is about this database, else the project's.
 
     Raises:
@@ -26,5 +26,5 @@ def wanted(item: pytest.Item, database: str, otherwise: Kind, kinds: Sequence[Ki
         for kind in kinds:
             if kind == asked:
                 return kind
-        pytest.fail(f"isolation={asked!r}: there are {', '.join(kinds)}", pytrace=False)
+        pytest.fail(f"isolation={asked!r}: there are {', '.join(kinds)}{more}", pytrace=False)
     return otherwise

@@ -103,29 +103,6 @@ def test_only_its_user_reaches_it(server: Binaries, join: Join, look: Look) -> N
     assert _value(cluster, "show listen_addresses") == ""
 
 
-def test_the_second_start_comes_from_the_cache(server: Binaries, join: Join) -> None:
-    join(server).close()
-    kept = datadir.cached(server)
-    assert (kept / "PG_VERSION").read_text(encoding="ascii").strip() == str(server.major)
-
-    (kept / "enctest-was-here").touch()
-    cluster = join(server)
-
-    assert (cluster.folder / "data" / "enctest-was-here").exists()
-
-
-def test_a_damaged_cache_is_replaced(
-    any_server: Binaries, join: Join, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    join(any_server).close()
-    shutil.rmtree(datadir.cached(any_server) / "global")
-
-    join(any_server).close()
-
-    assert (datadir.cached(any_server) / "global").is_dir()
-
-
 @pytest.mark.usefixtures("_on_disk")
 def test_without_memory_it_lives_on_disk(any_server: Binaries, join: Join, look: Look) -> None:
     cluster = join(any_server)

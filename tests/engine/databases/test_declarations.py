@@ -31,6 +31,8 @@ if TYPE_CHECKING:
             "option bucket of database x is not of type str: 300",
             "",
         ),
+        ({"options": {"shared_buffers": "1GB"}}, "the unknown option 'shared_buffers'", "Leave it out"),
+        ({"options": {"migration-timeout": 3}}, "the unknown option 'migration-timeout'", "beside `options`"),
         (
             {"engine": "sqlite", "options": {"memory": 1}},
             "option memory of database x is not of type bool: 1",

@@ -1,0 +1,202 @@
+"""Data folders of clusters, kept in the cache: fresh ones, and a project's with its migrated templates.
+
+An image is a file that is never changed: written under another name, then renamed, so two that write the
+same do not meet, and one that is killed leaves a file that nobody takes for an image. Which one is it is
+told by a hash of all that went in; of one project others will do as well, as most of their templates, or the
+first steps of them, may be the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from enctest.databases import archive, stand_ins
+from enctest.databases.account import Account
+from enctest.databases.binaries import Binaries
+from enctest.databases.protocol import Connection, ServerError
+from enctest.paths import cache_folder
+
+LIMIT = 1 << 30
+"""Bytes of all images together; the least recently used go first."""
+_LAYOUT = "1"  # of an image; another is another key
+_ENDING = ".image"
+_NEW = "new-"
+_LEFT_BEHIND = 3600.0
+"""Seconds after which a file that is still being written has lost its writer."""
+_ATTEMPTS = 3
+# What a server makes anew when it starts, or `configure` does.
+_LEFT_OUT = {"postmaster.pid", "postmaster.opts", stand_ins.FOLDER}
+_EMPTIED = {
+    "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
+    "pg_subtrans",
+}  # fmt: skip
+_WHERE = """
+    select pg_current_wal_insert_lsn(), pg_walfile_name(redo_lsn),
+        pg_walfile_name(pg_current_wal_insert_lsn())
+    from pg_control_checkpoint()"""
+_DATABASES = "select oid, datname, oid < 16384 from pg_database where oid < 16384 or datistemplate"
+# Databases whose folders the image does not have: copies, and templates of other states.
+_FORGET = """
+    with gone as (
+        delete from pg_database d where oid >= 16384
+        and not exists (select from pg_ls_dir('base') folder where folder = d.oid::text) returning oid),
+    depending as (
+        delete from pg_shdepend where dbid in (select oid from gone)
+        or classid = 'pg_database'::regclass and objid in (select oid from gone)),
+    set as (delete from pg_db_role_setting where setdatabase in (select oid from gone))
+    select count(*) from gone"""
+
+
+def fresh(binaries: Binaries, options: Sequence[str]) -> Path:
+    """Return where the image of a new cluster is, if it is there; `options` are initdb's."""
+    return _folder() / f"{_stem(binaries, options)}{_ENDING}"
+
+
+def migrated(binaries: Binaries, options: Sequence[str], root: Path, templates: Collection[str]) -> Path:
+    """Return where the image of a project's cluster with these templates is, if it is there."""
+    names = hashlib.sha256("\0".join(sorted(templates)).encode()).hexdigest()[:16]
+    return _folder() / f"{_stem(binaries, options)}-{_of_project(root)}-{names}{_ENDING}"
+
+
+def candidates(
+    binaries: Binaries, options: Sequence[str], root: Path, templates: Collection[str]
+) -> list[Path]:
+    """Return the images that there are to start from, the best first."""
+    stem = _stem(binaries, options)
+    best = migrated(binaries, options, root, templates)
+    others = sorted(_folder().glob(f"{stem}-{_of_project(root)}-*{_ENDING}"), key=_used, reverse=True)
+    return [path for path in dict.fromkeys([best, *others, fresh(binaries, options)]) if path.is_file()]
+
+
+def restore(image: Path, target: Path, account: Account | None) -> None:
+    """Make a data folder of an image.
+
+    Raises:
+        OSError: There is no room, or the image has just been removed.
+        ValueError: It is damaged.
+    """
+    archive.unpack(image, target, account)
+    with contextlib.suppress(OSError):  # it is only for the order in which they go
+        os.utime(image)
+
+
+def keep_fresh(data: Path, image: Path) -> None:
+    """Keep the data folder of a cluster that has never run, if there is room."""
+    with contextlib.suppress(OSError), _written(image) as temporary:  # without room it only costs time
+        archive.pack(data, temporary, lambda path: path not in _LEFT_OUT, limit=LIMIT)
+
+
+def keep_running(admin: Connection, data: Path, image: Path, templates: Collection[str]) -> bool:
+    """Keep a running cluster with these templates; tell whether that was possible.
+
+    Everything is written out, then read, and nothing must have happened meanwhile: a server that is started
+    from it finds what one finds that was killed in that moment.
+
+    Args:
+        admin: A superuser's session.
+        data: The cluster's data folder.
+        image: Where to.
+        templates: Names of databases that nobody can connect to; other databases are left out.
+    """
+    with contextlib.suppress(OSError, ServerError), _written(image) as temporary:  # it only costs time
+        known = {
+            name: oid
+            for oid, name, is_wanted in admin.query(_DATABASES)
+            if is_wanted == "t" or name in templates
+        }
+        if not known.keys() >= set(templates):
+            raise OSError("a migration has failed")
+        for _ in range(_ATTEMPTS):
+            admin.query("checkpoint")
+            ((before, first, last),) = admin.query(_WHERE)
+            wanted = _needed({f"base/{oid}" for oid in known.values()}, first or "", last or "")
+            archive.pack(data, temporary, wanted, limit=LIMIT)
+            if admin.value("select pg_current_wal_insert_lsn()") == before:
+                return True
+            temporary.unlink()
+        raise OSError("the server is at work")
+    return False
+
+
+def forget_missing(admin: Connection) -> None:
+    """Remove from the catalogs what an image has left out.
+
+    Raises:
+        OSError: The server is gone.
+        ServerError: It refused.
+    """
+    admin.query(_FORGET)
+
+
+def _needed(databases: Collection[str], first: str, last: str) -> Callable[[str], bool]:
+    """Return what tells whether a path of a running cluster is needed; `first` to `last` are of its WAL."""
+
+    def wanted(path: str) -> bool:
+        parent, _, name = path.rpartition("/")
+        if (
+            path in _LEFT_OUT
+            or parent in _EMPTIED
+            or name == "pg_internal.init"
+            or name.startswith("pgsql_tmp")
+        ):
+            return False
+        if parent == "base":
+            return path in databases
+        if parent == "pg_wal":
+            return not name[0].isdigit() or first <= name <= last
+        return True
+
+    return wanted
+
+
+@contextlib.contextmanager
+def _written(image: Path) -> Iterator[Path]:
+    """Yield the path of a file that becomes the image if all goes well; then the oldest ones are removed."""
+    image.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=image.parent, prefix=_NEW))
+    try:
+        yield folder / image.name
+        (folder / image.name).rename(image)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    _make_room(image)
+
+
+def _make_room(newest: Path) -> None:
+    """Remove the images that were not used for the longest time, and what killed writers have left."""
+    room = LIMIT - newest.stat().st_size
+    for path in sorted(newest.parent.iterdir(), key=_used, reverse=True):
+        if path.suffix == _ENDING and path != newest:
+            room -= path.stat().st_size
+            if room < 0:
+                path.unlink(missing_ok=True)
+        elif path.name.startswith(_NEW) and time.time() - _used(path) > _LEFT_BEHIND:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _folder() -> Path:
+    return cache_folder() / "postgres"
+
+
+def _stem(binaries: Binaries, options: Sequence[str]) -> str:
+    identity = "\0".join([_LAYOUT, str(binaries.bin), binaries.version, *options])
+    return f"{binaries.version}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+def _of_project(root: Path) -> str:
+    return hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+
+
+def _used(path: Path) -> float:
+    """Return when a file was used last; 0 when it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,258 @@
+"""One session of the server that several connections of an application have together, one at a time.
+
+A transaction is always open in it. What the application takes for a transaction is a savepoint there, so
+its commits are seen by all its connections, and gone when the transaction is rolled back.
+"""
+
+from __future__ import annotations
+
+import select
+import struct
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from socket import AF_UNIX, socket
+from threading import Condition
+from typing import Protocol
+
+from enctest.databases.protocol import fields, literal
+
+_PROTOCOL = 196608  # 3.0
+_CANCEL = 80877102
+_PATIENCE = 2.0
+"""Seconds that one connection waits until another has ended its transaction."""
+_COURTESY = 0.005
+"""Seconds that it waits before it begins within another's."""
+_INSIDE_ONLY = "25001"
+_HINT = 'Use isolation = "test" for this test: then it has a database of its own, and nothing is rolled back.'
+CHECK = "savepoint enctest_check; set constraints all immediate; rollback to enctest_check"
+"""Checks what is deferred to the end of a transaction, and defers it again."""
+
+Message = tuple[bytes, bytes]
+
+
+class Member(Protocol):
+    """A connection of the application's."""
+
+    savepoint: str
+    has_written: bool
+    others_have_written: bool
+
+
+class RefusedError(Exception):
+    """What an application asks for cannot be had in a transaction that is rolled back."""
+
+
+class Wire:
+    """Messages over a socket.
+
+    Raises:
+        OSError: The other end is gone; so from every method.
+    """
+
+    def __init__(self, sock: socket) -> None:
+        self.socket = sock
+        self._buffer = bytearray()
+
+    def take(self, size: int) -> bytes:
+        """Return the next bytes."""
+        while len(self._buffer) < size:
+            self.fill()
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def has_message(self) -> bool:
+        """Tell whether the next message is here."""
+        buffer = self._buffer
+        return len(buffer) > 4 and len(buffer) > struct.unpack_from("!i", buffer, 1)[0]  # noqa: PLR2004 - head
+
+    def message(self) -> Message:
+        """Return the next message: its letter and its body."""
+        head = self.take(5)
+        return head[:1], self.take(struct.unpack_from("!i", head, 1)[0] - 4)
+
+    def fill(self) -> None:
+        """Read what has come, at least something."""
+        data = self.socket.recv(2**16)
+        if not data:
+            raise ConnectionResetError
+        self._buffer += data
+
+    def send(self, *messages: Message) -> None:
+        """Send messages; what comes meanwhile is read, lest both ends wait for each other."""
+        data = memoryview(b"".join(packed(*each) for each in messages))
+        while data:
+            readable, writable, _ = select.select([self.socket], [self.socket], [])
+            if readable and not writable:
+                self.fill()
+            if writable:
+                data = data[self.socket.send(data[: 2**14]) :]
+
+
+class Shared:
+    """The session.
+
+    Args:
+        path: The server's unix socket.
+        user: Who it is.
+        database: Where it is.
+
+    Raises:
+        OSError: The server is gone; so from every method.
+        RefusedError: It refuses.
+    """
+
+    def __init__(self, path: str, user: str, database: str) -> None:
+        self.database = database
+        self.condition = Condition()
+        self.stack: list[Member] = []
+        self.status = "I"
+        self.known: set[bytes] = set()
+        self.worn: object = None
+        self.parameters: dict[str, str] = {}
+        self._path = path
+        self._key = b""
+        self._is_taken = False
+        self.wire = Wire(_connected(path))
+        body = f"user\0{user}\0database\0{database}\0\0".encode()
+        self.wire.socket.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
+        error = self.settle(self._starting)
+        if error is not None:
+            raise RefusedError(fields(error).get("M", "the server refuses"))
+        self.simple("begin")
+
+    def _starting(self, kind: bytes, body: bytes) -> None:
+        if kind == b"S":
+            name, value, _ = body.split(b"\0")
+            self.parameters[name.decode()] = value.decode()
+        elif kind == b"K":
+            self._key = body
+
+    def settle(self, tell: Callable[[bytes, bytes], None]) -> bytes | None:
+        """Read until the server is ready; `tell` gets each message but errors. Return the error's body."""
+        error = None
+        while True:
+            kind, body = self.wire.message()
+            if kind == b"Z":
+                self.status = body.decode()
+                return error
+            if kind == b"E":
+                error = body
+            else:
+                tell(kind, body)
+
+    def is_alive(self) -> bool:
+        """Tell whether the server has not ended it."""
+        readable, _, _ = select.select([self.wire.socket], [], [], 0)
+        return not readable or self._is_taken
+
+    def simple(self, sql: str) -> bytes | None:
+        """Run SQL of our own; return the body of its error, if it failed."""
+        self.wire.send((b"Q", sql.encode() + b"\0"))
+        return self.settle(_nobody)
+
+    def aside(self, sql: str) -> None:
+        """Run SQL of our own that may fail, and must not end what is open then."""
+        self.simple("savepoint enctest_aside")
+        if self.simple(sql) is not None:
+            self.simple("rollback to enctest_aside")
+        self.simple("release enctest_aside")
+
+    # --- whose turn it is ---
+
+    def enter(self, member: Member, *, to_end: bool = False) -> None:
+        """Wait for the turn of a connection; `to_end` its transaction, it need not be the innermost.
+
+        Raises:
+            RefusedError: Another one's transaction is open within its own, or has failed.
+        """
+
+        def is_free() -> bool:
+            return not self._is_taken and (self.stack[-1:] in ([], [member]))
+
+        def is_possible() -> bool:
+            if self._is_taken:
+                return False
+            is_in = member in self.stack
+            return to_end or self.stack[-1:] == [member] or (not is_in and self.status != "E")
+
+        with self.condition:
+            free = self.condition.wait_for(is_free, _COURTESY)
+            if not free and not self.condition.wait_for(is_possible, _PATIENCE):
+                if self._is_taken:
+                    raise RefusedError("another connection is at work, and there is one session for all")
+                raise RefusedError("the transaction of another connection is open, or has failed")
+            self._is_taken = True
+
+    def leave(self) -> None:
+        """End the turn."""
+        with self.condition:
+            self._is_taken = False
+            self.condition.notify_all()
+
+    # --- a test ---
+
+    def turn_over(self, how: str) -> None:
+        """End the transaction (`commit` or `rollback`) and begin the next; those open in it begin anew there.
+
+        What still runs is cancelled.
+        """
+        with self.condition:
+            deadline = time.monotonic() + _PATIENCE
+            while self._is_taken and time.monotonic() < deadline:
+                if not self.condition.wait(_COURTESY * 10):
+                    self._cancel()
+            self._is_taken = True
+        try:
+            self.simple(how)
+            self.simple("begin")
+            self.worn = None  # what was set is rolled back too
+            for member in self.stack:
+                self.simple(f"savepoint {member.savepoint}")
+        finally:
+            self.leave()
+
+    def _cancel(self) -> None:
+        with suppress(OSError), _connected(self._path) as canceller:
+            canceller.sendall(struct.pack("!ii", 16, _CANCEL) + self._key)
+            canceller.recv(1)
+
+
+def _nobody(_kind: bytes, _body: bytes) -> None:
+    """Tell nobody."""
+
+
+def packed(kind: bytes, body: bytes) -> bytes:
+    """Return a message as bytes."""
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+def error(message: str, code: str = "0A000") -> Message:
+    """Return an error of ours, as a server says it."""
+    texts = {"S": "ERROR", "V": "ERROR", "C": code, "M": f'isolation = "transaction": {message}', "H": _HINT}
+    return b"E", b"".join(f"{key}{text}".encode() + b"\0" for key, text in texts.items()) + b"\0"
+
+
+def explained(body: bytes) -> Message:
+    """Return a server's error, with a hint where a transaction is what is in the way."""
+    told = fields(body)
+    if told.get("C") != _INSIDE_ONLY:
+        return b"E", body
+    told["H"] = _HINT
+    return b"E", b"".join(f"{key}{text}".encode() + b"\0" for key, text in told.items()) + b"\0"
+
+
+def setting(name: str, value: str) -> str:
+    """Return SQL that sets a parameter of a session."""
+    return f"select set_config({literal(name)}, {literal(value)}, false)"
+
+
+def _connected(path: str) -> socket:
+    sock = socket(AF_UNIX)
+    try:
+        sock.connect(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
