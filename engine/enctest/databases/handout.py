@@ -41,6 +41,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         database: On the server; the name in the application's URL.
         template, dressed: What it is a copy of.
         socket: Path of the server's unix socket.
+        log: Path of what the server says.
         port: On 127.0.0.1; 0 where it does not listen there.
         major: The server's major version.
         owner: Role of the application.
@@ -54,6 +55,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     template: str
     dressed: bool
     socket: str
+    log: str
     port: int
     major: int
     owner: str
@@ -106,6 +108,11 @@ class Handout:
         self._ahead: _Ahead | None = None
         self._group: object = None
         self._failed = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What sessions of the running test may have asked for when they began."""
+        return self.lent.database, self._current.name
 
     def give(self, isolation: Isolation, group: object) -> None:
         """Make sure that the database is what a test is to have.

@@ -157,6 +157,7 @@ class Server:
             template=template.name,
             dressed=template.dressed,
             socket=str(self._cluster.socket),
+            log=str(self._cluster.log),
             port=self._cluster.access.port if self._tcp else 0,
             major=self._cluster.binaries.major,
             owner=ROLE,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from enctest.databases import own
+from enctest.databases import helpers, own
 from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
 from enctest.databases.protocol import ServerError
 from enctest.databases.redirect import Redirect
@@ -60,6 +60,17 @@ class IsolationPlugin:
     def reconnect(self) -> None:
         """Make good again what was shared with copies of the process: they may have ended it."""
         own.reconnect(self._inherited, self._databases())
+
+    def names(self) -> dict[str, dict[str, str]]:
+        """Return what the running test's databases are called on servers: see `ServerLogPlugin`."""
+        found: dict[str, dict[str, str]] = {}
+        for one in self._databases():
+            handout = self._handouts.get(one.name)
+            for name in handout.names if handout is not None else (one.database,):
+                found.setdefault(one.log, {})[name] = one.name
+        for name, one in helpers.more().items():
+            found.setdefault(one.log, {})[name] = one.name
+        return found
 
     def _databases(self) -> list[Lent]:
         if self._lent is None:

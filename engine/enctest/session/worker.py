@@ -29,6 +29,7 @@ from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.resetting import ResetPlugin
+from enctest.session.server_logs import ServerLogPlugin
 
 
 class Worker:
@@ -71,6 +72,10 @@ class Worker:
         self._hazards.install()
         self._instruments.arm(config)
         self._instruments.before_import(self._before_import)
+        if self._instruments.spans is not None:
+            logs = ServerLogPlugin(self._instruments.spans, self._isolation.names)
+            config.pluginmanager.register(logs, "enctest-server-logs")
+            self._emitter.look = logs.look
         for name, plugin in (
             ("enctest-report", self._report),
             ("enctest-collection", self._collection),

@@ -57,6 +57,11 @@ class TraceRecorder:
         """Whether a test runs, so that spans are recorded."""
         return self._innermost is not None
 
+    @property
+    def innermost(self) -> OpenSpan | None:
+        """The innermost of the steps that pytest itself is in."""
+        return self._innermost
+
     # --- the skeleton, for the pytest plugin -----------------------------------------------------------
 
     def begin_test(self, test: str, attributes: Attributes | None = None) -> None:
@@ -201,8 +206,22 @@ class TraceRecorder:
         else:
             self.end(span, "unset", {"enctest.left_by": type(error).__qualname__})
 
-    def event(self, name: str, attributes: Attributes | None = None, *, span: OpenSpan | None = None) -> None:
-        """Tell something that happened within `span`, or within the current one."""
+    def event(
+        self,
+        name: str,
+        attributes: Attributes | None = None,
+        *,
+        span: OpenSpan | None = None,
+        at: float = 0.0,
+    ) -> None:
+        """Tell something that happened within `span`, or within the current one.
+
+        Args:
+            name: What happened.
+            attributes: By semantic conventions.
+            span: Where, if it belongs to the running phase.
+            at: When, in seconds since the epoch, if not now.
+        """
         innermost = self._innermost
         if innermost is None:
             return
@@ -216,6 +235,8 @@ class TraceRecorder:
             trace.lost_events += 1
             return
         at_ns = now()
+        if at:
+            at_ns = min(at_ns, max(target.start_ns, int(at * 1e9) - trace.epoch_ns))
         if self.kept is not None:
             self.kept.append((target, name, at_ns, attributes))
         self._emit(
