@@ -38,7 +38,7 @@ class IsolationPlugin:
 
     def before_copies(self) -> None:
         """This process is about to be copied: remember which connections the copies will share with it."""
-        self._inherited = own.open_connections(self._databases())
+        self._inherited = own.open_connections(self.databases())
 
     def in_copy(self, worker: str) -> None:
         """Go on in a copy of the process; as a worker of that name it has databases of its own.
@@ -47,7 +47,7 @@ class IsolationPlugin:
             OSError: The server is gone.
             ServerError: It refused.
         """
-        before = self._databases()
+        before = self.databases()
         if worker:
             own.close_door(before)
             self._lent = own.make(before, worker)
@@ -59,12 +59,12 @@ class IsolationPlugin:
 
     def reconnect(self) -> None:
         """Make good again what was shared with copies of the process: they may have ended it."""
-        own.reconnect(self._inherited, self._databases())
+        own.reconnect(self._inherited, self.databases())
 
     def names(self) -> dict[str, dict[str, str]]:
         """Return what the running test's databases are called on servers: see `ServerLogPlugin`."""
         found: dict[str, dict[str, str]] = {}
-        for one in self._databases():
+        for one in self.databases():
             handout = self._handouts.get(one.name)
             for name in handout.names if handout is not None else (one.database,):
                 found.setdefault(one.log, {})[name] = one.name
@@ -72,7 +72,8 @@ class IsolationPlugin:
             found.setdefault(one.log, {})[name] = one.name
         return found
 
-    def _databases(self) -> list[Lent]:
+    def databases(self) -> list[Lent]:
+        """Return what this process has been lent."""
         if self._lent is None:
             self._lent = lent(self._text)
         return self._lent
@@ -80,7 +81,7 @@ class IsolationPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
-        for one in self._databases():
+        for one in self.databases():
             isolation = wanted(item, one.name, one.isolation, _KINDS)
             handout = self._handouts.get(one.name)
             if handout is None and isolation == "shared":

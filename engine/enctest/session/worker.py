@@ -16,7 +16,7 @@ import pytest
 
 from enctest.databases import handout, resets
 from enctest.errors import EnctestError
-from enctest.session import worker_fixtures
+from enctest.session import database_plugins, worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
 from enctest.session.forking import know_modules, reopen_captures
@@ -29,7 +29,6 @@ from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.resetting import ResetPlugin
-from enctest.session.server_logs import ServerLogPlugin
 
 
 class Worker:
@@ -72,10 +71,10 @@ class Worker:
         self._hazards.install()
         self._instruments.arm(config)
         self._instruments.before_import(self._before_import)
-        if self._instruments.spans is not None:
-            logs = ServerLogPlugin(self._instruments.spans, self._isolation.names)
-            config.pluginmanager.register(logs, "enctest-server-logs")
-            self._emitter.look = logs.look
+        if handout.VARIABLE in self.job.env:
+            spans = self._instruments.spans
+            logs = database_plugins.register(config, self._isolation, spans, self.job.root)
+            self._emitter.look = logs.look if logs is not None else None
         for name, plugin in (
             ("enctest-report", self._report),
             ("enctest-collection", self._collection),
