@@ -21,7 +21,8 @@ _OURS = 1701733237  # advisory lock, while the table is made
 _STATEMENTS = """
 prepare enctest_aside(text) as
     update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1;
-prepare enctest_name(text, oid) as update pg_database set datname = $1 where oid = $2;
+prepare enctest_name(text, oid, int) as
+    update pg_database set datname = $1, datconnlimit = $3 where oid = $2;
 prepare enctest_sessions as
     select pid, datid, state, client_port from pg_stat_get_activity(null)
     where backend_type = 'client backend';
@@ -177,13 +178,15 @@ def disown(connection: Connection, owner: str) -> list[str]:
     return [name for (name,) in rows if name]
 
 
-def name_over(connection: Connection, name: str, new: Copy) -> None:
-    """Give the name `name` to `new`.
+def name_over(connection: Connection, name: str, new: Copy, limit: int) -> None:
+    """Give the name `name` to `new`, which may have `limit` sessions.
 
     `alter database` refuses while there are sessions, out of care for clients that remember the name. Ours
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
-    connection.query("execute enctest_aside($1); execute enctest_name($1, $2)", name, str(new.oid))
+    connection.query(
+        "execute enctest_aside($1); execute enctest_name($1, $2, $3)", name, str(new.oid), str(limit)
+    )
 
 
 def sessions(connection: Connection) -> dict[int, Activity]:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from enctest.databases import server_log, stand_ins
+from enctest.databases import budget, server_log, stand_ins
 from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
@@ -35,7 +35,6 @@ _SETTINGS: dict[str, str | int] = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "huge_pages": "off",
-    "max_connections": 600,  # each worker may have 100: see `cloning`
     "max_locks_per_transaction": 96,
     # Within the data folder: nothing else of it stays in /dev/shm when the server is killed.
     "dynamic_shared_memory_type": "mmap",
@@ -109,6 +108,7 @@ def configure(
         if binaries.major >= major:
             settings |= more
     settings |= {
+        "max_connections": budget.of_server(),
         "listen_addresses": "127.0.0.1" if tcp else "",
         "port": port,
         "unix_socket_directories": str(socket),

@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from enctest.databases import copies, sockets
+from enctest.databases.budget import LIMIT, MOVED
 from enctest.databases.cloning import Cloner
 from enctest.databases.copies import Activity, Copy
 from enctest.databases.protocol import Connection
@@ -27,8 +28,6 @@ _COUNTS_SINCE = 15
 _WORK, _BEGINNING = 0.25, 5.0
 """Seconds that queries of a test that is over may go on, and that connections may take to begin."""
 _PAUSE = 0.001
-MOST = 40
-"""Connections that are moved along; more than that nobody needs again, and they are ended."""
 
 Isolation = Literal["shared", "test"]
 
@@ -45,6 +44,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         port: On 127.0.0.1; 0 where it does not listen there.
         major: The server's major version.
         owner: Role of the application.
+        limit: Sessions that may be connected to it.
         isolation: What tests get that say nothing else.
         variables: Environment variables that lead there, with `own.NAME` for its name.
         url, superuser_url: Likewise, for the application and for a superuser.
@@ -59,6 +59,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     major: int
     owner: str
+    limit: int = LIMIT
     isolation: Isolation
     variables: dict[str, str]
     url: str
@@ -97,7 +98,7 @@ class Handout:
     def __init__(self, lent: Lent) -> None:
         self.lent = lent
         self._admin = Connection(lent.socket, database=SUPERUSER, user=SUPERUSER, application="enctest")
-        self._cloner = Cloner(self._admin, lent.major, lent.owner)
+        self._cloner = Cloner(self._admin, lent.major, lent.owner, lent.limit)
         copies.plan(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
@@ -192,7 +193,7 @@ class Handout:
         old, self._current = self._current, copy
         ahead, self._ahead = self._ahead, None
         begun = _settled(ahead.sessions) if ahead else {}  # a session that begins must not miss the name
-        copies.name_over(self._admin, self.lent.database, copy)
+        copies.name_over(self._admin, self.lent.database, copy, self.lent.limit)
         moved = self._move_all(old, copy, begun)
         for session in begun.values():  # of connections that are closed by now
             session.close()
@@ -238,7 +239,7 @@ class Handout:
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
         candidates = [one for one in found if one not in self._elsewhere and one not in moved]
-        candidates = sorted(candidates, key=lambda one: one.number)[:MOST]  # pools mostly came first
+        candidates = sorted(candidates, key=lambda one: one.number)[:MOVED]  # pools mostly came first
         if not candidates:
             return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}
