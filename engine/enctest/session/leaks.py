@@ -132,8 +132,8 @@ class LeaksPlugin:
             text = _described(each, doing.get(each.server()), len(more))
             if each in left:
                 text += ", and closed now"
-                for one in (each, *more):
-                    _end(one)
+                for ended in (each, *more):
+                    _end(ended)
             if not self._failed or each in many:
                 lines.append(text)
                 self._say(item, each, text)

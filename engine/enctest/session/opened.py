@@ -61,7 +61,7 @@ class Opened:
 
     def server(self) -> int:
         """Return the server process's id, as the driver knows it; 0 when it does not."""
-        connection = self.reference()
+        connection: Any = self.reference()
         try:
             if self.driver == "asyncpg":
                 return int(connection.get_server_pid())
