@@ -113,6 +113,18 @@ class Server:
             self._taken.add(name)
             return name
 
+    def restore(self, template: Template, name: str) -> None:
+        """Make a copy under a name that was ours on a server that has died.
+
+        Raises:
+            EnctestError: Another process has taken the name.
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            self._session.restore(template, name)
+            self._taken.add(name)
+
     def renew(self, template: Template, name: str) -> None:
         """Make a copy anew under the name that it has.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from enctest.session.isolation import IsolationPlugin
 from enctest.session.leaks import LeaksPlugin
 from enctest.session.opened import Openings
 from enctest.session.server_logs import ServerLogPlugin
+from enctest.session.server_watch import ServerWatchPlugin
 from enctest.tracing.callsite import Frames
 from enctest.tracing.recorder import TraceRecorder
 
@@ -23,6 +26,7 @@ def register(
         recorder: Where spans go; None where they are not recorded.
         root: The project's root.
     """
+    config.pluginmanager.register(ServerWatchPlugin(isolation, Path(root)), "enctest-server-watch")
     openings = Openings(recorder.frames if recorder is not None else Frames(root))
     openings.arm()
     config.pluginmanager.register(LeaksPlugin(openings, isolation.databases, recorder), "enctest-leaks")

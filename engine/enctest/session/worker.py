@@ -71,10 +71,6 @@ class Worker:
         self._hazards.install()
         self._instruments.arm(config)
         self._instruments.before_import(self._before_import)
-        if handout.VARIABLE in self.job.env:
-            spans = self._instruments.spans
-            logs = database_plugins.register(config, self._isolation, spans, self.job.root)
-            self._emitter.look = logs.look if logs is not None else None
         for name, plugin in (
             ("enctest-report", self._report),
             ("enctest-collection", self._collection),
@@ -83,6 +79,10 @@ class Worker:
             ("enctest-isolation", self._isolation),
         ):
             config.pluginmanager.register(plugin, name)
+        if handout.VARIABLE in self.job.env:
+            spans = self._instruments.spans
+            logs = database_plugins.register(config, self._isolation, spans, self.job.root)
+            self._emitter.look = logs.look if logs is not None else None
         if not config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
         self._take(self.job)
