@@ -46,19 +46,22 @@ FILES = {
         def supervisor():
             return int(pathlib.Path(f"/proc/{server()}/stat").read_text().rpartition(")")[2].split()[1])
 
+        NOTES = pathlib.Path(os.environ["XDG_RUNTIME_DIR"])
+
         def wait_for_ever():
-            pathlib.Path("waits").write_text(str(os.getpid()))
+            if (NOTES / "waits").exists():
+                return  # who is killed once is asked again
+            (NOTES / "waits").write_text(str(os.getpid()))
             with connect() as connection:
                 connection.execute("SELECT pg_sleep(1000)")
         """,
     "conftest.py": """
-        import pathlib
         import app
 
         def pytest_collection_finish():
-            if not pathlib.Path("cluster").exists():
+            if not (app.NOTES / "cluster").exists():
                 lines = (app.folder() / "data" / "postmaster.pid").read_text().splitlines()
-                pathlib.Path("cluster").write_text(f"{app.folder()} {' '.join(lines[6].split())}")
+                (app.NOTES / "cluster").write_text(f"{app.folder()} {' '.join(lines[6].split())}")
         """,
 }
 DIES = """
@@ -94,7 +97,7 @@ class Cluster(NamedTuple):
 
 
 def cluster(project: Sample) -> Cluster:
-    folder, *segment = (project.root / "cluster").read_text(encoding="utf-8").split()
+    folder, *segment = (project.runtime / "cluster").read_text(encoding="utf-8").split()
     return Cluster(Path(folder), segment)
 
 
@@ -158,7 +161,7 @@ def test_the_server_dies_in_the_explorer(sample: MakeSample) -> None:
 
 def waits(project: Sample) -> int:
     """Return the process of the test that waits for the server."""
-    path = project.root / "waits"
+    path = project.runtime / "waits"
     return int(wait_until("the test waits", lambda: path.exists() and path.read_text(encoding="utf-8")))
 
 
