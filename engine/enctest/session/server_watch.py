@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from _pytest._code.code import ExceptionRepr
 
 from enctest.databases import revival
 from enctest.errors import EnctestError
@@ -40,7 +41,7 @@ class ServerWatchPlugin:
                     f"The PostgreSQL server of {names} died while this test ran; the next test has another."
                 )
                 report.sections.append(("database server", text))
-                if hasattr(report.longrepr, "addsection"):
+                if isinstance(report.longrepr, ExceptionRepr):
                     report.longrepr.addsection("database server", text)
         return report
 
