@@ -31,7 +31,7 @@ APPLICATION = """
 def project(sample: MakeSample, name: str) -> Sample:
     """Copy a project of tests/projects/databases."""
     folder = PROJECTS / name
-    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".sql", ".toml"}]
+    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".sql", ".toml", ".ini"}]
     return sample({str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files})
 
 
