@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from enctest.databases.mysql_wire import MySQLConnection, MySQLError, literal, q
 
 _GONE = 1094
 """What the server says of a session that has ended by itself."""
+_LOCKED = frozenset({1205, 1010})
+"""And of a table, or its database, that a transaction holds."""
+_TRIES, _PAUSE, _SECONDS = 12, 0.01, 5.0
 _DELIMITER = "DELIMITER "
 _BUSY = """
     select p.id from information_schema.processlist p
@@ -46,16 +50,35 @@ def refill(admin: MySQLConnection, name: str, dump: Path, *, end_all: bool = Fal
         OSError: The server went away.
         MySQLError: It refuses.
     """
-    for (number,) in admin.query((_ALL if end_all else _BUSY).format(name=literal(name))):
+    there = quoted(name)
+    admin.query("set session lock_wait_timeout = 0")
+    for patience in range(_TRIES, -1, -1):
+        # Who is in a transaction is told as it was up to 0.1 s ago, so at last everybody has to go.
+        _end(admin, (_ALL if end_all or not patience else _BUSY).format(name=literal(name)))
+        try:
+            admin.query(f"drop database if exists {there}; create database {there}; use {there}")
+            break
+        except MySQLError as error:
+            if error.number not in _LOCKED or not patience:
+                raise
+            time.sleep(_PAUSE)
+    for sql in statements(dump.read_text(encoding="utf-8", errors="surrogateescape")):
+        admin.query(sql)
+
+
+def _end(admin: MySQLConnection, which: str) -> None:
+    """End sessions, and wait until they are gone."""
+    numbers = [number or "" for (number,) in admin.query(which)]
+    for number in numbers:
         try:
             admin.query(f"kill connection {number}")
         except MySQLError as error:
             if error.number != _GONE:
                 raise
-    there = quoted(name)
-    admin.query(f"drop database if exists {there}; create database {there}; use {there}")
-    for sql in statements(dump.read_text(encoding="utf-8", errors="surrogateescape")):
-        admin.query(sql)
+    left = f"select 1 from information_schema.processlist where id in ({', '.join(numbers)})"  # noqa: S608 - numbers
+    deadline = time.monotonic() + _SECONDS
+    while numbers and admin.query(left) and time.monotonic() < deadline:
+        time.sleep(_PAUSE / 10)
 
 
 def statements(dump: str) -> Iterator[str]:
