@@ -192,7 +192,7 @@ def test_connections_that_are_left_open(sample: MakeSample) -> None:
 
         @pytest.mark.parametrize("attempt", range(3))
         def test_leaves_many(attempt):
-            for _ in range(45):
+            for _ in range(90):
                 LEFT.append(psycopg.connect(os.environ["DATABASE_URL"]))
             LEFT[-1].execute("INSERT INTO item (name) VALUES ('tea')")
 
