@@ -85,7 +85,11 @@ def test_a_key_opens_it_in_the_app(sample: MakeSample) -> None:
         terminal.see("✗ 1", "test_fails")
         terminal.press("n")
         terminal.see("look at it")
-        terminal.press("b")
+        terminal.press("2")
+        terminal.see(
+            "shop is kept as it was; p opens it", "item  2 added, 1 updated, 1 deleted", "mark  1 added"
+        )
+        terminal.press("p")
         terminal.see("=>")  # psql
         terminal.press("select string_agg(name, '+' order by id) from item;\n")
         terminal.see("coffee+bread+rice+salt")

@@ -31,7 +31,7 @@ APPLICATION = """
 def project(sample: MakeSample, name: str) -> Sample:
     """Copy a project of tests/projects/databases."""
     folder = PROJECTS / name
-    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".sql", ".toml"}]
+    files = [path for path in folder.rglob("*") if path.suffix in {".py", ".sql", ".toml", ".ini"}]
     return sample({str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files})
 
 
@@ -192,7 +192,7 @@ def test_connections_that_are_left_open(sample: MakeSample) -> None:
 
         @pytest.mark.parametrize("attempt", range(3))
         def test_leaves_many(attempt):
-            for _ in range(45):
+            for _ in range(90):
                 LEFT.append(psycopg.connect(os.environ["DATABASE_URL"]))
             LEFT[-1].execute("INSERT INTO item (name) VALUES ('tea')")
 

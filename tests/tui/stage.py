@@ -10,8 +10,10 @@ from typing import Any
 
 from enctest import events as ev
 from enctest.config import Settings
+from enctest.databases.kept import Kept
 from enctest.explorer.client import Feed
 from enctest_tui.app import EnctestApp
+from enctest_tui.database import Look
 
 HERE = Path(__file__).parent
 NOW = 1_700_000_000.0
@@ -94,11 +96,17 @@ class Clock:
         return self.now_ns
 
 
+async def nothing_kept(_root: Path, _test: str) -> Sequence[Kept]:
+    """Look for what a test has left in its databases, in vain."""
+    return ()
+
+
 def make_app(
     *feeds: FakeFeed,
     root: Path = HERE,
     settings: Settings | None = None,
     clock: Callable[[], int] | None = None,
+    look: Look = nothing_kept,
 ) -> EnctestApp:
     """Return the app on these feeds; each restart takes the next."""
     rest = iter(feeds)
@@ -106,7 +114,7 @@ def make_app(
     async def open_feed() -> Feed:
         return next(rest)
 
-    return EnctestApp(open_feed, root, settings or Settings(), clock=clock or Clock())
+    return EnctestApp(open_feed, root, settings or Settings(), clock=clock or Clock(), look=look)
 
 
 # --- a small project, for behaviour -------------------------------------------------------------------

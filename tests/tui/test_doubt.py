@@ -28,7 +28,7 @@ def failing() -> ev.Details:
     return ev.Details(test=B, run=1, outcome="failed", failure="E   assert 0")
 
 
-@pytest.mark.parametrize("way", ["p", "enter"])
+@pytest.mark.parametrize("way", ["P", "enter"])
 def test_a_hunt_is_followed_to_the_polluter(play: PlayFixture, way: str) -> None:
     app = make_app(feed := feed_of(failing()))
 
@@ -42,7 +42,7 @@ def test_a_hunt_is_followed_to_the_polluter(play: PlayFixture, way: str) -> None
         await until(
             pilot, lambda: shows(app, f"◎ fails after {C}; passes alone") and not shows(app, "x Stop")
         )
-        await pilot.press(*(["p"] if way == "p" else ["2", "tab"]))
+        await pilot.press(*(["P"] if way == "P" else ["2", "tab"]))
         if way == "enter":
             await until(pilot, lambda: shows(app, "E   assert 0") and shows(app, "Enter goes to test_c"))
             await pilot.press("enter")
@@ -74,7 +74,7 @@ def test_a_hunt_is_stopped_like_a_run(play: PlayFixture) -> None:
     [
         (("g", "H"), "select a failing test to hunt for its polluter"),
         (("g", "j", "j", "H"), "it does not fail: there is nothing to hunt for"),
-        (("n", "p"), "no polluter is known; H hunts for one"),
+        (("n", "P"), "no polluter is known; H hunts for one"),
         (("m",), "no audit has found a miss"),
     ],
 )

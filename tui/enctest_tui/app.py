@@ -16,6 +16,7 @@ from textual.screen import Screen
 from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.events import (
+    BAD_OUTCOMES,
     Command,
     Debug,
     Error,
@@ -56,6 +57,7 @@ class EnctestApp(App[None]):
         settings: The user's theme and keys.
         trouble: Something to tell from the start, such as broken settings.
         clock: What open spans are measured with (nanoseconds).
+        look: Finds what a failed test has left in its databases.
 
     Raises:
         EnctestError: The settings name an unknown theme, action or key.
@@ -67,6 +69,7 @@ class EnctestApp(App[None]):
         "widgets/line_view.tcss",
         "widgets/trace_view.tcss",
         "screens/help.tcss",
+        "screens/tables.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -79,8 +82,11 @@ class EnctestApp(App[None]):
         settings: Settings,
         trouble: EnctestError | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
+        look: database.Look = database.look,
     ) -> None:
         super().__init__()
+        self._look = look
+        self._looked = ("", 0)
         self.model = Model(clock)
         self.feed: Feed | None = None
         self._open_feed = open_feed
@@ -141,6 +147,8 @@ class EnctestApp(App[None]):
                 self.main.show_changes(changes)
             if Changes.DEBUG in changes:
                 self._debug()
+            if changes & (Changes.DETAILS | Changes.FINISHED):
+                self._look_at_databases(again=Changes.FINISHED in changes)
             if feed.closed and not count:
                 self._lost(feed.closed)
                 return
@@ -263,12 +271,40 @@ class EnctestApp(App[None]):
             return
         self._complain(foreground.edit(self, Path(self.model.status.root or self._root), path, line))
 
-    def action_database(self) -> None:
+    @property
+    def _project(self) -> Path:
+        return Path(self.model.status.root or self._root)
+
+    def _look_at_databases(self, *, again: bool) -> None:
+        """Find out what the shown test has left, if it failed: once for each run of it, and when one ends."""
+        details = self.model.details
+        shown = (details.test, details.run)
+        if not self.model.status.databases or details.outcome not in BAD_OUTCOMES:
+            return
+        if again or shown != self._looked:
+            self._looked = shown
+            self.run_worker(self._find_kept(details.test), group="databases", exclusive=True)
+
+    async def _find_kept(self, test: str) -> None:
+        self.model.kept = (test, await self._look(self._project, test))
+        if self.model.details.test == test:
+            self.main.side.refresh_failure()
+
+    async def action_database(self) -> None:
         """Open the database of the selected test if that failed, else the one of the last run."""
-        node, status = self.main.left.selected, self.model.status
+        node = self.main.left.selected
         test = node.id if node is not None and node.is_test and node.bad else ""
-        names = [each.name for each in status.databases]
-        self._complain(database.open_shell(self, names, test, Path(status.root or self._root)))
+        try:
+            name, command = await database.opener(self._project, test)
+        except EnctestError as error:
+            self._complain(f"{error.title}\n{error.hint}".strip())
+            return
+        if command:
+            self._complain(foreground.run(self, command, self._project))
+        else:
+            from enctest_tui.screens.tables import TablesScreen  # rarely needed, and not quick
+
+            self.push_screen(TablesScreen(self._project, name, test))
 
     def _complain(self, problem: str) -> None:
         if problem:

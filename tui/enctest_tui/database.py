@@ -1,45 +1,80 @@
-"""The shell of a managed database, in the suspended terminal."""
+"""The databases that a failed test has left: what is told of them, and what opens them."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from textual.app import App
+from enctest_tui.text import clean, one_line
+from enctest_tui.widgets.text_view import Piece
 
-from enctest_tui import foreground
+if TYPE_CHECKING:
+    from enctest.databases.changes import TableChange
+    from enctest.databases.kept import Kept
 
-_ENCTEST = [sys.executable, "-P", "-c", "import sys, enctest.cli; sys.exit(enctest.cli.main())", "db"]
-_SECONDS = 20.0
+Look = Callable[[Path, str], Awaitable["Sequence[Kept]"]]
+"""Finds what was kept of a test, in a project."""
+TABLES = 8
+"""Tables that are told one by one."""
+_TIMES, _PAUSE = 10, 0.3
+"""A database is kept when its worker goes on, a little later than the test's result is told."""
 
 
-def open_shell(app: App[None], databases: Sequence[str], test: str, root: Path) -> str:
-    """Open psql or pgcli on the first database that has one; return what went wrong, or an empty string.
+async def look(root: Path, test: str) -> Sequence[Kept]:
+    """Return what was kept of a test that has just failed; nothing if it has no database of its own."""
+    from enctest.databases import kept  # after the first screen is there
 
-    Args:
-        app: Gives up the terminal meanwhile.
-        databases: Names, as declared.
-        test: Whose copy, if it has failed; empty means what the last run had.
-        root: The project's folder.
+    for _ in range(_TIMES):
+        found = await asyncio.to_thread(kept.look, root, test)
+        if found:
+            return found
+        await asyncio.sleep(_PAUSE)
+    return ()
+
+
+async def opener(root: Path, test: str) -> tuple[str, list[str]]:
+    """Return the name of the database to open, and the command that does; no command if there is no program.
+
+    Raises:
+        EnctestError: There is no database.
     """
-    problem = "no database is managed here: see [tool.enctest.databases]"
-    of_test = ["--test", test] if test else []
-    for name in databases:
-        # Asked first, since what the shell complains of could not be read when the app is back.
-        try:
-            asked = subprocess.run(
-                [*_ENCTEST, "url", name, *of_test],
-                cwd=root,
-                capture_output=True,
-                text=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"{name} cannot be asked for: {error}"
-        if asked.returncode == 0:
-            return foreground.run(app, [*_ENCTEST, "shell", name, *of_test], root)
-        problem = asked.stderr.strip().removeprefix("enctest: ")
-    return problem
+    from enctest.databases import kept  # as above
+
+    return await asyncio.to_thread(kept.opener, root, test)
+
+
+def told(found: Iterable[Kept], key: str) -> list[list[Piece]]:
+    """Return lines that say what a test has left, and that `key` opens it."""
+    lines: list[list[Piece]] = []
+    for each in found:
+        lines.append(
+            [("◆ ", "db"), (clean(each.name), "strong"), (f" is kept as it was; {key} opens it", "dim")]
+        )
+        lines.append([("  ", "plain"), (one_line(each.url), "accent")])
+        for change in each.changes[:TABLES]:
+            table = clean(change.table.removeprefix("public."))
+            lines.append([("  ", "plain"), (table, "plain"), ("  ", "plain"), *_numbers(change)])
+        if len(each.changes) > TABLES:
+            lines.append([(f"  and {len(each.changes) - TABLES} more tables", "dim")])
+        if not each.changes:
+            lines.append([("  the test has changed nothing", "dim")])
+        lines.append([])
+    return lines
+
+
+def _numbers(change: TableChange) -> list[Piece]:
+    if change.is_rough:
+        return [(change.told, "dim")]
+    parts = (
+        (change.added, "added", "good"),
+        (change.updated, "updated", "warn"),
+        (change.deleted, "deleted", "bad"),
+    )
+    pieces: list[Piece] = []
+    for number, word, ink in parts:
+        if number:
+            pieces += [(", ", "dim")] if pieces else []
+            pieces.append((f"{number} {word}", ink))
+    return pieces

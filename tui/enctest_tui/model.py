@@ -6,7 +6,8 @@ import enum
 import functools
 import operator
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,6 +18,9 @@ from enctest_tui.facts import Details, Run, Status
 from enctest_tui.spans import Trace
 from enctest_tui.testtree import TestTree
 from enctest_tui.users import UserTree
+
+if TYPE_CHECKING:
+    from enctest.databases.kept import Kept
 
 
 class Changes(enum.Flag):
@@ -51,6 +55,7 @@ class Model:
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
         trouble: The last error that has not been dismissed or overtaken by another save.
+        kept: What was looked for last of what a failed test has left: the test, and its databases.
         debug: Set when a debug command has been prepared; the app takes it away.
     """
 
@@ -64,6 +69,7 @@ class Model:
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
         self.trouble: ev.Error | None = None
+        self.kept: tuple[str, Sequence[Kept]] = ("", ())
         self.debug: ev.DebugReady | None = None
         self._reasons: dict[str, str] = {}
         self._fold: dict[type[Event], Callable[[Event], Changes]] = {}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Sequence
 
 from enctest import config
-from enctest.databases.changes import compare
+from enctest.databases import kept
 from enctest.databases.inspection import Inspection
 from enctest.databases.protocol import ServerError
 from enctest.errors import EnctestError
@@ -91,23 +90,18 @@ def _list(inspection: Inspection, name: str) -> None:
 
 def _shell(inspection: Inspection, test: str) -> list[str]:
     """Return the command that shows a database."""
-    url = inspection.location(inspection.find(test)).url("postgresql")
-    program = shutil.which("pgcli") or shutil.which("psql") or inspection.program("psql")
-    if not program:
+    found = inspection.find(test)
+    command = kept.shell(inspection, found)
+    if not command:
+        url = inspection.location(found).url("postgresql")
         raise EnctestError("there is neither pgcli nor psql", f"Install one of them; the URL is {url}")
-    return [program, url]
+    return command
 
 
 def _changes(inspection: Inspection, test: str) -> None:
-    found = inspection.find(test)
-    name = inspection.template_copy(found).name
-    try:
-        with inspection.connect(name) as before, inspection.connect(found.database) as after:
-            changes = compare(before, after)
-    finally:
-        inspection.drop(name)
+    changes = kept.changed(inspection, inspection.find(test))
     for change in changes:
-        print(f"{change.table}: {change.added} added, {change.updated} updated, {change.deleted} deleted")
+        print(f"{change.table}: {change.told}")
     if not changes:
         print("nothing differs")
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 
+from enctest.databases import budget
 from enctest.databases.protocol import Connection, ServerError, identifier
 
 _DUPLICATE = "42P04"
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
-LIMIT = 100
-"""Sessions that a database may have: one worker's leaks must not take what other workers need."""
 _EVICT_SECONDS = 5.0
 
 
@@ -21,14 +20,16 @@ class Cloner:
         connection: The session.
         major: The server's major version.
         owner: Role that copies belong to.
+        limit: Sessions that a copy may have.
 
     Raises:
         OSError: The server is gone.
     """
 
-    def __init__(self, connection: Connection, major: int, owner: str) -> None:
+    def __init__(self, connection: Connection, major: int, owner: str, limit: int = budget.LIMIT) -> None:
         self._connection = connection
         self._owner = owner
+        self._limit = limit
         self._strategy = "strategy file_copy" if major >= _STRATEGY_SINCE else ""
         self._can_clone = major >= _CLONE_SINCE
         if self._can_clone:
@@ -46,7 +47,7 @@ class Cloner:
         """
         sql = (
             f"create database {identifier(name)} template {identifier(source)} "
-            f"owner {self._owner} connection limit {LIMIT} {self._strategy}"
+            f"owner {self._owner} connection limit {self._limit} {self._strategy}"
         )
         try:
             self._connection.query(sql)

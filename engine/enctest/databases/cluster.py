@@ -29,7 +29,7 @@ MIGRATOR = "enctest_migrator"
 """The role that migrations run as: many extensions, and other roles, need a superuser to make them."""
 
 _ACCESS = "access.json"
-_LAYOUT = 2  # of a cluster's folder; another number is another cluster
+_LAYOUT = 3  # of a cluster's folder; another number is another cluster
 _START_SECONDS = 60.0
 _PORT_ATTEMPTS = 3
 _UNIX_PORT = 5432
@@ -135,6 +135,11 @@ class Cluster:
         return self.socket_folder / f".s.PGSQL.{self.access.port}"
 
     @property
+    def log(self) -> Path:
+        """The file that has what the server says."""
+        return self.folder / LOG
+
+    @property
     def access(self) -> Access:
         """How to reach the server.
 
@@ -209,7 +214,7 @@ class Cluster:
         """Try once; return the image that the data came from, and what went wrong."""
         supervisor.discard_server(str(self.folder))
         shutil.rmtree(self.socket_folder, ignore_errors=True)
-        (self.folder / LOG).unlink(missing_ok=True)
+        self.log.unlink(missing_ok=True)
         go, signal_go = os.pipe()
         try:
             command = [str(self.binaries.bin / "postgres"), "-D", str(self.folder / supervisor.DATA)]
@@ -255,7 +260,7 @@ class Cluster:
         return False
 
     def _problem(self) -> str:
-        log = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
+        log = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         messages = [line.split(":  ", 1)[-1].strip() for line in log]
         telling = [text for text in messages if text and not text.startswith(_CHATTER)]
         return "; ".join(telling[-_LINES_SHOWN:]) or "it says nothing"

@@ -21,7 +21,8 @@ _OURS = 1701733237  # advisory lock, while the table is made
 _STATEMENTS = """
 prepare enctest_aside(text) as
     update pg_database set datname = 'enctest_copy_of_' || oid where datname = $1;
-prepare enctest_name(text, oid) as update pg_database set datname = $1 where oid = $2;
+prepare enctest_name(text, oid, int) as
+    update pg_database set datname = $1, datconnlimit = $3 where oid = $2;
 prepare enctest_sessions as
     select pid, datid, state, client_port from pg_stat_get_activity(null)
     where backend_type = 'client backend';
@@ -35,7 +36,7 @@ prepare enctest_ahead(text, text) as
         for update skip locked)
     returning c.oid, datname;
 prepare enctest_moment(oid) as select clock_timestamp(), pg_stat_get_db_sessions($1);
-prepare enctest_turn(text, oid, oid, timestamptz, text, boolean) as
+prepare enctest_turn(text, oid, oid, timestamptz, text, boolean, int) as
     with touching as materialized (
         select pid, state from pg_stat_get_activity(null)
         where datid = $3 and (state_change > $4 or state is distinct from 'idle')),
@@ -45,7 +46,8 @@ prepare enctest_turn(text, oid, oid, timestamptz, text, boolean) as
         update pg_database set datname = 'enctest_copy_of_' || oid
         where datname = $1 and (select is_used from verdict) returning oid),
     named as (
-        update pg_database set datname = $1 where oid = $2 and (select is_used from verdict)
+        update pg_database set datname = $1, datconnlimit = $7
+        where oid = $2 and (select is_used from verdict)
         and (select count(*) from aside) >= 0 returning oid)  -- not before it; there may be none
     select is_used, clock_timestamp(), pg_stat_get_db_sessions($2), pid, state, (select oid from named)
     from verdict left join touching on true;
@@ -187,22 +189,23 @@ def disown(connection: Connection, owner: str) -> list[str]:
     return [name for (name,) in rows if name]
 
 
-def name_over(connection: Connection, name: str, new: Copy) -> Moment:
-    """Give the name `name` to `new`; from now on a test has it.
+def name_over(connection: Connection, name: str, new: Copy, limit: int) -> Moment:
+    """Give the name `name` to `new`, which may have `limit` sessions; from now on a test has it.
 
     `alter database` refuses while there are sessions, out of care for clients that remember the name. Ours
     are to keep it, and sessions know their database by its oid, so the catalog is changed.
     """
     ((at, sessions),) = connection.query(
-        "execute enctest_aside($1); execute enctest_name($1, $2); execute enctest_moment($2)",
+        "execute enctest_aside($1); execute enctest_name($1, $2, $3); execute enctest_moment($2)",
         name,
         str(new.oid),
+        str(limit),
     )
     return Moment(at or "", sessions or "")
 
 
 def turn(
-    connection: Connection, name: str, old: Copy, new: Copy, since: Moment, *, anyway: bool
+    connection: Connection, name: str, old: Copy, new: Copy, since: Moment, *, limit: int, anyway: bool
 ) -> tuple[Moment | None, dict[int, str]]:
     """Do `touching`, and if anybody has done something with `old`, or `anyway`, do `name_over`.
 
@@ -210,13 +213,14 @@ def turn(
         When it was done, None if not; and state by process id, as in `touching`.
     """
     rows = connection.query(
-        "execute enctest_turn($1, $2, $3, $4, $5, $6)",
+        "execute enctest_turn($1, $2, $3, $4, $5, $6, $7)",
         name,
         str(new.oid),
         str(old.oid),
         since.at,
         since.sessions,
         str(anyway),
+        str(limit),
     )
     is_used, at, sessions, *_ = rows[0]
     moment = Moment(at or "", sessions or "") if is_used == "t" else None

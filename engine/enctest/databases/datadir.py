@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from enctest.databases import images, stand_ins
+from enctest.databases import budget, images, server_log, stand_ins
 from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
@@ -31,7 +31,6 @@ _SETTINGS: dict[str, str | int] = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "huge_pages": "off",
-    "max_connections": 600,  # each worker may have 100: see `cloning`
     "max_locks_per_transaction": 96,
     # Within the data folder: nothing else of it stays in /dev/shm when the server is killed.
     "dynamic_shared_memory_type": "mmap",
@@ -40,13 +39,17 @@ _SETTINGS: dict[str, str | int] = {
     "log_timezone": "UTC",
     "datestyle": "iso, mdy",
     "default_text_search_config": "pg_catalog.english",
-    # Errors of tests are the tests' business; what ends the server is ours.
+    # Tests are told what the server says of their databases: see `server_log`.
     "logging_collector": "off",
-    "log_min_messages": "log",
+    "log_min_messages": "warning",
     "log_checkpoints": "off",
-    "log_line_prefix": "%m %p %d ",
+    "log_line_prefix": server_log.PREFIX,
+    "log_min_duration_statement": server_log.SLOW_MS,
+    "log_lock_waits": "on",
+    "deadlock_timeout": server_log.SLOW_MS,
 }
 _SINCE: dict[int, dict[str, str | int]] = {
+    13: {"log_parameter_max_length": 0},  # they can be secrets; what a test's own are, its spans tell
     16: {"scram_iterations": 1},  # a password of 32 random bytes needs no slow hash
     18: {"io_method": "sync"},  # three processes fewer
 }
@@ -101,6 +104,7 @@ def configure(
         if binaries.major >= major:
             settings |= more
     settings |= {
+        "max_connections": budget.of_server(),
         "listen_addresses": "127.0.0.1" if tcp else "",
         "port": port,
         "unix_socket_directories": str(socket),

@@ -15,6 +15,7 @@ from typing import Literal
 import msgspec
 
 from enctest.databases import copies, sockets
+from enctest.databases.budget import LIMIT, MOVED
 from enctest.databases.cloning import Cloner
 from enctest.databases.copies import Activity, Copy
 from enctest.databases.protocol import Connection
@@ -29,8 +30,6 @@ _COUNTS_SINCE = 15
 _WORK, _BEGINNING = 0.25, 5.0
 """Seconds that queries of a test that is over may go on, and that connections may take to begin."""
 _PAUSE = 0.001
-MOST = 40
-"""Connections that are moved along; more than that nobody needs again, and they are ended."""
 
 Isolation = Literal["shared", "test"]
 
@@ -43,9 +42,11 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
         database: On the server; the name in the application's URL.
         template, dressed: What it is a copy of.
         socket: Path of the server's unix socket.
+        log: Path of what the server says.
         port: On 127.0.0.1; 0 where it does not listen there.
         major: The server's major version.
         owner: Role of the application.
+        limit: Sessions that may be connected to it.
         isolation: What tests get that say nothing else.
         relay: The folder of the relay that applications connect to; empty where there is none.
         variables: Environment variables that lead there, with `own.NAME` for its name.
@@ -57,9 +58,11 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     template: str
     dressed: bool
     socket: str
+    log: str
     port: int
     major: int
     owner: str
+    limit: int = LIMIT
     isolation: Isolation
     variables: dict[str, str]
     url: str
@@ -109,7 +112,7 @@ class Handout:
     def __init__(self, lent: Lent) -> None:
         self.lent = lent
         self._admin = Connection(lent.socket, database=SUPERUSER, user=SUPERUSER, application="enctest")
-        self._cloner = Cloner(self._admin, lent.major, lent.owner)
+        self._cloner = Cloner(self._admin, lent.major, lent.owner, lent.limit)
         copies.plan(self._admin)
         self._current = self._add(lent.database)
         self._shared: Copy | None = self._current
@@ -122,6 +125,11 @@ class Handout:
         self._is_ending = False
         self._group: object = None
         self._failed = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What sessions of the running test may have asked for when they began."""
+        return self.lent.database, self._current.name
 
     def give(self, isolation: Isolation, group: object) -> None:
         """Make sure that the database is what a test is to have.
@@ -212,7 +220,13 @@ class Handout:
         begun = _settled(ahead.sessions)
         anyway = bool(self._failed) or self.lent.major < _COUNTS_SINCE
         since, self._touching = copies.turn(
-            self._admin, self.lent.database, self._current, ahead.copy, self._since, anyway=anyway
+            self._admin,
+            self.lent.database,
+            self._current,
+            ahead.copy,
+            self._since,
+            limit=self.lent.limit,
+            anyway=anyway,
         )
         if since is None:
             ahead.sessions = begun
@@ -231,7 +245,7 @@ class Handout:
             if self._spare is not None:
                 copies.discard(self._admin, self._spare)
             self._spare = ahead.copy
-        self._since = copies.name_over(self._admin, self.lent.database, copy)
+        self._since = copies.name_over(self._admin, self.lent.database, copy, self.lent.limit)
         self._move_to(copy, begun)
 
     def _move_to(self, copy: Copy, begun: dict[Descriptor, Session]) -> None:
@@ -288,7 +302,7 @@ class Handout:
         found = sockets.connections(self.lent.socket, self.lent.port, ours)
         self._elsewhere &= set(found)
         candidates = [one for one in found if one not in self._elsewhere and one not in moved]
-        candidates = sorted(candidates, key=lambda one: one.number)[:MOST]  # pools mostly came first
+        candidates = sorted(candidates, key=lambda one: one.number)[:MOVED]  # pools mostly came first
         if not candidates:
             return {}, 0.0
         states = {one: state for one in candidates if (state := self._unchanged(one)) is not None}

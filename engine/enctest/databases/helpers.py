@@ -15,6 +15,8 @@ from enctest.databases.handout import SUPERUSER, VARIABLE, Lent, lent
 from enctest.databases.protocol import Connection
 from enctest.errors import EnctestError
 
+_more: dict[str, Lent] = {}
+
 
 def database_url(name: str = "") -> str:
     """Return the URL of a managed database, as the application has it.
@@ -62,11 +64,18 @@ def new_test_database(name: str = "") -> Iterator[str]:
             made = copies.new_name(admin)
             Cloner(admin, one.major, one.owner).copy(one.template, made, dressed=one.dressed)
             copy = copies.add(admin, made, one.template, one.name, owner=one.database)
+    _more[copy.name] = one
     try:
         yield one.url.replace(own.NAME, copy.name)
     finally:
+        del _more[copy.name]
         with Connection(one.socket, database=SUPERUSER, user=SUPERUSER, application="enctest") as admin:
             copies.discard(admin, copy)
+
+
+def more() -> dict[str, Lent]:
+    """Return what further copies there are now, by their names on the server."""
+    return _more.copy()
 
 
 def _lent(name: str) -> Lent:

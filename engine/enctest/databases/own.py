@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
-from enctest.databases import copies, sockets
+from enctest.databases import budget, copies, sockets
 from enctest.databases.cloning import Cloner
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import Connection
@@ -27,8 +28,8 @@ class Inherited:
     name: str
 
 
-def make(lent: Iterable[Lent], worker: str) -> list[Lent]:
-    """Make copies for one worker.
+def make(lent: Sequence[Lent], worker: str) -> list[Lent]:
+    """Make copies for one worker; all workers share out the sessions that the server has room for.
 
     Args:
         lent: What the run was lent.
@@ -38,7 +39,8 @@ def make(lent: Iterable[Lent], worker: str) -> list[Lent]:
         OSError: The server is gone.
         ServerError: It refused, for example because the disk is full.
     """
-    return [_make(one, f"{one.database}{copies.OF_WORKER}{worker}") for one in lent]
+    databases = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) * len(lent)
+    return [_make(one, f"{one.database}{copies.OF_WORKER}{worker}", databases) for one in lent]
 
 
 def variables(lent: Iterable[Lent]) -> dict[str, str]:
@@ -82,11 +84,12 @@ def reconnect(inherited: Iterable[Inherited], lent: Iterable[Lent]) -> None:
         sockets.replace({each.descriptor: session})
 
 
-def _make(one: Lent, name: str) -> Lent:
+def _make(one: Lent, name: str, databases: int) -> Lent:
     with Connection(one.socket, database=SUPERUSER, user=SUPERUSER, application="enctest") as admin:
         copies.prepare(admin)
-        cloner = Cloner(admin, one.major, one.owner)
+        limit = budget.of_database(int(admin.value("show max_connections") or 0), databases)
+        cloner = Cloner(admin, one.major, one.owner, limit)
         cloner.drop(name)  # of a worker that was killed
         cloner.copy(one.template, name, dressed=one.dressed)
         copies.add(admin, name, one.template, one.name, owner=name)
-    return msgspec.structs.replace(one, database=name)
+    return msgspec.structs.replace(one, database=name, limit=limit)

@@ -9,6 +9,7 @@ from pathlib import Path
 from enctest.config import DatabaseSettings
 from enctest.databases import declarations, folders, plans
 from enctest.databases.account import server_account
+from enctest.databases.handout import Lent
 from enctest.databases.plans import Plan
 from enctest.databases.protocol import ServerError
 from enctest.databases.providers import Copy, StaleError, Tell
@@ -85,6 +86,13 @@ class PostgreSQL:
                 server.drop_later(name)
                 raise
         return Copy(name, location.values(settings.scheme or "postgresql"), reset=None, lent=lent)
+
+    def restore(self, database: str, name: str) -> Lent:
+        """Copy the template under the name that a copy had on a server that has died."""
+        server, template = self._servers[database], self._templates[database]
+        with _stale():
+            server.restore(template, name)
+            return server.lent(template, name, self._settings[database])
 
     def renew(self, database: str, copy: Copy) -> None:
         """Copy the template anew under the same name."""

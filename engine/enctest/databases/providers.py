@@ -29,6 +29,8 @@ _SHIPPED = {
     "sqlite": "enctest.databases.sqlite:SQLite",
     "valkey": "enctest.databases.valkey:Valkey",
     "redis": "enctest.databases.valkey:Redis",
+    "mariadb": "enctest.databases.mariadb:MariaDB",
+    "mysql": "enctest.databases.mariadb:MariaDB",
     "s3": "enctest.databases.s3:S3",
 }
 

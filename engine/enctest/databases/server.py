@@ -125,6 +125,18 @@ class Server:
             self._fill()
             return name
 
+    def restore(self, template: Template, name: str) -> None:
+        """Make a copy under a name that was ours on a server that has died.
+
+        Raises:
+            EnctestError: Another process has taken the name.
+            OSError: The server is gone.
+            ServerError: It refused.
+        """
+        with self._mutex:
+            self._session.restore(template, name)
+            self._taken.add(name)
+
     def renew(self, template: Template, name: str) -> None:
         """Make a copy anew under the name that it has.
 
@@ -161,6 +173,7 @@ class Server:
             template=template.name,
             dressed=template.dressed,
             socket=str(self._cluster.socket),
+            log=str(self._cluster.log),
             port=self._cluster.access.port if self._tcp else 0,
             major=self._cluster.binaries.major,
             owner=ROLE,

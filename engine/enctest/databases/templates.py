@@ -144,6 +144,18 @@ class Admin:
         self.drop(name)
         self._cloner.copy(template.name, name, dressed=template.dressed)
 
+    def restore(self, template: Template, name: str) -> None:
+        """Make a copy under this very name.
+
+        Raises:
+            EnctestError: Another process has it.
+            OSError: The server is gone.
+            ServerError: It refused, for example because the disk is full.
+        """
+        if self.connection.value(f"select pg_try_advisory_lock({_lock(name)})") != "t":
+            raise EnctestError(f"another run has the database {name} by now")
+        self.renew(template, name)
+
     def drop(self, database: str) -> None:
         """Remove a database; sessions still on it are ended first."""
         self._cloner.drop(database)

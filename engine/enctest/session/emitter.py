@@ -39,6 +39,8 @@ class Emitter:
         self._owner = os.getpid()
         self._parked = False
         self.error = ""
+        self.look: Callable[[], None] | None = None
+        """Called on the thread before each send, to look for what is to be sent."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -110,6 +112,8 @@ class Emitter:
         try:
             while not self._stopping:
                 self._wake.acquire(timeout=INTERVAL)
+                if self.look is not None and not self._stopping:
+                    self.look()
                 if self._queue and not self._stopping:
                     self.flush()
         finally:

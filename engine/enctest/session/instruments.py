@@ -17,6 +17,7 @@ from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
 from enctest.tracing.capture import Capture
+from enctest.tracing.recorder import TraceRecorder
 
 
 class Instruments:
@@ -35,6 +36,11 @@ class Instruments:
         self._capture: Capture | None = None
         self._known: frozenset[str] = frozenset()
         self._sets: frozenset[str] = frozenset()
+
+    @property
+    def spans(self) -> TraceRecorder | None:
+        """Where spans go, once armed; None where they are not recorded."""
+        return self._capture.recorder if self._capture is not None else None
 
     def arm(self, config: pytest.Config) -> None:
         """Install hooks before anything of the project is imported."""

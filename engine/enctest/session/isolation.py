@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
-from enctest.databases import own
+from enctest.databases import helpers, own
 from enctest.databases.handout import VARIABLE, Handout, Isolation, Lent, lent, written
 from enctest.databases.orders import order
 from enctest.databases.protocol import ServerError
@@ -45,7 +45,7 @@ class IsolationPlugin:
 
     def before_copies(self) -> None:
         """This process is about to be copied: remember which connections the copies will share with it."""
-        self._inherited = own.open_connections(self._databases())
+        self._inherited = own.open_connections(self.databases())
 
     def in_copy(self, worker: str) -> None:
         """Go on in a copy of the process; as a worker of that name it has databases of its own.
@@ -54,7 +54,7 @@ class IsolationPlugin:
             OSError: The server is gone.
             ServerError: It refused.
         """
-        before = self._databases()
+        before = self.databases()
         if worker:
             own.close_door(before)
             self._lent = own.make(before, worker)
@@ -66,17 +66,35 @@ class IsolationPlugin:
 
     def reconnect(self) -> None:
         """Make good again what was shared with copies of the process: they may have ended it."""
-        own.reconnect(self._inherited, self._databases())
+        own.reconnect(self._inherited, self.databases())
 
-    def _databases(self) -> list[Lent]:
+    def names(self) -> dict[str, dict[str, str]]:
+        """Return what the running test's databases are called on servers: see `ServerLogPlugin`."""
+        found: dict[str, dict[str, str]] = {}
+        for one in self.databases():
+            handout = self._handouts.get(one.name)
+            for name in handout.names if handout is not None else (one.database,):
+                found.setdefault(one.log, {})[name] = one.name
+        for name, one in helpers.more().items():
+            found.setdefault(one.log, {})[name] = one.name
+        return found
+
+    def databases(self) -> list[Lent]:
+        """Return what this process has been lent."""
         if self._lent is None:
             self._lent = lent(self._text)
         return self._lent
 
+    def replace(self, databases: list[Lent]) -> None:
+        """Go on with databases of the same names, on other servers: what was known of the former is void."""
+        self.close()
+        self._lent = databases
+        os.environ[VARIABLE] = written(databases)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
-        for one in self._databases():
+        for one in self.databases():
             try:
                 if one.relay:
                     self._begin(one, item)
@@ -111,7 +129,7 @@ class IsolationPlugin:
         try:
             yield
         finally:
-            for one in self._databases():
+            for one in self.databases():
                 if self._transactions.get(one.name) == item.nodeid:
                     del self._transactions[one.name]
                     with suppress(OSError):  # it is gone, and so is what was done

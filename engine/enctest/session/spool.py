@@ -119,6 +119,11 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     databases = _databases(config, Path(spool.root), worker=is_worker)
     isolation = _isolation(config, os.environ["PYTEST_XDIST_WORKER"] if is_worker else "")
+    if isolation is not None:
+        from enctest.session import database_plugins
+
+        logs = database_plugins.register(config, isolation, instruments.spans, spool.root)
+        emitter.look = logs.look if logs is not None else None
     recording = SpoolRecording(spool, emitter, report, instruments, databases, isolation)
     config.pluginmanager.register(recording, "enctest-closer")
     if not is_worker:

@@ -16,7 +16,7 @@ import pytest
 
 from enctest.databases import handout, resets
 from enctest.errors import EnctestError
-from enctest.session import worker_fixtures
+from enctest.session import database_plugins, worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
 from enctest.session.forking import know_modules, reopen_captures
@@ -79,6 +79,10 @@ class Worker:
             ("enctest-isolation", self._isolation),
         ):
             config.pluginmanager.register(plugin, name)
+        if handout.VARIABLE in self.job.env:
+            spans = self._instruments.spans
+            logs = database_plugins.register(config, self._isolation, spans, self.job.root)
+            self._emitter.look = logs.look if logs is not None else None
         if not config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
         self._take(self.job)

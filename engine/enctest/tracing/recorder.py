@@ -58,6 +58,11 @@ class TraceRecorder:
         """Whether a test runs, so that spans are recorded."""
         return self._innermost is not None
 
+    @property
+    def innermost(self) -> OpenSpan | None:
+        """The innermost of the steps that pytest itself is in."""
+        return self._innermost
+
     # --- the skeleton, for the pytest plugin -----------------------------------------------------------
 
     def begin_test(self, test: str, attributes: Attributes | None = None) -> None:
@@ -231,7 +236,14 @@ class TraceRecorder:
         span: OpenSpan | None = None,
         at_ns: int = 0,
     ) -> None:
-        """Tell something that happened within `span`, or within the current one, now or at `at_ns`."""
+        """Tell something that happened within `span`, or within the current one.
+
+        Args:
+            name: What happened.
+            attributes: By semantic conventions.
+            span: Where, if it belongs to the running phase.
+            at_ns: When, by the monotonic clock, if not now.
+        """
         innermost = self._innermost
         if innermost is None:
             return

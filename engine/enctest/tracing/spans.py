@@ -62,6 +62,10 @@ class TestTrace:
         """Return a monotonic time as seconds since the epoch."""
         return (ns + self.epoch_ns) / 1e9
 
+    def ns(self, at: float) -> int:
+        """Return seconds since the epoch as a monotonic time, now at the latest."""
+        return min(now(), int(at * 1e9) - self.epoch_ns)
+
 
 class OpenSpan:
     """A span under way. It is told when its start is sent, so `attributes` set until then are seen.

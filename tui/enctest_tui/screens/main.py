@@ -61,7 +61,7 @@ class MainScreen(Screen[None]):
         self.banner = Banner()
         self.left = LeftPane(model, ask)
         self.tests = self.left.tests
-        self.side = SidePane(model)
+        self.side = SidePane(model, display(keys["database"], 1))
         self.search = FindBox("words of a span or its attributes", id="search")
         self.activity = ActivityLine()
         self.key_line = KeyLine(keys)

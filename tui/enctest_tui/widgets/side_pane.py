@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
+from enctest_tui import database
 from enctest_tui.model import Model
 from enctest_tui.node import Node
 from enctest_tui.rows import is_old
@@ -24,11 +25,17 @@ from enctest_tui.widgets.trace_pane import TracePane
 
 
 class SidePane(Vertical):
-    """Headline, tabs, and the view of the open tab. Only the open one is kept up to date."""
+    """Headline, tabs, and the view of the open tab. Only the open one is kept up to date.
 
-    def __init__(self, model: Model) -> None:
+    Args:
+        model: What to show.
+        open_key: The key that opens a test's database.
+    """
+
+    def __init__(self, model: Model, open_key: str) -> None:
         super().__init__(id="side")
         self._model = model
+        self._open_key = open_key
         self._node: Node | None = None
         self._use: UserRow | None = None
         self._stale = set(TABS)
@@ -94,6 +101,12 @@ class SidePane(Vertical):
         if self.tabs.active == "trace" and "trace" not in self._stale:
             self.trace.refresh_trace()
 
+    def refresh_failure(self) -> None:
+        """Show what has been found of the test's databases."""
+        self._stale.add("failure")
+        if self.tabs.active == "failure":
+            self._refresh_open()
+
     def refresh_source(self) -> None:
         """Read the shown file again if it was saved."""
         self._stale.add("source")
@@ -133,7 +146,8 @@ class SidePane(Vertical):
         if self._node is not None and not self._node.is_test:
             self.failure.show_group(self._node)
         else:
-            self.failure.show_details(self._model.details, self._caveats(), self._died_in())
+            above = [*self._databases(), *self._caveats()]
+            self.failure.show_details(self._model.details, above, self._died_in())
 
     def _show_output(self) -> None:
         self.output.show_details(self._model.details, self._caveats())
@@ -141,6 +155,11 @@ class SidePane(Vertical):
     def _died_in(self) -> str:
         """Return the spans that were open when the worker died, outermost first."""
         return " → ".join(label(span) for span in self._model.trace.walk() if span.is_open)
+
+    def _databases(self) -> list[list[Piece]]:
+        """Return what the test has left in its databases."""
+        test, found = self._model.kept
+        return database.told(found, self._open_key) if test == self._model.details.test else []
 
     def _caveats(self) -> list[list[Piece]]:
         """Return what has to be known before a failure or an output is read."""

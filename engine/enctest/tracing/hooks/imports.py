@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 Callback = Callable[[ModuleType], None]
+_MARK = "_enctest_watched"
 
 
 class ImportWatcher(MetaPathFinder):
@@ -73,8 +74,9 @@ def _search(
 def _call_after(loader: Any, fullname: str, callback: Callback) -> None:
     """Make `loader` call back after it has executed the module, once, and be as before then."""
     execute = getattr(loader, "exec_module", None)
-    if execute is None or "exec_module" in getattr(loader, "__dict__", {"exec_module": None}):
-        return
+    own = getattr(loader, "__dict__", {"exec_module": None})
+    if execute is None or ("exec_module" in own and not hasattr(own["exec_module"], _MARK)):
+        return  # somebody else's is left alone; another watcher's is called by ours
 
     def exec_module(module: ModuleType) -> None:
         if module.__name__ != fullname:
@@ -84,4 +86,5 @@ def _call_after(loader: Any, fullname: str, callback: Callback) -> None:
         execute(module)
         callback(module)
 
+    setattr(exec_module, _MARK, True)
     loader.exec_module = exec_module
