@@ -155,7 +155,7 @@ class MariaDBServer:
 
     def _command(self, installed: Path, folder: Path) -> list[str]:
         data = folder / "data"
-        datadir.copy(installed, data, None)
+        shutil.copytree(installed, data)
         network = (
             [f"--port={self._port}", "--bind-address=127.0.0.1"] if self._port else ["--skip-networking"]
         )
