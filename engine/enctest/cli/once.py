@@ -78,6 +78,8 @@ def _run(
             root=str(project.root),
             state=str(project.state),
             spans=settings.spans,
+            redact=tuple(settings.redact),
+            ambient=settings.ambient,
             run=last_run + 1,
             workers=workers,
             isolate=isolate,

@@ -18,10 +18,14 @@ class Capture:
         run: Number of the run.
         emit: Takes records, or functions that make one when it is sent; cheap and thread-safe.
         root: The project's root, for call sites (default: the current folder).
+        ambient: Tell the processes that tests start where to send their spans.
     """
 
-    def __init__(self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None, *, ambient: bool = True
+    ) -> None:
         self.recorder = TraceRecorder(run, emit, root)
+        self.ambient = ambient
         self.plugin = TracingPlugin(self.recorder)
         self.instrumentation = Instrumentation(self.recorder)
 

@@ -12,13 +12,13 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from enctest.events import Attributes, SpanStatus
+from enctest.tracing.outcome import outcome, verdict
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
 from enctest.tracing.values import Ready, shorten, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
 _PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
-_PASSED: Final = Ready.of({"pytest.outcome": "passed"})
 _IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
 _CO_COROUTINE: Final = inspect.CO_COROUTINE
 _MARKED_COROUTINE: Final = "_is_coroutine_marker"
@@ -38,6 +38,7 @@ class TracingPlugin:
         self._phase: OpenSpan | None = None
         self._phase_end = 0
         self._failed = False
+        self._verdict: Attributes = {}
         self._fixtures: dict[pytest.FixtureDef[Any], _Fixture] = {}
 
     # --- the test -------------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ class TracingPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Open the root span; close it at the latest when the test's protocol is over."""
         self._failed = False
+        self._verdict = {}
         self._phase = None
         self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
         try:
@@ -63,7 +65,7 @@ class TracingPlugin:
 
     def _end_test(self) -> None:
         self._end_phase("error" if self._failed else "unset")
-        self._recorder.end_test("error" if self._failed else "ok")
+        self._recorder.end_test("error" if self._failed else "ok", self._verdict)
 
     # --- its phases -------------------------------------------------------------------------------------
 
@@ -104,9 +106,11 @@ class TracingPlugin:
         """Close the phase's span with what pytest finally made of it (xfail, skip, strictness)."""
         report = yield
         if self._phase is not None:
-            attributes = _outcome(report)
+            attributes = outcome(report)
             if call.excinfo is not None and not _is_skip(call.excinfo.value):
                 self._recorder.exception(call.excinfo.value, self._phase)
+            if not self._failed:
+                self._verdict = verdict(report, call.excinfo.value if call.excinfo else None, self._verdict)
             self._failed = self._failed or report.failed
             self._end_phase("error" if report.failed else "ok", attributes)
         return report
@@ -118,6 +122,8 @@ class TracingPlugin:
 
     def _end_phase(self, status: SpanStatus, attributes: Attributes | None = None) -> None:
         if self._phase is not None:
+            if self._recorder.unfinished:
+                self._recorder.tell_unfinished()
             self._recorder.leave(self._phase, status, attributes, self._phase_end)
             self._phase = None
 
@@ -284,19 +290,6 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
     yields = own is not None and bool(own.co_flags & _CO_GENERATOR)
     may_end = yields or own is None or "request" in fixture.argnames
     return _Fixture(name, Ready.of(attributes), yields, may_end)
-
-
-def _outcome(report: pytest.TestReport) -> Attributes:
-    """Return what a report says besides passed and failed."""
-    if report.passed and not hasattr(report, "wasxfail"):
-        return _PASSED
-    attributes: Attributes = {"pytest.outcome": report.outcome}
-    if hasattr(report, "wasxfail"):
-        attributes["pytest.outcome"] = "xfailed" if report.skipped else "xpassed"
-        attributes["pytest.reason"] = report.wasxfail
-    elif report.skipped and isinstance(report.longrepr, tuple):
-        attributes["pytest.reason"] = report.longrepr[2]
-    return attributes
 
 
 def _is_skip(error: BaseException) -> bool:

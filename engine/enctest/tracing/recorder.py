@@ -13,7 +13,9 @@ from typing import Final
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
-from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
+from enctest.tracing.locals import local_variables
+from enctest.tracing.redaction import hide
+from enctest.tracing.spans import CURRENT, OpenSpan, Telling, TestTrace, now
 from enctest.tracing.values import Ready
 
 Item = Record | Callable[[], Record | None]
@@ -50,6 +52,9 @@ class TraceRecorder:
         self._complained: set[str] = set()
         self.kept: list[Kept] | None = None
         self.kept_whole = True
+        self.unfinished: dict[str, str] = {}
+        """What was printed without the end of its line, by stream."""
+        self.telling = Telling()
         _forget_at_fork(weakref.ref(self))
 
     @property
@@ -191,6 +196,19 @@ class TraceRecorder:
         if not span.trace.closed and self._trace is not None:
             self._emit(span.ended)
 
+    def amend(self, span: OpenSpan | None, attributes: Attributes) -> None:
+        """Add what became known of a span only after its end, such as what was read from a response."""
+        if span is None or type(span.attributes) is Ready:
+            return
+        span.attributes.update(attributes)
+        if span.end_told and not span.trace.closed and self._trace is not None:
+            self._emit(span.ended)
+
+    def here(self) -> OpenSpan | None:
+        """Return the span that what happens here and now belongs to; None when no test runs."""
+        innermost = self._innermost
+        return None if innermost is None else self._parent(innermost, None, {})
+
     def fail(self, span: OpenSpan | None, error: BaseException) -> None:
         """Close a span that an exception left; a cancellation or a skip is no error."""
         if span is None:
@@ -230,17 +248,26 @@ class TraceRecorder:
             )
         )
 
+    def printed(self, stream: str, text: str) -> None:
+        """Tell what was printed, whole lines without the last line's end."""
+        self.event("output", {"output.stream": stream, "output.text": text})
+
+    def tell_unfinished(self) -> None:
+        """Tell what was printed without the end of its line, because nothing follows in this phase."""
+        while self.unfinished:
+            self.printed(*self.unfinished.popitem())
+
     def exception(self, error: BaseException, span: OpenSpan | None = None) -> None:
-        """Tell an exception as an event: type, message, and stack as `file:line function`."""
-        self.event(
-            "exception",
-            {
-                "exception.type": _qualified(type(error)),
-                "exception.message": _text(error),
-                "exception.stack": self.frames.stack(error.__traceback__),
-            },
-            span=span,
-        )
+        """Tell an exception as an event: type, message, stack (`file:line function`) and local variables."""
+        attributes: Attributes = {
+            "exception.type": _qualified(type(error)),
+            "exception.message": _text(error),
+            "exception.stack": self.frames.stack(error.__traceback__),
+        }
+        variables = local_variables(self.frames, error.__traceback__)
+        if variables:
+            attributes["exception.locals"] = variables
+        self.event("exception", attributes, span=span)
 
     @contextmanager
     def span(
@@ -261,6 +288,9 @@ class TraceRecorder:
         site = self.frames.call_site(frame)
         if site is not None:
             attributes["code.file.path"], attributes["code.line.number"] = site
+
+    hide = staticmethod(hide)
+    """Leaves a text out of everything that is told from now on."""
 
     def complain(self, where: str, error: Exception) -> None:
         """Say once that a part of the capture does not work; the test is not to notice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
+from enctest.tracing.redaction import redact
 from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
@@ -30,6 +32,12 @@ def now(_clock: Callable[[], int] = time.monotonic_ns) -> int:
 def current() -> OpenSpan | None:
     """Return the span that this context (thread or task) is in, also if its test is over."""
     return CURRENT.get()
+
+
+class Telling(_thread._local):  # noqa: SLF001 - the bare one: `threading` need not be imported
+    """Whether this thread shows a log record or warning that was told: what it prints meanwhile is that."""
+
+    on = False
 
 
 class TestTrace:
@@ -75,6 +83,7 @@ class OpenSpan:
         "_told",
         "attributes",
         "end_ns",
+        "end_told",
         "kind",
         "more",
         "name",
@@ -107,6 +116,7 @@ class OpenSpan:
         self.previous: OpenSpan | None = None
         self.status: SpanStatus = "unset"
         self.end_ns = 0
+        self.end_told = False
         self.refresh: Callable[[], None] | None = None
         self.more = self._raw = self._told = _NOTHING
         self.start_ns = _clock()
@@ -128,15 +138,21 @@ class OpenSpan:
             test=trace.test,
             span=self.number,
             parent=self.parent,
-            name=self.name if len(self.name) <= _NAME_LIMIT else shorten(self.name, _NAME_LIMIT),
+            name=self._shown_name(),
             kind=self.kind,
             start_ns=self.start_ns,
             attributes=self._told,
         )
 
+    def _shown_name(self) -> str:
+        if self.kind in {"test", "phase", "fixture"}:
+            return shorten(self.name, _NAME_LIMIT)
+        return redact(self.name if len(self.name) <= _NAME_LIMIT else shorten(self.name, _NAME_LIMIT))
+
     def ended(self) -> SpanEnded:
         """Return the record of the end, with the attributes that the start did not tell."""
         trace = self.trace
+        self.end_told = True  # first: what is set from now on is told once more
         return SpanEnded(
             t=(self.end_ns + trace.epoch_ns) / 1e9,
             run=trace.run,

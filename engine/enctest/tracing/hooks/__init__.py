@@ -12,10 +12,16 @@ from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
 
 HOOKS: Final = {
+    "_pytest.capture": "printed:hook",
+    "aiohttp.client": "aiohttp_client:hook",
+    "aiohttp.web_app": "aiohttp_server:hook",
+    "aiosqlite.core": "aiosqlite_driver:hook",
     "asyncio.base_subprocess": "processes:hook_asyncio",
     "asyncpg": "asyncpg_driver:hook",
+    "concurrent.futures.thread": "threads:hook_pools",
+    "django.core.handlers.base": "django_server:hook",
     "enctest.services.spans": "services:hook",
-    "flask": "flask_server:hook",
+    "flask": "wsgi:hook_flask",
     "httpx": "httpx_client:hook",
     "httpx2": "httpx_client:hook",
     "logging": "logs:hook",
@@ -23,12 +29,20 @@ HOOKS: Final = {
     "opentelemetry.trace": "opentelemetry_api:hook",
     "psycopg": "psycopg3:hook",
     "psycopg2": "psycopg_2:hook",
+    "redis.asyncio.client": "redis_client:hook_async",
+    "redis.client": "redis_client:hook",
     "requests": "http_clients:hook_requests",
     "sqlite3": "sqlite:hook",
     "starlette.applications": "asgi:hook",
     "subprocess": "processes:hook",
+    "threading": "threads:hook",
     "urllib.request": "http_clients:hook_urllib",
     "urllib3.connectionpool": "http_clients:hook_urllib3",
+    "uvicorn.config": "asgi:hook_uvicorn",
+    "valkey.asyncio.client": "redis_client:hook_async",
+    "valkey.client": "redis_client:hook",
+    "warnings": "warned:hook",
+    "wsgiref.handlers": "wsgi:hook_wsgiref",
 }
 """What to call, in which module here, once a module of the application's has been imported."""
 

@@ -33,6 +33,13 @@ class Patches:
         setattr(owner, name, replacement)
         self._undo.append((owner, name, original, replacement))
 
+    def add(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
+        """Give a class a method that it only inherits so far, once."""
+        if name not in vars(owner):
+            function.__name__ = name
+            setattr(owner, name, transparent(function))
+            self._undo.append((owner, name, None, vars(owner)[name]))
+
     def replace(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Replace `owner.name`, such as a property, by `make(original)`; nothing when it is missing."""
         original = vars(owner).get(name)
@@ -53,7 +60,11 @@ class Patches:
         """Put the originals back, except where somebody replaced ours since."""
         while self._undo:
             owner, name, original, replacement = self._undo.pop()
-            if vars(owner).get(name) is replacement:
+            if vars(owner).get(name) is not replacement:
+                continue
+            if original is None:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, original)
 
 

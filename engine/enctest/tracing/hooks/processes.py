@@ -12,8 +12,8 @@ from enctest.events import Attributes
 from enctest.tracing.hooks.calls import argument
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
+from enctest.tracing.redaction import REDACTED, is_secret
 from enctest.tracing.spans import OpenSpan
-from enctest.tracing.values import REDACTED, is_secret
 
 _SPAN = "_enctest_span"
 
