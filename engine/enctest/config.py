@@ -134,6 +134,6 @@ def _check_patterns(patterns: list[str], path: Path) -> None:
             re.compile(pattern)
         except re.error as error:
             raise EnctestError(
-                f"[tool.enctest] in {path}: redact holds {pattern!r}, which is no regular expression: {error}",
+                f"[tool.enctest] in {path}: {pattern!r} in redact is no regular expression: {error}",
                 "In TOML, 'single quotes' keep backslashes as they are.",
             ) from error

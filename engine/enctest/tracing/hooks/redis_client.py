@@ -6,7 +6,7 @@ from types import FrameType, ModuleType
 from typing import Any, Final
 
 from enctest.events import Attributes
-from enctest.tracing.hooks.calls import Calls
+from enctest.tracing.hooks.calls import Begin, Calls
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.redaction import REDACTED
@@ -35,7 +35,7 @@ def hook_async(module: ModuleType, recorder: TraceRecorder, patches: Patches) ->
 def _patch(module: Any, recorder: TraceRecorder, patches: Patches, *, asynchronous: bool) -> None:
     system = module.__name__.partition(".")[0]
     spans = _Spans(recorder, system)
-    one, many = Calls(recorder, system, spans.command), Calls(recorder, system, spans.pipeline)
+    one, many = spans.calls(spans.command), spans.calls(spans.pipeline)
     client = getattr(module, system.capitalize(), None)
     for owner, name, calls in (
         (client, "execute_command", one),
@@ -52,6 +52,12 @@ class _Spans:
     def __init__(self, recorder: TraceRecorder, system: str) -> None:
         self._recorder = recorder
         self._system = system
+
+    def calls(self, begin: Begin) -> Calls:
+        return Calls(self._recorder, self._system, begin, self._done)
+
+    def _done(self, _client: Any, span: OpenSpan, _result: Any) -> None:
+        self._recorder.end(span, "ok")
 
     def command(
         self, client: Any, args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
