@@ -15,7 +15,7 @@ from enctest.record import Record
 from enctest.tracing.callsite import Frames
 from enctest.tracing.locals import local_variables
 from enctest.tracing.redaction import hide
-from enctest.tracing.spans import CURRENT, OpenSpan, Telling, TestTrace, now
+from enctest.tracing.spans import CURRENT, SPAN_LIMIT, OpenSpan, Telling, TestTrace, now
 from enctest.tracing.values import Ready
 
 Item = Record | Callable[[], Record | None]
@@ -24,9 +24,6 @@ Emit = Callable[[Item], None]
 
 Kept = OpenSpan | tuple[OpenSpan, str, int, Attributes]
 """A span, or an event: the span it is in, its name, when, and its attributes."""
-
-SPAN_LIMIT: Final = 20_000
-"""Spans recorded per test; more are only counted. The same holds for events."""
 
 _STRUCTURE: Final = frozenset({"test", "phase", "fixture"})
 
@@ -55,7 +52,16 @@ class TraceRecorder:
         self.unfinished: dict[str, str] = {}
         """What was printed without the end of its line, by stream."""
         self.telling = Telling()
+        self.before_end: Callable[[], None] | None = None
+        """Called when a test is about to end."""
+        self.variables: Callable[[OpenSpan], dict[str, str]] | None = None
+        """Returns what the environment of a process is to hold that a span starts."""
         _forget_at_fork(weakref.ref(self))
+
+    @property
+    def innermost(self) -> OpenSpan | None:
+        """What pytest itself is in: a test, a phase or a fixture."""
+        return self._innermost
 
     @property
     def active(self) -> bool:
@@ -80,6 +86,8 @@ class TraceRecorder:
         trace = self._trace
         if trace is None:
             return
+        if self.before_end is not None:
+            self.before_end()
         while len(self._stack) > 1:
             self.leave(self._stack[-1])
         limits = _limits(trace)
@@ -209,6 +217,17 @@ class TraceRecorder:
         innermost = self._innermost
         return None if innermost is None else self._parent(innermost, None, {})
 
+    def place(self, span: OpenSpan) -> None:
+        """Tell a span that has ended already, in another process."""
+        if self.kept is not None:
+            self.kept.append(span)
+        self._emit(span.started)
+        self._emit(span.ended)
+
+    def tell(self, record: Record) -> None:
+        """Tell something that is no part of a trace."""
+        self._emit(record)
+
     def fail(self, span: OpenSpan | None, error: BaseException) -> None:
         """Close a span that an exception left; a cancellation or a skip is no error."""
         if span is None:
@@ -227,13 +246,16 @@ class TraceRecorder:
         trace = innermost.trace
         attributes = {} if attributes is None else attributes
         target = span or self._parent(innermost, None, attributes)
-        if target.trace is not trace:
-            return
+        if target.trace is trace:
+            self.note(target, name, now(), attributes)
+
+    def note(self, target: OpenSpan, name: str, at_ns: int, attributes: Attributes) -> None:
+        """Tell an event of a span of the running test, which happened at a time of the monotonic clock."""
+        trace = target.trace
         trace.events += 1
         if trace.events > SPAN_LIMIT:
             trace.lost_events += 1
             return
-        at_ns = now()
         if self.kept is not None:
             self.kept.append((target, name, at_ns, attributes))
         self._emit(

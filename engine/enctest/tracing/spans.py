@@ -15,6 +15,8 @@ from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
 """Characters of attributes sent in full per test."""
+SPAN_LIMIT: Final = 20_000
+"""Spans recorded per test; more are only counted. The same holds for events."""
 ROOT: Final = 1
 """Number of every test's root span."""
 _NOTHING: Final[Attributes] = {}
@@ -38,16 +40,20 @@ class Telling(_thread._local):  # noqa: SLF001 - the bare one: `threading` need 
     """Whether this thread shows a log record or warning that was told: what it prints meanwhile is that."""
 
     on = False
+    process: OpenSpan | None = None
+    """The span of a process that this thread is about to start."""
 
 
 class TestTrace:
     """What is known of the test that runs: numbers, limits and the way out."""
 
     __slots__ = (
+        "begun_ns",
         "cleaner",
         "closed",
         "epoch_ns",
         "events",
+        "foreign",
         "lost_events",
         "lost_spans",
         "numbers",
@@ -59,11 +65,21 @@ class TestTrace:
     def __init__(self, run: int, test: str, _wall: Callable[[], int] = time.time_ns) -> None:
         self.run = run
         self.test = test
-        self.epoch_ns = _wall() - now()
+        self.begun_ns = now()
+        self.epoch_ns = _wall() - self.begun_ns
+        self.foreign: dict[str, int] = {}
+        """Numbers of spans of OpenTelemetry's, by their ids, which other processes may know."""
         self.numbers = itertools.count(ROOT)
         self.cleaner = Cleaner(TEXT_BUDGET)
         self.events = self.lost_spans = self.lost_events = 0
         self.closed = False
+
+    def is_full(self) -> bool:
+        """Count one more span that came from elsewhere; tell whether there are too many."""
+        if next(self.numbers) <= SPAN_LIMIT:
+            return False
+        self.lost_spans += 1
+        return True
 
     def at(self, ns: int) -> float:
         """Return a monotonic time as seconds since the epoch."""

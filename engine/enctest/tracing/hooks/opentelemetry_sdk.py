@@ -73,6 +73,7 @@ class _Watch:
         )
         if ours is not None:
             vars(span)[OURS] = ours
+            ours.trace.foreign[f"{span.context.span_id:016x}"] = ours.number
             ours.refresh = lambda: self._guard(_refresh, span, ours)
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:

@@ -48,9 +48,9 @@ class Patches:
             setattr(owner, name, replacement)
             self._undo.append((owner, name, original, replacement))
 
-    def share(self, owner: Any, name: str, source: Any) -> None:
-        """Replace `owner.name`, the same function under another name, by what `source.name` is now."""
-        replacement = vars(source).get(name)
+    def share(self, owner: Any, name: str, source: Any, original_name: str = "") -> None:
+        """Replace `owner.name` by what `source.name`, or `source.original_name`, is now, if that was it."""
+        replacement = vars(source).get(original_name or name)
         original = getattr(replacement, "__wrapped__", None)
         if original is not None and vars(owner).get(name) is original:
             setattr(owner, name, replacement)
