@@ -105,8 +105,9 @@ def collector() -> Iterator[Collector]:
 
 def _plain(value: Any) -> Any:
     kind = value.WhichOneof("value")
-    found = getattr(value, kind) if kind else None
-    return [_plain(one) for one in found.values] if kind == "array_value" else found
+    if kind == "array_value":
+        return [_plain(one) for one in value.array_value.values]
+    return getattr(value, kind) if kind else None
 
 
 def _attributes(holder: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from enctest.tracing.callsite import Frames
 from enctest.tracing.locals import local_variables
 from enctest.tracing.redaction import hide
 from enctest.tracing.spans import CURRENT, SPAN_LIMIT, OpenSpan, Telling, TestTrace, now
+from enctest.tracing.twins import add_missing, stand_in, twin_of
 from enctest.tracing.values import Ready
 
 Item = Record | Callable[[], Record | None]
@@ -90,7 +91,7 @@ class TraceRecorder:
             self.before_end()
         while len(self._stack) > 1:
             self.leave(self._stack[-1])
-        limits = _limits(trace)
+        limits = trace.limits()
         self.leave(self._stack[0], status, {**limits, **(attributes or {})} if limits else attributes)
         trace.closed = True
         self.forget()
@@ -167,6 +168,8 @@ class TraceRecorder:
         trace = innermost.trace
         attributes = {} if attributes is None else attributes
         above = self._parent(innermost, parent, attributes)
+        if trace.instrumented and (twin := twin_of(trace, above, kind, attributes)) is not None:
+            return self.join(twin, attributes, current=current)
         span = OpenSpan(trace, above, name, kind, attributes)
         if span.number > SPAN_LIMIT and kind not in _STRUCTURE:
             trace.lost_spans += 1
@@ -177,6 +180,15 @@ class TraceRecorder:
         if self.kept is not None:
             self.kept.append(span)
         self._emit(span.started)
+        return span
+
+    def join(self, twin: OpenSpan, attributes: Attributes, *, current: bool = True) -> OpenSpan:
+        """Return what stands for a second span of the same thing: it adds to the first one's attributes."""
+        twin.attributes.update(attributes)
+        span = stand_in(twin)
+        if current:
+            span.previous = CURRENT.get()
+            CURRENT.set(span)
         return span
 
     def end(
@@ -190,6 +202,11 @@ class TraceRecorder:
         if span is None or span.end_ns:
             return
         span.end_ns = end_ns or now()
+        if span.into is not None:
+            add_missing(span.into, attributes)
+            if CURRENT.get() is span:
+                CURRENT.set(span.previous)
+            return
         span.status = status
         if attributes:
             if type(span.attributes) is not Ready:
@@ -208,6 +225,7 @@ class TraceRecorder:
         """Add what became known of a span only after its end, such as what was read from a response."""
         if span is None or type(span.attributes) is Ready:
             return
+        span = span.into or span
         span.attributes.update(attributes)
         if span.end_told and not span.trace.closed and self._trace is not None:
             self._emit(span.ended)
@@ -232,7 +250,9 @@ class TraceRecorder:
         """Close a span that an exception left; a cancellation or a skip is no error."""
         if span is None:
             return
-        if isinstance(error, Exception):
+        if span.into is not None:  # the other instrumentation tells the error
+            self.end(span)
+        elif isinstance(error, Exception):
             self.exception(error, span)
             self.end(span, "error", {"error.type": type(error).__qualname__})
         else:
@@ -360,17 +380,6 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _limits(trace: TestTrace) -> Attributes:
-    found: Attributes = {}
-    if trace.lost_spans:
-        found["enctest.spans.not_recorded"] = trace.lost_spans
-    if trace.lost_events:
-        found["enctest.events.not_recorded"] = trace.lost_events
-    if trace.cleaner.exhausted:
-        found["enctest.values.cut"] = True
-    return found
 
 
 def _qualified(kind: type[BaseException]) -> str:

@@ -54,6 +54,7 @@ class TestTrace:
         "epoch_ns",
         "events",
         "foreign",
+        "instrumented",
         "lost_events",
         "lost_spans",
         "numbers",
@@ -69,6 +70,8 @@ class TestTrace:
         self.epoch_ns = _wall() - self.begun_ns
         self.foreign: dict[str, int] = {}
         """Numbers of spans of OpenTelemetry's, by their ids, which other processes may know."""
+        self.instrumented: list[OpenSpan] = []
+        """Open spans of the user's own OpenTelemetry instrumentations of libraries."""
         self.numbers = itertools.count(ROOT)
         self.cleaner = Cleaner(TEXT_BUDGET)
         self.events = self.lost_spans = self.lost_events = 0
@@ -81,6 +84,17 @@ class TestTrace:
         self.lost_spans += 1
         return True
 
+    def limits(self) -> Attributes:
+        """Return what was left out of the test, as attributes of its root span; nothing if it is all there."""
+        found: Attributes = {}
+        if self.lost_spans:
+            found["enctest.spans.not_recorded"] = self.lost_spans
+        if self.lost_events:
+            found["enctest.events.not_recorded"] = self.lost_events
+        if self.cleaner.exhausted:
+            found["enctest.values.cut"] = True
+        return found
+
     def at(self, ns: int) -> float:
         """Return a monotonic time as seconds since the epoch."""
         return (ns + self.epoch_ns) / 1e9
@@ -90,7 +104,8 @@ class OpenSpan:
     """A span under way. It is told when its start is sent, so `attributes` set until then are seen.
 
     `refresh`, if given, is called before that, on the sending thread, to look for more of them. `more` are
-    those that only the end tells, fit to be sent; they need `attributes` that are.
+    those that only the end tells, fit to be sent; they need `attributes` that are. A span with `into` is the
+    second one of the same thing, seen by another instrumentation: it is not told, and shares the attributes.
     """
 
     __slots__ = (
@@ -100,6 +115,7 @@ class OpenSpan:
         "attributes",
         "end_ns",
         "end_told",
+        "into",
         "kind",
         "more",
         "name",
@@ -133,6 +149,7 @@ class OpenSpan:
         self.status: SpanStatus = "unset"
         self.end_ns = 0
         self.end_told = False
+        self.into: OpenSpan | None = None
         self.refresh: Callable[[], None] | None = None
         self.more = self._raw = self._told = _NOTHING
         self.start_ns = _clock()

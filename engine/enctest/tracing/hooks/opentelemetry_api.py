@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from enctest.events import Attributes, SpanKind
+from enctest.events import Attributes, SpanKind, SpanStatus
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
-from enctest.tracing.spans import OpenSpan
+from enctest.tracing.spans import OpenSpan, current
+from enctest.tracing.twins import add_missing, is_instrumentation, own_twin, stand_in
 
 if TYPE_CHECKING:
     from opentelemetry import trace as api
@@ -48,6 +49,29 @@ def kind_of(kind: Any, attributes: Mapping[str, Any]) -> SpanKind:
     return cast("SpanKind", kind.name.lower())
 
 
+def start_foreign(
+    recorder: TraceRecorder, name: str, kind: SpanKind, attributes: Attributes, parent: OpenSpan | None
+) -> OpenSpan | None:
+    """Open the span of one of OpenTelemetry's; that of a library's call may be one of ours already."""
+    twin = own_twin(current(), kind, attributes)
+    if twin is not None:
+        add_missing(twin, attributes)
+        return stand_in(twin)
+    span = recorder.start(name, kind, attributes, parent=parent, current=False)
+    if span is not None and is_instrumentation(attributes, kind):
+        span.trace.instrumented.append(span)
+    return span
+
+
+def end_foreign(
+    recorder: TraceRecorder, span: OpenSpan, status: SpanStatus, attributes: Attributes | None = None
+) -> None:
+    """Close the span of one of OpenTelemetry's."""
+    if span in span.trace.instrumented:
+        span.trace.instrumented.remove(span)
+    recorder.end(span, status, attributes)
+
+
 def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.Tracer]:
     """Return a function that makes the stand-in for a tracer that has no provider."""
     quiet_span = _quiet_span(library, recorder)
@@ -66,7 +90,7 @@ def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.
             given = kwargs.get("attributes", args[1] if len(args) > 1 else None)
             attributes: Attributes = {**(given or {}), "otel.scope.name": self._scope}
             parent = getattr(library.get_current_span(context), OURS, None) if context is not None else None
-            ours = recorder.start(name, kind_of(kind, attributes), attributes, parent=parent, current=False)
+            ours = start_foreign(recorder, name, kind_of(kind, attributes), attributes, parent)
             return quiet_span(inert.get_span_context(), ours)
 
         @contextmanager
@@ -137,4 +161,4 @@ class _Recording:
     def end(self, end_time: int | None = None) -> None:
         del end_time  # as above
         if self._enctest_span is not None:
-            self._enctest_recorder.end(self._enctest_span, self._enctest_span.status)
+            end_foreign(self._enctest_recorder, self._enctest_span, self._enctest_span.status)

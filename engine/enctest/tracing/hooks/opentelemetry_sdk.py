@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from enctest.events import Attributes, SpanStatus
-from enctest.tracing.hooks.opentelemetry_api import OURS, kind_of
+from enctest.tracing.hooks.opentelemetry_api import OURS, end_foreign, kind_of, start_foreign
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan
@@ -68,12 +68,11 @@ class _Watch:
         attributes: Attributes = dict(span.attributes or {})
         scope = getattr(span.instrumentation_scope, "name", "")
         attributes["otel.scope.name"] = scope
-        ours = self._recorder.start(
-            span.name, kind_of(span.kind, attributes), attributes, parent=parent, current=False
-        )
+        ours = start_foreign(self._recorder, span.name, kind_of(span.kind, attributes), attributes, parent)
         if ours is not None:
             vars(span)[OURS] = ours
             ours.trace.foreign[f"{span.context.span_id:016x}"] = ours.number
+        if ours is not None and ours.into is None:
             ours.refresh = lambda: self._guard(_refresh, span, ours)
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:
@@ -84,7 +83,7 @@ class _Watch:
         if span.status.description:
             attributes["otel.status_description"] = span.status.description
         status: SpanStatus = span.status.status_code.name.lower()
-        self._recorder.end(ours, status, attributes)
+        end_foreign(self._recorder, ours, status, attributes)
 
     def _guard(self, function: Callable[..., None], *args: Any) -> None:
         try:
