@@ -68,8 +68,8 @@ class TestTrace:
         self.test = test
         self.begun_ns = now()
         self.epoch_ns = _wall() - self.begun_ns
-        self.foreign: dict[str, int] = {}
-        """Numbers of spans of OpenTelemetry's, by their ids, which other processes may know."""
+        self.foreign: dict[int, OpenSpan] = {}
+        """Spans of OpenTelemetry's SDK, by their ids, which other processes may know."""
         self.instrumented: list[OpenSpan] = []
         """Open spans of the user's own OpenTelemetry instrumentations of libraries."""
         self.numbers = itertools.count(ROOT)
@@ -85,7 +85,7 @@ class TestTrace:
         return True
 
     def limits(self) -> Attributes:
-        """Return what was left out of the test, as attributes of its root span; nothing if it is all there."""
+        """Return what was left out of the test, as attributes of its root span; none if it is all there."""
         found: Attributes = {}
         if self.lost_spans:
             found["enctest.spans.not_recorded"] = self.lost_spans

@@ -42,9 +42,9 @@ def twin_of(trace: TestTrace, above: OpenSpan, kind: SpanKind, attributes: Attri
     return None
 
 
-def own_twin(above: OpenSpan | None, kind: SpanKind, attributes: Attributes) -> OpenSpan | None:
+def own_twin(above: OpenSpan | None, kind: SpanKind) -> OpenSpan | None:
     """Return the span of a hook of ours around the call that an instrumentation is about to open one for."""
-    if above is None or above.end_ns or above.into is not None or not is_instrumentation(attributes, kind):
+    if above is None or above.end_ns or above.into is not None:
         return None
     if "otel.scope.name" in above.attributes or above.kind not in _LIBRARIES:
         return None

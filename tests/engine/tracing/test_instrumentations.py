@@ -21,59 +21,59 @@ provider.add_span_processor(SimpleSpanProcessor(exporter))
 trace.set_tracer_provider(provider)
 """
 
+_SUITE = """
+import asyncio, os
+import telemetry
+import fastapi, httpx, psycopg, sqlalchemy
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+
+FOLDER = os.environ["FOLDER"]
+app = fastapi.FastAPI()
+
+@app.get("/orders/{number}")
+async def order(number: int):
+    return number
+
+async def ask():
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        HTTPXClientInstrumentor.instrument_client(client)
+        assert (await client.get("/orders/7")).json() == 7
+
+def test_http():
+    FastAPIInstrumentor.instrument_app(app)
+    asyncio.run(ask())
+
+def test_sqlalchemy():
+    engine = sqlalchemy.create_engine(f"postgresql+psycopg://postgres@/postgres?host={FOLDER}")
+    SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
+    with engine.begin() as connection:
+        assert connection.execute(sqlalchemy.text("SELECT :n + 1"), {"n": 1}).scalar() == 2
+    engine.dispose()
+
+def test_driver():
+    PsycopgInstrumentor().instrument()
+    with psycopg.connect(host=FOLDER, user="postgres", dbname="postgres") as db:
+        assert db.execute("SELECT %s + 2", [1]).fetchall() == [(3,)]
+    PsycopgInstrumentor().uninstrument()
+
+def test_they_have_their_spans():
+    if telemetry.exporter is None:
+        return
+    names = [span.name for span in telemetry.exporter.get_finished_spans()]
+    assert {"GET", "GET /orders/{number}", "SELECT"} <= {name.split(" postgres")[0] for name in names}
+    assert not any(name in names for name in ("call", "test_it.py::test_http", "BEGIN"))
+"""
+
 
 @pytest.mark.parametrize("provider", [_PROVIDER, ""], ids=["provider", "none"])
 def test_requests_and_queries_are_one_span_each(inner: Inner, postgres: str, provider: str) -> None:
     inner.environment["FOLDER"] = postgres.partition("host=")[2]
     inner.write("telemetry.py", provider or "exporter = None")
-    result = inner.run(
-        """
-        import asyncio, os
-        import telemetry
-        import fastapi, httpx, psycopg, sqlalchemy
-        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-        from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
-        from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
-        from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-
-        FOLDER = os.environ["FOLDER"]
-        app = fastapi.FastAPI()
-
-        @app.get("/orders/{number}")
-        async def order(number: int):
-            return number
-
-        async def ask():
-            transport = httpx.ASGITransport(app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
-                HTTPXClientInstrumentor.instrument_client(client)
-                assert (await client.get("/orders/7")).json() == 7
-
-        def test_http():
-            FastAPIInstrumentor.instrument_app(app)
-            asyncio.run(ask())
-
-        def test_sqlalchemy():
-            engine = sqlalchemy.create_engine(f"postgresql+psycopg://postgres@/postgres?host={FOLDER}")
-            SQLAlchemyInstrumentor().instrument(engine=engine, skip_dep_check=True)
-            with engine.begin() as connection:
-                assert connection.execute(sqlalchemy.text("SELECT :n + 1"), {"n": 1}).scalar() == 2
-            engine.dispose()
-
-        def test_driver():
-            PsycopgInstrumentor().instrument()
-            with psycopg.connect(host=FOLDER, user="postgres", dbname="postgres") as db:
-                assert db.execute("SELECT %s + 2", [1]).fetchall() == [(3,)]
-            PsycopgInstrumentor().uninstrument()
-
-        def test_they_have_their_spans():
-            if telemetry.exporter is None:
-                return
-            names = [span.name for span in telemetry.exporter.get_finished_spans()]
-            assert {"GET", "GET /orders/{number}", "SELECT"} <= {name.split(" postgres")[0] for name in names}
-            assert not any(name in names for name in ("call", "test_it.py::test_http", "BEGIN"))
-        """
-    )
+    result = inner.run(_SUITE)
     http, sqlalchemy, driver = (
         result.traces[f"test_it.py::{name}"] for name in ("test_http", "test_sqlalchemy", "test_driver")
     )

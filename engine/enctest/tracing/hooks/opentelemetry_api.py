@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from enctest.events import Attributes, SpanKind, SpanStatus
 from enctest.tracing.hooks.patching import Patches
@@ -21,6 +21,7 @@ from enctest.tracing.twins import add_missing, is_instrumentation, own_twin, sta
 if TYPE_CHECKING:
     from opentelemetry import trace as api
 
+_KINDS: Final[tuple[SpanKind, ...]] = ("internal", "server", "client", "producer", "consumer")
 OURS = "_enctest_span"
 """Attribute of a span of OpenTelemetry's that holds our span."""
 
@@ -46,19 +47,21 @@ def kind_of(kind: Any, attributes: Mapping[str, Any]) -> SpanKind:
     """Return our kind for one of OpenTelemetry's; spans of databases are told by their attributes."""
     if "db.system" in attributes or "db.system.name" in attributes:
         return "db"
-    return cast("SpanKind", kind.name.lower())
+    return _KINDS[kind.value]
 
 
 def start_foreign(
     recorder: TraceRecorder, name: str, kind: SpanKind, attributes: Attributes, parent: OpenSpan | None
 ) -> OpenSpan | None:
     """Open the span of one of OpenTelemetry's; that of a library's call may be one of ours already."""
-    twin = own_twin(current(), kind, attributes)
+    if not is_instrumentation(attributes, kind):
+        return recorder.start(name, kind, attributes, parent=parent, current=False)
+    twin = own_twin(current(), kind)
     if twin is not None:
         add_missing(twin, attributes)
         return stand_in(twin)
     span = recorder.start(name, kind, attributes, parent=parent, current=False)
-    if span is not None and is_instrumentation(attributes, kind):
+    if span is not None:
         span.trace.instrumented.append(span)
     return span
 
@@ -67,8 +70,9 @@ def end_foreign(
     recorder: TraceRecorder, span: OpenSpan, status: SpanStatus, attributes: Attributes | None = None
 ) -> None:
     """Close the span of one of OpenTelemetry's."""
-    if span in span.trace.instrumented:
-        span.trace.instrumented.remove(span)
+    instrumented = span.trace.instrumented
+    if instrumented and span in instrumented:
+        instrumented.remove(span)
     recorder.end(span, status, attributes)
 
 

@@ -125,10 +125,10 @@ class Inbox:
         """Return the number of a span's parent."""
         if not span.parent:
             return here.number
-        known = here.trace.foreign.get(span.parent)
-        if known is not None:
-            return known
         number = int(span.parent, 16)
+        known = here.trace.foreign.get(number)
+        if known is not None:
+            return known.number
         if number < _FOREIGN >> 12:  # one of ours, out of `TRACEPARENT`
             return number if span.trace == self._trace_id else here.number
         return _number(span.parent)
