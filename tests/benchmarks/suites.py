@@ -105,7 +105,8 @@ SUITES = {
         Suite(
             "sqlmodel",
             "0.0.24",
-            requirements=("dirty-equals", "fastapi==0.115.12", "httpx==0.28.1", "pytest==8.3.5"),
+            requirements=("dirty-equals", "fastapi==0.115.12", "httpx==0.28.1", "jinja2", "pytest==8.3.5"),
+            arguments=("tests",),
         ),
         Suite("itsdangerous", "2.2.0", requirements=("freezegun", "pytest>=9")),
         Suite("click", "8.1.8", requirements=("pytest==8.3.4",)),

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Generic, Literal, TypeVar
 
 from enctest.tracing.likeness import Difference, Key, Spanlike, differences, key
+from enctest.tracing.model import SHARED
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -22,7 +23,12 @@ State = Literal["same", "changed", "added", "missing", "moved", "unreached"]
 
 _EXACT = 40_000
 """Pairs of siblings up to which the best alignment is looked for."""
-_OF_ERRORS = frozenset({"status", "said", "error.type", "pytest.outcome", "pytest.reason"})
+_OF_ERRORS = frozenset(
+    {
+        *("status", "said", "error.type", "pytest.outcome", "pytest.reason"),
+        *("pytest.failure", "pytest.failed_phase", "test.case.result.status"),
+    }
+)
 """Differences that a span only passes on when something below it has failed."""
 
 
@@ -83,7 +89,7 @@ class Comparison(Generic[S]):
 def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
     """Compare two traces, each given by its topmost spans; the second may still grow."""
     top: Line[S] = Line((), ())
-    pending = [(top, before, now)]
+    pending = [(top, _comparable(before, now), _comparable(now, before))]
     while pending:
         line, old, new = pending.pop()
         for child, below_old, below_new in _children(line, old, new):
@@ -97,6 +103,16 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
         line.parent = None
     lines = [line for each in top.children for line in each.walk()]
     return Comparison(top.children, _first(lines), Counter(line.state for line in lines))
+
+
+def _comparable(spans: Sequence[S], others: Sequence[S]) -> Sequence[S]:
+    """Leave out shared fixtures that only one side shows: whoever comes first sets them up."""
+    names = {span.name for span in others}
+    return [
+        span
+        for span in spans
+        if span.name in names or span.status == "error" or not span.attributes.get(SHARED)
+    ]
 
 
 def _children(

@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from enctest.events import Attributes, SpanStatus
+from enctest.tracing.lanes import LINKS, Lanes
+from enctest.tracing.model import ELSEWHERE, SHARED
 from enctest.tracing.outcome import outcome, verdict
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
@@ -39,6 +41,7 @@ class TracingPlugin:
         self._phase_end = 0
         self._failed = False
         self._verdict: Attributes = {}
+        self._lanes = Lanes(recorder)
         self._fixtures: dict[pytest.FixtureDef[Any], _Fixture] = {}
 
     # --- the test -------------------------------------------------------------------------------------
@@ -70,10 +73,13 @@ class TracingPlugin:
     # --- its phases -------------------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Span of the setup."""
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Span of the setup, linked to the shared fixtures that are there already."""
         __tracebackhide__ = True
         self._begin_phase("setup")
+        links = self._lanes.links(item)
+        if links and self._phase is not None:
+            self._phase.attributes = {**self._phase.attributes, LINKS: links}
         try:
             return (yield)
         finally:
@@ -107,6 +113,10 @@ class TracingPlugin:
         report = yield
         if self._phase is not None:
             attributes = outcome(report)
+            elsewhere_ns = self._lanes.take()
+            if elsewhere_ns:
+                attributes = {**attributes, ELSEWHERE: elsewhere_ns}
+                report.enctest_elsewhere = elsewhere_ns / 1e9
             if call.excinfo is not None and not _is_skip(call.excinfo.value):
                 self._recorder.exception(call.excinfo.value, self._phase)
             if not self._failed:
@@ -143,16 +153,21 @@ class TracingPlugin:
         attributes: Attributes = known.attributes
         if hasattr(request, "param"):
             attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
-        teardown = _Teardown(recorder, fixturedef, name, attributes) if known.may_end else None
-        span = recorder.enter(name, "fixture", attributes)
+        lanes = self._lanes
+        teardown = _Teardown(recorder, lanes, fixturedef, name, attributes) if known.may_end else None
+        span = lanes.enter(name, attributes)
         try:
             result = yield
         except BaseException as error:
             if not _is_skip(error):
                 recorder.exception(error, span)
             recorder.leave(span, "unset" if _is_skip(error) else "error")
+            lanes.left(span)
             raise
         recorder.leave(span, "ok")
+        lanes.left(span)
+        if span is not None and attributes[SHARED]:
+            lanes.made(fixturedef, span.trace.test)
         if teardown is not None:
             teardown.watch(yields=known.yields)
         return result
@@ -197,9 +212,15 @@ class _Teardown:
     """
 
     def __init__(
-        self, recorder: TraceRecorder, fixture: pytest.FixtureDef[Any], name: str, attributes: Attributes
+        self,
+        recorder: TraceRecorder,
+        lanes: Lanes,
+        fixture: pytest.FixtureDef[Any],
+        name: str,
+        attributes: Attributes,
     ) -> None:
         self._recorder = recorder
+        self._lanes = lanes
         self._fixture = fixture
         self._name = f"{name} teardown"
         self._attributes = attributes
@@ -216,10 +237,11 @@ class _Teardown:
         attributes = self._attributes | _IN_TEARDOWN
         if type(self._attributes) is Ready:
             attributes = Ready(attributes)
-        self._span = self._recorder.enter(self._name, "fixture", attributes)
+        self._span = self._lanes.enter(self._name, attributes)
 
     def _end(self) -> None:
         self._recorder.leave(self._span, "ok")
+        self._lanes.left(self._span)
         self._span = None
 
 
@@ -279,7 +301,7 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
     attributes: Attributes = {
         "pytest.fixture.name": name,
         "pytest.fixture.scope": fixture.scope,
-        "pytest.fixture.shared": fixture.scope != "function",
+        SHARED: fixture.scope != "function",
         "pytest.fixture.step": "setup",
     }
     code = getattr(inspect.unwrap(fixture.func), "__code__", None)

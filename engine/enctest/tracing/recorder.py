@@ -96,12 +96,16 @@ class TraceRecorder:
         trace.closed = True
         self.forget()
 
-    def enter(self, name: str, kind: SpanKind, attributes: Attributes | None = None) -> OpenSpan | None:
-        """Open a phase or fixture span below the innermost one of the skeleton."""
+    def enter(
+        self, name: str, kind: SpanKind, attributes: Attributes | None = None, *, lane: bool = False
+    ) -> OpenSpan | None:
+        """Open a phase or fixture span below the innermost one of the skeleton, or beside the test's root."""
         above = self._innermost
         if above is None:
             return None
         span = OpenSpan(above.trace, above, name, kind, attributes or {})
+        if lane:
+            span.parent = None
         self._enter(span)
         return span
 
