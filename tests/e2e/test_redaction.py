@@ -46,6 +46,7 @@ def test_patterns_and_secrets_are_left_out_of_traces(sample: MakeSample) -> None
     assert "with [redacted] in it" in shown
     assert not [secret for secret in SECRETS if secret in shown]
     with project.watch() as watch:
+        assert watch.edit("shop.py", "paying", "paid") == {test: "passed"}
         spans = [event for event in watch.events() if event["type"].startswith("span_")]
         assert spans
         assert not [secret for secret in SECRETS if secret in str(spans)]
