@@ -133,3 +133,68 @@ def test_a_failure_is_told_once(inner: Inner, postgres: str) -> None:
     ]
     assert (query.status, query.attributes["db.response.status_code"]) == ("error", "42P01")
     assert [note.name for note in query.events if note.name != "command"] == ["exception"]
+
+
+_TEMPLATES = """
+import jinja2
+from opentelemetry import trace
+
+page = jinja2.Environment(loader=jinja2.DictLoader({"page": "{{ n }}"})).get_template
+
+def render():
+    return page("page").render(n=7)
+"""
+
+
+def test_installed_instrumentations_are_used_for_what_we_do_not_know(inner: Inner) -> None:
+    inner.write("telemetry.py", _PROVIDER)
+    inner.write("templates.py", _TEMPLATES)
+    result = inner.run(
+        """
+        import telemetry, templates
+        from opentelemetry import trace
+
+        def test_a():
+            with trace.get_tracer("shop").start_as_current_span("work"):
+                assert templates.render() == "7"
+            assert [span.name for span in telemetry.exporter.get_finished_spans()] == ["work"]
+        """
+    )
+    tree = [(depth, node.name) for depth, node in result.trace.rows() if node.kind == "internal"]
+    assert tree == [(2, "work"), (3, "jinja2.load"), (4, "jinja2.compile"), (3, "jinja2.render")]
+    assert result.find("jinja2.render").attributes["jinja2.template_name"] == "page"
+
+
+def test_an_application_that_instruments_a_library_itself_has_it(inner: Inner) -> None:
+    inner.write("telemetry.py", _PROVIDER)
+    inner.write("templates.py", _TEMPLATES)
+    result = inner.run(
+        """
+        import logging
+        import telemetry, templates
+        from opentelemetry.instrumentation.jinja2 import Jinja2Instrumentor
+
+        def test_a(caplog):
+            assert not Jinja2Instrumentor().is_instrumented_by_opentelemetry
+            Jinja2Instrumentor().instrument()
+            assert templates.render() == "7"
+            names = [span.name for span in telemetry.exporter.get_finished_spans()]
+            assert names == ["jinja2.compile", "jinja2.load", "jinja2.render"]
+            Jinja2Instrumentor().uninstrument()
+            templates.render()
+            assert len(telemetry.exporter.get_finished_spans()) == 3
+            assert not caplog.records
+        """
+    )
+    assert [node.name for node in result.of_kind("internal")] == [
+        "jinja2.load",
+        "jinja2.compile",
+        "jinja2.render",
+    ]
+
+
+def test_an_instrumentation_can_be_forbidden(inner: Inner) -> None:
+    inner.environment["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"] = "jinja2"
+    inner.write("templates.py", _TEMPLATES)
+    result = inner.run("import templates\n\ndef test_a(): assert templates.render() == '7'\n")
+    assert not result.of_kind("internal")

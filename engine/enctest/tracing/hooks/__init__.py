@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
 
+from enctest.tracing.hooks import instrumentations
 from enctest.tracing.hooks.imports import ImportWatcher
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
@@ -53,7 +54,10 @@ class Instrumentation:
     def __init__(self, recorder: TraceRecorder) -> None:
         self._recorder = recorder
         self._patches = Patches()
-        self._watcher = ImportWatcher({name: self._callback(name, hook) for name, hook in HOOKS.items()})
+        callbacks = {name: self._callback(name, hook) for name, hook in HOOKS.items()}
+        for name, module in instrumentations.installed():
+            callbacks.setdefault(module, self._instrumentation(name))
+        self._watcher = ImportWatcher(callbacks)
 
     def arm(self) -> None:
         """Instrument what is imported, and what will be."""
@@ -73,6 +77,15 @@ class Instrumentation:
                 target(module, self._recorder, self._patches)
             except Exception as error:  # noqa: BLE001 - an unknown version of a library must not break its import
                 self._recorder.complain(name, error)
+
+        return instrument
+
+    def _instrumentation(self, name: str) -> Callable[[ModuleType], None]:
+        def instrument(_module: ModuleType) -> None:
+            try:
+                instrumentations.hook(name, self._recorder, self._patches)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._recorder.complain(f"OpenTelemetry's instrumentation of {name}", error)
 
         return instrument
 

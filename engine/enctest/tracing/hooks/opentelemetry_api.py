@@ -29,14 +29,15 @@ OURS = "_enctest_span"
 def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     """Record what tracers without a provider start; make nested spans of both kinds find each other."""
     library: Any = module
-    quiet = _quiet_tracer(library, recorder)
+    made = _quiet_tracer(library, recorder)
     recorder.foreign = lambda: cast("OpenSpan | None", getattr(library.get_current_span(), OURS, None))
 
     def make(original: property) -> property:
         def tracer(self: Any) -> Any:
             found = original.__get__(self)
             provided = library._TRACER_PROVIDER  # noqa: SLF001 - asking by function could set one
-            return quiet(self) if type(found) is library.NoOpTracer and not provided else found
+            name = getattr(self, "_instrumenting_module_name", "")
+            return made(name) if type(found) is library.NoOpTracer and not provided else found
 
         return property(tracer)
 
@@ -76,9 +77,27 @@ def end_foreign(
     recorder.end(span, status, attributes)
 
 
-def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.Tracer]:
-    """Return a function that makes the stand-in for a tracer that has no provider."""
-    quiet_span = _quiet_span(library, recorder)
+def quiet_tracers(recorder: TraceRecorder) -> Any:
+    """Return a provider whose spans are recorded here only; instrumentations take them for recording ones."""
+    from opentelemetry import trace
+
+    library: Any = trace
+    made = _quiet_tracer(library, recorder, recording=True)
+
+    class Provider(library.TracerProvider):  # type: ignore[misc]
+        """Makes tracers of ours."""
+
+        def get_tracer(self, instrumenting_module_name: str, *_args: Any, **_kwargs: Any) -> Any:
+            return made(instrumenting_module_name)
+
+    return Provider()
+
+
+def _quiet_tracer(
+    library: Any, recorder: TraceRecorder, *, recording: bool = False
+) -> Callable[[str], api.Tracer]:
+    """Return a function that makes the stand-in for a tracer that has no provider, of a scope's name."""
+    quiet_span = _quiet_span(library, recorder, recording=recording)
 
     class QuietTracer(library.NoOpTracer):  # type: ignore[misc]
         """Starts spans that only we see."""
@@ -112,14 +131,19 @@ def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.
                 if end_on_exit:
                     span.end()
 
-    return lambda proxy: QuietTracer(getattr(proxy, "_instrumenting_module_name", ""))
+    return cast("Callable[[str], api.Tracer]", QuietTracer)
 
 
-def _quiet_span(library: Any, recorder: TraceRecorder) -> Callable[[Any, OpenSpan | None], Any]:
-    """Return what makes spans that are no-ops to the application."""
+def _quiet_span(
+    library: Any, recorder: TraceRecorder, *, recording: bool
+) -> Callable[[Any, OpenSpan | None], Any]:
+    """Return what makes spans that are no-ops to the application, but for being said to record."""
 
     class QuietSpan(_Recording, library.NonRecordingSpan):  # type: ignore[misc]
         """A no-op span whose attributes, events and end we note."""
+
+        def is_recording(self) -> bool:
+            return recording
 
     def make(context: Any, ours: OpenSpan | None) -> Any:
         span = QuietSpan(context)

@@ -16,6 +16,7 @@ class Patches:
 
     def __init__(self) -> None:
         self._undo: list[tuple[Any, str, Any, Any]] = []
+        self._last: list[Callable[[], None]] = []
 
     def wrap(self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
         """Replace `owner.name` by `make(original)`, once; do nothing when the library lacks it.
@@ -26,8 +27,12 @@ class Patches:
             make: Gets the original function, returns what stands in for it.
         """
         original = vars(owner).get(name)
-        if original is None or hasattr(original, _MARK):
-            return
+        if original is not None and not hasattr(original, _MARK):
+            self.wrap_again(owner, name, make)
+
+    def wrap_again(self, owner: Any, name: str, make: Callable[[Any], Callable[..., Any]]) -> None:
+        """Replace `owner.name` by `make(original)`, even if that is ours already."""
+        original = vars(owner)[name]
         replacement: Any = functools.wraps(original)(transparent(make(original)))
         setattr(replacement, _MARK, True)
         setattr(owner, name, replacement)
@@ -56,8 +61,14 @@ class Patches:
             setattr(owner, name, replacement)
             self._undo.append((owner, name, original, replacement))
 
+    def on_restore(self, function: Callable[[], None]) -> None:
+        """Have `function` called when the originals are about to be put back."""
+        self._last.append(function)
+
     def restore(self) -> None:
         """Put the originals back, except where somebody replaced ours since."""
+        while self._last:
+            self._last.pop()()
         while self._undo:
             owner, name, original, replacement = self._undo.pop()
             if vars(owner).get(name) is not replacement:
