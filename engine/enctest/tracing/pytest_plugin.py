@@ -116,7 +116,7 @@ class TracingPlugin:
             elsewhere_ns = self._lanes.take()
             if elsewhere_ns:
                 attributes = {**attributes, ELSEWHERE: elsewhere_ns}
-                report.enctest_elsewhere = elsewhere_ns / 1e9
+                vars(report)["enctest_elsewhere"] = elsewhere_ns / 1e9
             if call.excinfo is not None and not _is_skip(call.excinfo.value):
                 self._recorder.exception(call.excinfo.value, self._phase)
             if not self._failed:

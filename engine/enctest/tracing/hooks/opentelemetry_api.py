@@ -48,7 +48,8 @@ def kind_of(kind: Any, attributes: Mapping[str, Any]) -> SpanKind:
     """Return our kind for one of OpenTelemetry's; spans of databases are told by their attributes."""
     if "db.system" in attributes or "db.system.name" in attributes:
         return "db"
-    return _KINDS[kind.value]
+    found: SpanKind = _KINDS[kind.value]
+    return found
 
 
 def start_foreign(
