@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,6 +66,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Glob patterns (relative to the root) of files whose changes do not count."""
     spans: bool = True
     """Capture span trees."""
+    redact: list[str] = []
+    """Regular expressions of what must not be recorded: names of values, and parts of texts."""
+    ambient: bool = True
+    """Tell the processes that tests start where to send their spans, and which span is their parent."""
     preload: bool = True
     """Import third-party modules ahead, in the session host."""
     fork: bool = True
@@ -114,8 +119,21 @@ def load(root: Path) -> Settings:
             f"{path} is not valid TOML: {error}", "Mend the line it names and save."
         ) from error
     try:
-        return msgspec.convert(table, Settings)
+        settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise EnctestError(
             f"[tool.enctest] in {path}: {error}", "README.md lists the settings under Configuration."
         ) from error
+    _check_patterns(settings.redact, path)
+    return settings
+
+
+def _check_patterns(patterns: list[str], path: Path) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise EnctestError(
+                f"[tool.enctest] in {path}: {pattern!r} in redact is no regular expression: {error}",
+                "In TOML, 'single quotes' keep backslashes as they are.",
+            ) from error

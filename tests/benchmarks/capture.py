@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 
 from enctest.tracing.capture import Capture
-from enctest.tracing.recorder import Item
+from enctest.tracing.steps import Item
 from enctest.wire import pack
 
 ROUNDS = 15
@@ -64,6 +64,11 @@ def compare(name: str, capture: Capture, operation: Callable[[], object]) -> Non
     print(f"{name:28} {with_capture:8.1f} {without:8.1f} {with_capture - without:8.1f}")
 
 
+def _join(thread: threading.Thread) -> None:
+    thread.start()
+    thread.join()
+
+
 def main(url: str | None) -> None:
     drain = Drain()
     capture = Capture(1, drain.queue.append)
@@ -81,6 +86,17 @@ def main(url: str | None) -> None:
     compare("span, start and end", capture, span)
     compare("span, with block", capture, block)
     compare("event", capture, lambda: recorder.event("x", {"a": 1}))
+    from opentelemetry.sdk.trace import TracerProvider
+
+    tracer = TracerProvider().get_tracer("shop")
+
+    def sdk_span() -> None:
+        with tracer.start_as_current_span("x", attributes={"a": 1, "b": "text"}):
+            pass
+
+    compare("span of OpenTelemetry's SDK", capture, sdk_span)
+    thread = threading.Thread
+    compare("thread, start and join", capture, lambda: _join(thread(target=int)))
     database = sqlite3.connect(":memory:")
     compare("sqlite3 query", capture, lambda: database.execute("SELECT ?", (1,)))
     database.close()

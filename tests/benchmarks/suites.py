@@ -96,6 +96,18 @@ SUITES = {
             # What is deselected passes or fails by when the garbage collector runs.
             arguments=("-m", "not network", "--deselect", "tests/test_timeouts.py::test_write_timeout[trio]"),
         ),
+        Suite(
+            "starlette",
+            "0.46.2",
+            extras="[full]",
+            requirements=("anyio==4.9.0", "httpx==0.28.1", "pytest==8.3.5", "trio==0.29.0"),
+        ),
+        Suite(
+            "sqlmodel",
+            "0.0.24",
+            requirements=("dirty-equals", "fastapi==0.115.12", "httpx==0.28.1", "jinja2", "pytest==8.3.5"),
+            arguments=("tests",),
+        ),
         Suite("itsdangerous", "2.2.0", requirements=("freezegun", "pytest>=9")),
         Suite("click", "8.1.8", requirements=("pytest==8.3.4",)),
         Suite("jinja2", "3.1.6", requirements=("pytest==8.3.4", "trio==0.27.0")),

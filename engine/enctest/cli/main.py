@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
          -n N | --isolate              N processes run the tests | a process for each test
+         --otlp ENDPOINT               send the traces to a collector, such as http://localhost:4318
          --affected[=REV]              only what changes since the last run (and since a git revision)
                                        can affect, what failed, and what is new
        enctest watch [--events FILE] [--python PATH] [PYTEST ARGS]
@@ -23,9 +24,10 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
-       enctest trace NODEID [--compare [previous]]
+       enctest trace NODEID [--compare [previous]] [--otlp-json FILE]
                                        print a test's last span tree, or how it differs from
-                                       that of its last pass (or of the run before)
+                                       that of its last pass (or of the run before), or write
+                                       it as OTLP JSON
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
        enctest doctor                  say what was found here, and what to do about problems
@@ -129,6 +131,7 @@ def _affected(args: list[str]) -> int:
 def _trace(args: list[str]) -> int:
     from enctest.cli.trace import trace
 
+    file = take_option(args, "--otlp-json")
     against: Against | None = None
     if "--compare" in args:
         at = args.index("--compare")
@@ -136,7 +139,9 @@ def _trace(args: list[str]) -> int:
         del args[at : at + (2 if against == "previous" else 1)]
     if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
-    return trace(args[0], against)
+    if file is not None and against is not None:
+        raise EnctestError("--otlp-json writes one trace, --compare shows two", USAGE)
+    return trace(args[0], against, file)
 
 
 def _report(args: list[str]) -> int:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,6 +24,9 @@ from enctest.session.spool import VARIABLE, Spool, read
 from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
 from enctest.store.owner import Ownership
+
+if TYPE_CHECKING:
+    from enctest.tracing.otlp.export import Exporter
 
 ISOLATE = "--isolate"
 """Ours among pytest's arguments: a process for each test."""
@@ -41,11 +45,12 @@ def run_once(args: Sequence[str]) -> int:
     rest = list(args)
     workers = take_workers(rest)
     isolate = ISOLATE in rest
+    exporter = _exporter(project, settings, rest)
     rest = [arg for arg in rest if arg != ISOLATE]
     choice = _choice(project, rest)
     with _databases(project, settings) as env:
         os.environ.update(env)
-        return _run(project, settings, rest, workers, choice, isolate=isolate)
+        return _run(project, settings, rest, workers, choice, isolate=isolate, exporter=exporter)
 
 
 def _choice(project: Project, args: list[str]) -> LeftOut | None:
@@ -66,6 +71,7 @@ def _run(
     left_out: LeftOut | None,
     *,
     isolate: bool,
+    exporter: Exporter | None,
 ) -> int:
     import pytest
 
@@ -78,6 +84,8 @@ def _run(
             root=str(project.root),
             state=str(project.state),
             spans=settings.spans,
+            redact=tuple(settings.redact),
+            ambient=settings.ambient,
             run=last_run + 1,
             workers=workers,
             isolate=isolate,
@@ -91,10 +99,37 @@ def _run(
         extra = [] if autoload and "--disable-plugin-autoload" not in args else ["-p", "enctest.plugin"]
         code = int(pytest.main([*extra, *args]))
         os.environ.pop(VARIABLE, None)
+        if exporter is not None:
+            _export(exporter, folder)
         _remember(project, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def _exporter(project: Project, settings: Settings, args: list[str]) -> Exporter | None:
+    """Return what sends the traces of `--otlp`, and take that out of the arguments; None without it."""
+    from enctest.cli.main import take_option
+
+    endpoint = take_option(args, "--otlp")
+    if endpoint is None:
+        return None
+    if not settings.spans:
+        raise EnctestError("--otlp has nothing to send", "Remove `spans = false` from [tool.enctest].")
+    from enctest.tracing.otlp.export import Exporter
+
+    return Exporter(endpoint, {"service.name": project.root.name})
+
+
+def _export(exporter: Exporter, folder: Path) -> None:
+    """Send what the run wrote; a failure is said and changes no outcome."""
+    try:
+        exporter.send(read(folder))
+    except EnctestError as error:
+        print(f"enctest: {error.title}", file=sys.stderr)
+        print(f"  {error.hint}", file=sys.stderr)
+    else:
+        print(f"enctest: {exporter.sent} spans were sent to {exporter.url}", file=sys.stderr)
 
 
 def _known(project: Project) -> tuple[int, dict[str, float]]:

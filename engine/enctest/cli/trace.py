@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from pathlib import Path
 
 from enctest.errors import EnctestError
 from enctest.events import Against, Span
@@ -16,8 +18,13 @@ _Found = tuple[float, str, int, tuple[Span, ...]]
 """When, in which history, run, spans."""
 
 
-def trace(test: str, against: Against | None = None) -> int:
+def trace(test: str, against: Against | None = None, file: str | None = None) -> int:
     """Print the tree of the test's newest run, whatever arguments that had, or what an earlier one has else.
+
+    Args:
+        test: Its node id.
+        against: What to compare with, if anything.
+        file: Where to write it as OTLP JSON instead; `-` is standard output.
 
     Raises:
         EnctestError: The test, or its trace, or an earlier one, is not known.
@@ -36,9 +43,28 @@ def trace(test: str, against: Against | None = None) -> int:
         raise _unknown(test, list(known))
     if against is not None:
         return _compare(History(state, name), test, newest, against)
+    if file is not None:
+        return _write(test, newest, file)
     print(f"{test}  (run {run})")
     for line in render(Trace(spans)):
         print(line)
+    return 0
+
+
+def _write(test: str, newest: _Found, file: str) -> int:
+    from enctest.tracing.otlp.export import as_json
+
+    ended, _, _, spans = newest
+    last_ns = max(span.end_ns or span.start_ns for span in spans)
+    epoch_ns = int(ended * 1e9) - last_ns  # what the monotonic clock showed then, nobody knows better
+    text = json.dumps(as_json(test, spans, epoch_ns, {"service.name": Project.find().root.name}))
+    if file == "-":
+        print(text)
+        return 0
+    try:
+        Path(file).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise EnctestError(f"{file} cannot be written: {error.strerror}") from error
     return 0
 
 

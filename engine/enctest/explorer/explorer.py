@@ -283,6 +283,8 @@ class Explorer:
             root=str(self.project.root),
             state=str(self.project.state),
             spans=self.settings.spans,
+            redact=tuple(self.settings.redact),
+            ambient=self.settings.ambient,
             isolate=self._isolates or wish.how == "isolated",
         )
 

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator
 from enctest.explorer.book import file_of
 from enctest.selection.index import DependencyIndex
 from enctest.selection.rows import TestRow
-from enctest.tracing.model import Node
-
-_SHARED = "pytest.fixture.shared"
+from enctest.tracing.model import SHARED, Node
 
 
 def around(node: Node | None, test: str) -> Iterator[str]:
     """Yield the fixtures wider than a test whose set-up a span of that test is in, as `PATH::NAME`."""
     while node is not None:
-        if node.attributes.get(_SHARED):
+        if node.attributes.get(SHARED):
             path = str(node.attributes.get("code.file.path", ""))
             # That of `setup_module` and the like is pytest's: the function itself is in the test's file.
             place = file_of(test) if path.startswith("/") or not path else path

@@ -16,12 +16,15 @@ from enctest.databases.touching import Schema, difference, statements, targets, 
 from enctest.errors import EnctestError
 from enctest.events import SpanStarted
 from enctest.store.history import History
+from enctest.tracing.redaction import REDACTED
 
 _MOST_WORDS = 2000
 """Words of a test's queries from which on it is said to use everything."""
 _LONGEST = 4000
 """Characters of a query that spans surely have whole."""
 _ALL = "*"
+_WITHOUT_TABLES = frozenset({"redis", "valkey"})
+"""Systems whose queries are no SQL."""
 
 
 class Known(msgspec.Struct):
@@ -79,9 +82,14 @@ class Tables:
 
         Which test sets a fixture up depends on what else runs, and must not show in its `state`.
         """
+        system = span.attributes.get("db.system.name")
+        if system in _WITHOUT_TABLES:
+            return
         text = str(span.attributes.get("db.query.text", ""))
-        found = words(text) if 0 < len(text) < _LONGEST and "…" not in text else frozenset({_ALL})
-        name = f"@{span.attributes.get('db.namespace', '')}"
+        whole = 0 < len(text) < _LONGEST and "…" not in text and REDACTED not in text
+        found = words(text) if whole else frozenset({_ALL})
+        namespace = span.attributes.get("db.namespace", "")
+        name = "@" if system == "sqlite" else f"@{namespace}"  # a file's name is not the database's
         shared = list(fixtures)
         for one in shared or [span.test]:
             self._add(self._shared if shared else self._words, one, found, name)

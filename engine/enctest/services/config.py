@@ -6,6 +6,7 @@ import os
 from typing import Any, Final, Generic, TypeVar, cast
 
 from enctest.errors import EnctestError
+from enctest.services import spans
 from enctest.services.copies import copied
 from enctest.services.errors import BadDoubleError, MissingError
 from enctest.services.generic import type_of
@@ -116,6 +117,16 @@ class Secret(Config[str]):
 
     def __init__(self, variable: str) -> None:
         super().__init__(variable, type=str)
+
+    def __call__(self) -> str:
+        """Return the value, which is shown nowhere from now on, in whatever text it stands.
+
+        Raises:
+            MissingError: The variable is not set, or empty.
+        """
+        value = super().__call__()
+        spans.hide(value)
+        return value
 
     def __repr__(self) -> str:
         return f"<secret {self.variable}>"

@@ -126,7 +126,8 @@ def _record(given: handover.Handover, channel: handover.Channel) -> None:
         return
     from enctest.events import SpanEnded, SpanEvent, SpanStarted
     from enctest.tracing.hooks import Instrumentation
-    from enctest.tracing.recorder import Item, TraceRecorder
+    from enctest.tracing.recorder import TraceRecorder
+    from enctest.tracing.steps import Item
 
     def tell(item: Item) -> None:
         record = item() if callable(item) else item

@@ -250,9 +250,13 @@ class ServicesPlugin:
     def _keep_spans(self, item: pytest.Item) -> None:
         """Keep spans for tests to look at; record them first where nobody does."""
         if not hasattr(spans.RECORDER, "keep"):
+            from enctest import config
+            from enctest.tracing import redaction
             from enctest.tracing.capture import Capture
 
-            self._capture = Capture(0, _drop, self._config.rootpath)
+            settings = config.load(self._config.rootpath)
+            redaction.configure(settings.redact)
+            self._capture = Capture(0, _drop, self._config.rootpath, ambient=settings.ambient)
             follow.uninstall()  # it looks from outside of the hooks that make spans
             self._capture.arm(self._config)
             follow.install()

@@ -69,7 +69,7 @@ def name_of(function: Any) -> str:
 
 
 def _pairs(values: dict[str, Any], secret: frozenset[str], depth: int) -> str:
-    from enctest.tracing.values import is_secret
+    from enctest.tracing.redaction import is_secret
 
     found = []
     for name, value in list(values.items())[:_ITEMS]:
@@ -79,6 +79,6 @@ def _pairs(values: dict[str, Any], secret: frozenset[str], depth: int) -> str:
 
 
 def _hidden() -> str:
-    from enctest.tracing.values import REDACTED
+    from enctest.tracing.redaction import REDACTED
 
     return REDACTED

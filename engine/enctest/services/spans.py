@@ -72,6 +72,12 @@ def note(name: str, attributes: dict[str, Any]) -> None:
         RECORDER.event(name, attributes)
 
 
+def hide(secret: str) -> None:
+    """Leave a text out of everything that is recorded from now on."""
+    if not isinstance(RECORDER, _Nobody):
+        RECORDER.hide(secret)
+
+
 class _Own:
     """A span of the application's OpenTelemetry provider."""
 

@@ -16,6 +16,7 @@ from enctest.selection.records import Records
 from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
+from enctest.tracing import redaction
 from enctest.tracing.capture import Capture
 from enctest.tracing.recorder import TraceRecorder
 
@@ -48,7 +49,8 @@ class Instruments:
         self._known = frozenset(sys.modules)
         root = Path(job.root)
         if job.spans:
-            self._capture = Capture(job.run, emit, root)
+            redaction.configure(job.redact)
+            self._capture = Capture(job.run, emit, root, ambient=job.ambient)
             self._capture.arm(config)
         if job.record:
             self._recorder = Recorder(root, self._records, Path(job.state), given=job.env)
@@ -60,6 +62,7 @@ class Instruments:
         self._job = job
         if self._capture is not None:
             self._capture.recorder.run = job.run
+            redaction.configure(job.redact)
         self._records.run = job.stream
         self.give(job.env)
 

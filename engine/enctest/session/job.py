@@ -45,6 +45,8 @@ class Job(Record, frozen=True, kw_only=True):
         root: The folder that recorded paths are relative to.
         state: The folder for caches.
         spans: Capture span trees.
+        redact: Regular expressions of what must not be recorded.
+        ambient: Tell the processes that tests start where to send their spans.
         record: Record dependencies.
         places: Where to suspend a copy on the way: files before their import, or `COLLECTION`.
         last: Test files to collect after all others, in this order.
@@ -65,6 +67,8 @@ class Job(Record, frozen=True, kw_only=True):
     root: str
     state: str
     spans: bool = True
+    redact: tuple[str, ...] = ()
+    ambient: bool = True
     record: bool = True
     places: tuple[str, ...] = ()
     last: tuple[str, ...] = ()

@@ -17,7 +17,8 @@ from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import Connection, ServerError
 from enctest.session.opened import Opened, Openings
 from enctest.tracing.recorder import TraceRecorder
-from enctest.tracing.values import redact, shorten
+from enctest.tracing.redaction import redact
+from enctest.tracing.values import shorten
 
 MANY = 5
 """Connections that one line of the application may have open: it can mean to keep them."""

@@ -40,8 +40,9 @@ class Result:
 
     @property
     def duration_ms(self) -> float:
-        """Milliseconds in setup, call and teardown."""
-        return sum(report.duration for report in self.reports) * 1000
+        """Milliseconds in setup, call and teardown, without what shared fixtures took."""
+        spent = (report.duration - getattr(report, "enctest_elsewhere", 0) for report in self.reports)
+        return sum(spent) * 1000
 
     @property
     def decisive(self) -> pytest.TestReport | None:

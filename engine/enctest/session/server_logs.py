@@ -77,4 +77,4 @@ class ServerLogPlugin:
         span = self._recorder.innermost
         if span is not None:
             at_ns = max(span.start_ns, span.trace.ns(entry.at))
-            self._recorder.event("log", attributes, span=span, at_ns=at_ns)
+            self._recorder.note(span, "log", at_ns, attributes)

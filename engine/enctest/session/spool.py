@@ -45,6 +45,8 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         root: The folder that recorded paths are relative to.
         state: The folder for caches.
         spans: Capture span trees.
+        redact: Regular expressions of what must not be recorded.
+        ambient: Tell the processes that tests start where to send their spans.
         run: The run's number.
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
         isolate: A process for each test.
@@ -55,6 +57,8 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     root: str
     state: str
     spans: bool
+    redact: tuple[str, ...] = ()
+    ambient: bool = True
     run: int
     workers: int = 0
     isolate: bool = False
@@ -106,6 +110,8 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         root=spool.root,
         state=spool.state,
         spans=spool.spans,
+        redact=spool.redact,
+        ambient=spool.ambient,
         record=not covers,
     )
     if spool.left_out_file.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 import sysconfig
@@ -11,6 +12,12 @@ from typing import Any, Final
 STACK_LIMIT: Final = 30
 """Frames that a stack may have."""
 _DEPTH: Final = 150  # frames to look at before giving up on a call site
+
+
+class _Elsewhere(_thread._local):  # noqa: SLF001 - the bare one: `threading` need not be imported
+    """Where the work was ordered that this thread does for another; None if it does its own."""
+
+    site: tuple[str, int] | None = None
 
 
 class Frames:
@@ -28,6 +35,7 @@ class Frames:
             outside.add(sys.prefix)
         self._outside = tuple(os.path.join(os.path.realpath(path), "") for path in outside)
         self._known: dict[str, str | None] = {}
+        self.elsewhere = _Elsewhere()
 
     def relative(self, filename: str) -> str | None:
         """Return the path of a project file relative to the root; None for files of others."""
@@ -52,7 +60,7 @@ class Frames:
             if path is not None:
                 return path, current.f_lineno
             current = current.f_back
-        return self._beyond_greenlet()
+        return self.elsewhere.site or self._beyond_greenlet()
 
     def stack(self, traceback: TracebackType | None) -> list[str]:
         """Return `file:line function`, outermost first, of the project's frames, or of all if it has none."""

@@ -7,8 +7,12 @@ import os
 import pytest
 
 from enctest.tracing.hooks import Instrumentation
+from enctest.tracing.otlp.inbox import Inbox
+from enctest.tracing.otlp.receiver import Receiver
 from enctest.tracing.pytest_plugin import TracingPlugin
-from enctest.tracing.recorder import Emit, TraceRecorder
+from enctest.tracing.recorder import TraceRecorder
+from enctest.tracing.spans import OpenSpan
+from enctest.tracing.steps import Emit
 
 
 class Capture:
@@ -18,10 +22,18 @@ class Capture:
         run: Number of the run.
         emit: Takes records, or functions that make one when it is sent; cheap and thread-safe.
         root: The project's root, for call sites (default: the current folder).
+        ambient: Tell the processes that tests start where to send their spans.
     """
 
-    def __init__(self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, run: int, emit: Emit, root: str | os.PathLike[str] | None = None, *, ambient: bool = True
+    ) -> None:
         self.recorder = TraceRecorder(run, emit, root)
+        self._receiver: Receiver | None = None
+        if ambient:
+            self._receiver = Receiver(Inbox(self.recorder), self.recorder.complain)
+            self.recorder.before_end = self._receiver.settle
+            self.recorder.variables = self._variables
         self.plugin = TracingPlugin(self.recorder)
         self.instrumentation = Instrumentation(self.recorder)
 
@@ -29,7 +41,21 @@ class Capture:
         """Instrument libraries, also those that are imported later, and watch the session."""
         self.instrumentation.arm()
         config.pluginmanager.register(self.plugin, "enctest-tracing")
+        config.add_cleanup(self.close)
 
     def disarm(self) -> None:
         """Put every library back as it was."""
         self.instrumentation.disarm()
+        self.close()
+
+    def close(self) -> None:
+        """Stop to receive spans of other processes."""
+        if self._receiver is not None:
+            self._receiver.close()
+
+    def _variables(self, span: OpenSpan) -> dict[str, str]:
+        """Return what the environment of a process is to hold that a span starts."""
+        if self._receiver is None:
+            return {}
+        parent, mark = self._receiver.inbox.process(span)
+        return {**self._receiver.address(mark), "TRACEPARENT": parent}

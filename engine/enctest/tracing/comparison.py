@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Generic, Literal, TypeVar
 
 from enctest.tracing.likeness import Difference, Key, Spanlike, differences, key
-from enctest.tracing.model import is_beside
+from enctest.tracing.model import SHARED, is_beside
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -23,7 +23,12 @@ State = Literal["same", "changed", "added", "missing", "moved", "unreached"]
 
 _EXACT = 40_000
 """Pairs of siblings up to which the best alignment is looked for."""
-_OF_ERRORS = frozenset({"status", "said", "error.type", "pytest.outcome", "pytest.reason"})
+_OF_ERRORS = frozenset(
+    {
+        *("status", "said", "error.type", "pytest.outcome", "pytest.reason"),
+        *("pytest.failure", "pytest.failed_phase", "test.case.result.status"),
+    }
+)
 """Differences that a span only passes on when something below it has failed."""
 
 
@@ -87,7 +92,7 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
     Spans beside the test are left out: which test needed a shared start first says nothing of it.
     """
     top: Line[S] = Line((), ())
-    pending: list[tuple[Line[S], Sequence[S], Sequence[S]]] = [(top, _own(before), _own(now))]
+    pending = [(top, _comparable(before, now), _comparable(now, before))]
     while pending:
         line, old, new = pending.pop()
         for child, below_old, below_new in _children(line, old, new):
@@ -103,8 +108,15 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
     return Comparison(top.children, _first(lines), Counter(line.state for line in lines))
 
 
-def _own(tops: Sequence[S]) -> Sequence[S]:
-    return [top for top in tops if not is_beside(top)]
+def _comparable(spans: Sequence[S], others: Sequence[S]) -> Sequence[S]:
+    """Leave out shared starts, and shared fixtures that only one side shows: the first test makes them."""
+    names = {span.name for span in others}
+    return [
+        span
+        for span in spans
+        if not is_beside(span)
+        and (span.name in names or span.status == "error" or not span.attributes.get(SHARED))
+    ]
 
 
 def _children(

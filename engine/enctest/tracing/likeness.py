@@ -18,6 +18,8 @@ _VOLATILE = frozenset(
     {
         *("code.line.number", "db.namespace", "process.pid", "thread.id", "thread.name"),
         *("server.address", "server.port", "client.address", "client.port", "user_agent.original"),
+        *("exception.locals", "pytest.fixtures.shared", "http.response.header.date"),
+        *("http.request.header.host", "http.request.header.user-agent", "http.response.header.server"),
         *("exception.stack", "pytest.nodeid", "test.case.name", "pytest.parameters", "http.response.start"),
     }
 )

@@ -19,6 +19,10 @@ from enctest.events import (
 
 OPEN = "enctest.open"
 """Attribute of a span that was still open when its test ended or its process died."""
+SHARED = "pytest.fixture.shared"
+"""Attribute of a fixture: whether other tests use what it made."""
+ELSEWHERE = "enctest.elsewhere_ns"
+"""Attribute of a phase: nanoseconds within it that were spent on fixtures that other tests use as well."""
 NAME = "enctest.name"
 """Attribute of an end that tells a name the span got after its start."""
 CAUSE = "enctest.caused_by"
@@ -96,7 +100,7 @@ class Node:
         return latest
 
     def self_ns(self, now_ns: int | None = None) -> int:
-        """Return the time that no child covers; children may overlap."""
+        """Return the time that no child covers, nor what is shared with others; children may overlap."""
         end = self.start_ns + self.duration_ns(now_ns) + self.uncounted_ns
         covered, reached = 0, self.start_ns
         uncounted = self.uncounted_ns
@@ -107,7 +111,9 @@ class Node:
             if until > begin:
                 covered += until - begin
                 reached = until
-        return max(0, end - self.start_ns - covered - max(0, uncounted))
+        elsewhere = self.attributes.get(ELSEWHERE, 0)
+        uncounted = max(0, uncounted) + (elsewhere if isinstance(elsewhere, int) else 0)
+        return max(0, end - self.start_ns - covered - uncounted)
 
     def freeze(self) -> Span:
         """Return the span as a record to store or send."""

@@ -12,13 +12,15 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from enctest.events import Attributes, SpanStatus
+from enctest.tracing.lanes import LINKS, Lanes
+from enctest.tracing.model import ELSEWHERE, SHARED
+from enctest.tracing.outcome import outcome, verdict
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
 from enctest.tracing.values import Ready, shorten, show_named
 
 _XUNIT = re.compile(r"_(?:xunit|unittest)_(setup\w*|setUp\w*)_fixture_")
 _PHASES: Final = {name: Ready.of({"pytest.phase": name}) for name in ("setup", "call", "teardown")}
-_PASSED: Final = Ready.of({"pytest.outcome": "passed"})
 _IN_TEARDOWN: Final = {"pytest.fixture.step": "teardown"}
 _CO_COROUTINE: Final = inspect.CO_COROUTINE
 _MARKED_COROUTINE: Final = "_is_coroutine_marker"
@@ -38,6 +40,8 @@ class TracingPlugin:
         self._phase: OpenSpan | None = None
         self._phase_end = 0
         self._failed = False
+        self._verdict: Attributes = {}
+        self._lanes = Lanes(recorder)
         self._fixtures: dict[pytest.FixtureDef[Any], _Fixture] = {}
 
     # --- the test -------------------------------------------------------------------------------------
@@ -46,6 +50,7 @@ class TracingPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         """Open the root span; close it at the latest when the test's protocol is over."""
         self._failed = False
+        self._verdict = {}
         self._phase = None
         self._recorder.begin_test(item.nodeid, _describe(item, self._recorder))
         try:
@@ -63,15 +68,18 @@ class TracingPlugin:
 
     def _end_test(self) -> None:
         self._end_phase("error" if self._failed else "unset")
-        self._recorder.end_test("error" if self._failed else "ok")
+        self._recorder.end_test("error" if self._failed else "ok", self._verdict)
 
     # --- its phases -------------------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Generator[None, object, object]:
-        """Span of the setup."""
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Span of the setup, linked to the shared fixtures that are there already."""
         __tracebackhide__ = True
         self._begin_phase("setup")
+        links = self._lanes.links(item)
+        if links and self._phase is not None:
+            self._phase.attributes = {**self._phase.attributes, LINKS: links}
         try:
             return (yield)
         finally:
@@ -104,9 +112,15 @@ class TracingPlugin:
         """Close the phase's span with what pytest finally made of it (xfail, skip, strictness)."""
         report = yield
         if self._phase is not None:
-            attributes = _outcome(report)
+            attributes = outcome(report)
+            elsewhere_ns = self._lanes.take()
+            if elsewhere_ns:
+                attributes = {**attributes, ELSEWHERE: elsewhere_ns}
+                vars(report)["enctest_elsewhere"] = elsewhere_ns / 1e9
             if call.excinfo is not None and not _is_skip(call.excinfo.value):
                 self._recorder.exception(call.excinfo.value, self._phase)
+            if not self._failed:
+                self._verdict = verdict(report, call.excinfo.value if call.excinfo else None, self._verdict)
             self._failed = self._failed or report.failed
             self._end_phase("error" if report.failed else "ok", attributes)
         return report
@@ -118,6 +132,8 @@ class TracingPlugin:
 
     def _end_phase(self, status: SpanStatus, attributes: Attributes | None = None) -> None:
         if self._phase is not None:
+            if self._recorder.unfinished:
+                self._recorder.tell_unfinished()
             self._recorder.leave(self._phase, status, attributes, self._phase_end)
             self._phase = None
 
@@ -137,16 +153,21 @@ class TracingPlugin:
         attributes: Attributes = known.attributes
         if hasattr(request, "param"):
             attributes = {**attributes, "pytest.fixture.parameter": show_named(name, request.param)}
-        teardown = _Teardown(recorder, fixturedef, name, attributes) if known.may_end else None
-        span = recorder.enter(name, "fixture", attributes)
+        lanes = self._lanes
+        teardown = _Teardown(recorder, lanes, fixturedef, name, attributes) if known.may_end else None
+        span = lanes.enter(name, attributes)
         try:
             result = yield
         except BaseException as error:
             if not _is_skip(error):
                 recorder.exception(error, span)
             recorder.leave(span, "unset" if _is_skip(error) else "error")
+            lanes.left(span)
             raise
         recorder.leave(span, "ok")
+        lanes.left(span)
+        if span is not None and attributes[SHARED]:
+            lanes.made(fixturedef, span.trace.test)
         if teardown is not None:
             teardown.watch(yields=known.yields)
         return result
@@ -191,9 +212,15 @@ class _Teardown:
     """
 
     def __init__(
-        self, recorder: TraceRecorder, fixture: pytest.FixtureDef[Any], name: str, attributes: Attributes
+        self,
+        recorder: TraceRecorder,
+        lanes: Lanes,
+        fixture: pytest.FixtureDef[Any],
+        name: str,
+        attributes: Attributes,
     ) -> None:
         self._recorder = recorder
+        self._lanes = lanes
         self._fixture = fixture
         self._name = f"{name} teardown"
         self._attributes = attributes
@@ -210,10 +237,11 @@ class _Teardown:
         attributes = self._attributes | _IN_TEARDOWN
         if type(self._attributes) is Ready:
             attributes = Ready(attributes)
-        self._span = self._recorder.enter(self._name, "fixture", attributes)
+        self._span = self._lanes.enter(self._name, attributes)
 
     def _end(self) -> None:
         self._recorder.leave(self._span, "ok")
+        self._lanes.left(self._span)
         self._span = None
 
 
@@ -273,7 +301,7 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
     attributes: Attributes = {
         "pytest.fixture.name": name,
         "pytest.fixture.scope": fixture.scope,
-        "pytest.fixture.shared": fixture.scope != "function",
+        SHARED: fixture.scope != "function",
         "pytest.fixture.step": "setup",
     }
     code = getattr(inspect.unwrap(fixture.func), "__code__", None)
@@ -284,19 +312,6 @@ def _describe_fixture(fixture: pytest.FixtureDef[Any], recorder: TraceRecorder) 
     yields = own is not None and bool(own.co_flags & _CO_GENERATOR)
     may_end = yields or own is None or "request" in fixture.argnames
     return _Fixture(name, Ready.of(attributes), yields, may_end)
-
-
-def _outcome(report: pytest.TestReport) -> Attributes:
-    """Return what a report says besides passed and failed."""
-    if report.passed and not hasattr(report, "wasxfail"):
-        return _PASSED
-    attributes: Attributes = {"pytest.outcome": report.outcome}
-    if hasattr(report, "wasxfail"):
-        attributes["pytest.outcome"] = "xfailed" if report.skipped else "xpassed"
-        attributes["pytest.reason"] = report.wasxfail
-    elif report.skipped and isinstance(report.longrepr, tuple):
-        attributes["pytest.reason"] = report.longrepr[2]
-    return attributes
 
 
 def _is_skip(error: BaseException) -> bool:

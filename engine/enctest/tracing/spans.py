@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import time
 from collections.abc import Callable
@@ -10,10 +11,13 @@ from typing import Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
 from enctest.tracing.intervals import covered_ns
+from enctest.tracing.redaction import redact
 from enctest.tracing.values import Cleaner, Ready, shorten
 
 TEXT_BUDGET: Final = 64 * 1024 * 1024
 """Characters of attributes sent in full per test."""
+SPAN_LIMIT: Final = 20_000
+"""Spans recorded per test; more are only counted. The same holds for events."""
 ROOT: Final = 1
 """Number of every test's root span."""
 _NOTHING: Final[Attributes] = {}
@@ -33,14 +37,25 @@ def current() -> OpenSpan | None:
     return CURRENT.get()
 
 
+class Telling(_thread._local):  # noqa: SLF001 - the bare one: `threading` need not be imported
+    """Whether this thread shows a log record or warning that was told: what it prints meanwhile is that."""
+
+    on = False
+    process: OpenSpan | None = None
+    """The span of a process that this thread is about to start."""
+
+
 class TestTrace:
     """What is known of the test that runs: numbers, limits and the way out."""
 
     __slots__ = (
+        "begun_ns",
         "cleaner",
         "closed",
         "epoch_ns",
         "events",
+        "foreign",
+        "instrumented",
         "lost_events",
         "lost_spans",
         "numbers",
@@ -52,11 +67,34 @@ class TestTrace:
     def __init__(self, run: int, test: str, _wall: Callable[[], int] = time.time_ns) -> None:
         self.run = run
         self.test = test
-        self.epoch_ns = _wall() - now()
+        self.begun_ns = now()
+        self.epoch_ns = _wall() - self.begun_ns
+        self.foreign: dict[int, OpenSpan] = {}
+        """Spans of OpenTelemetry's SDK, by their ids, which other processes may know."""
+        self.instrumented: list[OpenSpan] = []
+        """Open spans of the user's own OpenTelemetry instrumentations of libraries."""
         self.numbers = itertools.count(ROOT)
         self.cleaner = Cleaner(TEXT_BUDGET)
         self.events = self.lost_spans = self.lost_events = 0
         self.closed = False
+
+    def is_full(self) -> bool:
+        """Count one more span that came from elsewhere; tell whether there are too many."""
+        if next(self.numbers) <= SPAN_LIMIT:
+            return False
+        self.lost_spans += 1
+        return True
+
+    def limits(self) -> Attributes:
+        """Return what was left out of the test, as attributes of its root span; none if it is all there."""
+        found: Attributes = {}
+        if self.lost_spans:
+            found["enctest.spans.not_recorded"] = self.lost_spans
+        if self.lost_events:
+            found["enctest.events.not_recorded"] = self.lost_events
+        if self.cleaner.exhausted:
+            found["enctest.values.cut"] = True
+        return found
 
     def at(self, ns: int) -> float:
         """Return a monotonic time as seconds since the epoch."""
@@ -72,7 +110,9 @@ class OpenSpan:
 
     `refresh`, if given, is called before that, on the sending thread, to look for more of them. `more` are
     those that only the end tells, fit to be sent; they need `attributes` that are. A span with a `cause` is
-    beside the test, and its time is put down in `beside` of the cause and those above.
+    beside the test, and its time is put down in `beside` of the cause and those above. A span with `into` is
+    the second one of the same thing, seen by another instrumentation: it is not told, and shares the
+    attributes.
     """
 
     __slots__ = (
@@ -84,6 +124,8 @@ class OpenSpan:
         "beside",
         "cause",
         "end_ns",
+        "end_told",
+        "into",
         "kind",
         "more",
         "name",
@@ -119,6 +161,8 @@ class OpenSpan:
         self.beside: list[tuple[int, int]] | None = None
         self.status: SpanStatus = "unset"
         self.end_ns = 0
+        self.end_told = False
+        self.into: OpenSpan | None = None
         self.refresh: Callable[[], None] | None = None
         self.more = self._raw = self._told = _NOTHING
         self.start_ns = _clock()
@@ -140,15 +184,21 @@ class OpenSpan:
             test=trace.test,
             span=self.number,
             parent=self.parent,
-            name=self.name if len(self.name) <= _NAME_LIMIT else shorten(self.name, _NAME_LIMIT),
+            name=self._shown_name(),
             kind=self.kind,
             start_ns=self.start_ns,
             attributes=self._told,
         )
 
+    def _shown_name(self) -> str:
+        if self.kind in {"test", "phase", "fixture"}:
+            return shorten(self.name, _NAME_LIMIT)
+        return redact(self.name if len(self.name) <= _NAME_LIMIT else shorten(self.name, _NAME_LIMIT))
+
     def ended(self) -> SpanEnded:
         """Return the record of the end, with the attributes that the start did not tell."""
         trace = self.trace
+        self.end_told = True  # first: what is set from now on is told once more
         return SpanEnded(
             t=(self.end_ns + trace.epoch_ns) / 1e9,
             run=trace.run,

@@ -2,68 +2,24 @@
 
 from __future__ import annotations
 
-import functools
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from enctest.events import Attributes
+from enctest.tracing.redaction import REDACTED, is_secret, redact
 
 TEXT_LIMIT: Final = 4096
 """Characters that one attribute value may have."""
 ITEM_LIMIT: Final = 100
 """Elements that one list may have."""
-REDACTED: Final = "[redacted]"
 
+_MARGIN: Final = 1024  # characters behind a cut that are looked at, for a secret that the cut splits
 _BRIEF: Final = 200  # characters left of a value once a test has used up its budget
 _SHOWN_ITEMS: Final = 20  # elements of a container inside a query parameter
 _SHOWN_DEPTH: Final = 3
 _PLAIN: Final = (str, int, float, bool)
 _NUMBERS: Final = frozenset({int, float, bool})
-
-_SECRET_NAME = re.compile(
-    r"passw(or)?d|passphrase|secret|token(?!s)|authorization|cookie|api[-_]?key|private[-_]?key|credential",
-    re.IGNORECASE,
-)
-_SECRET_IN_TEXT = re.compile(
-    r"""(?ix)
-    ( \b [\w-]* (?:passw(?:or)?d|passphrase|secret|token|authorization|cookie|api[-_]?key) ["']? )
-    ( \s*[=:]\s* (?:bearer\s+|basic\s+)? | \s+(?=') )
-    ( '[^']*' | "[^"]*" | (?![%$?:{(\[]) [^\s,;&'")}\]]+ )
-    """
-)
-_CREDENTIALS = re.compile(r"(\w+://[^\s/:@]*):[^\s/@]+@")
-_SHORT: Final = 300
-_REMEMBERED: Final = 4096
-"""Short texts (names, paths, statements) come again and again: what became of them is kept."""
-_HINTS = ("passw", "passphrase", "secret", "token", "authorization", "cookie", "key")
-
-
-@functools.lru_cache(_REMEMBERED)
-def is_secret(name: str) -> bool:
-    """Return whether a value of this name must not leave the process."""
-    return _SECRET_NAME.search(name) is not None
-
-
-def redact(text: str) -> str:
-    """Return `text` with what follows `password=` and its like, and credentials in URLs, left out."""
-    return _redact_short(text) if len(text) <= _SHORT else _redact(text)
-
-
-def _redact(text: str) -> str:
-    lowered = text.lower()
-    if any(hint in lowered for hint in _HINTS):
-        text = _SECRET_IN_TEXT.sub(_hide, text)
-    return _CREDENTIALS.sub(rf"\1:{REDACTED}@", text) if "://" in text else text
-
-
-_redact_short = functools.lru_cache(_REMEMBERED)(_redact)
-
-
-def _hide(match: re.Match[str]) -> str:
-    quote = match[3][0] if match[3][0] in "'\"" else ""
-    return f"{match[1]}{match[2]}{quote}{REDACTED}{quote}"
 
 
 def shorten(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -92,7 +48,7 @@ class Cleaner:
         for key, value in attributes.items():
             name = key if type(key) is str else str(key)
             if type(value) is str:
-                found[name] = self._text(REDACTED if is_secret(name) else value)
+                found[name] = self._text(value) if not is_secret(name) else REDACTED
             else:
                 found[name] = value if type(value) in _NUMBERS else self._safe(name, value)
         return found
@@ -104,31 +60,33 @@ class Cleaner:
             return f"<unreadable: {type(error).__name__}>"
 
     def _value(self, key: str, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._text(REDACTED if is_secret(key) else value)
         if isinstance(value, (bool, int, float)):
             return value
+        if is_secret(key):
+            return REDACTED if isinstance(value, (str, bytes)) or value is None else [REDACTED]
+        if isinstance(value, str):
+            return self._text(value)
         if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
             items = [self._item(item) for item in value[:ITEM_LIMIT]]
             return [*items, f"… ({len(value) - ITEM_LIMIT} more)"] if len(value) > ITEM_LIMIT else items
         return self._text(show(value))
 
     def _item(self, value: Any) -> Any:
-        return (
-            self._text(value)
-            if isinstance(value, str)
-            else value
-            if isinstance(value, _PLAIN)
-            else show(value)
-        )
+        if isinstance(value, str):
+            return self._text(value)
+        return value if isinstance(value, _PLAIN) else self._text(show(value))
 
     def _text(self, text: str) -> str:
         limit = TEXT_LIMIT if self._left > 0 else _BRIEF
         length = len(text)
         if length > limit:
-            text = shorten(redact(text[: limit + 1024]) + text[limit + 1024 :], limit)
+            head = redact(text[: limit + _MARGIN])
+            head = (
+                head[: max(0, min(limit, len(head) - _MARGIN))] if length > limit + _MARGIN else head[:limit]
+            )
+            text = f"{head}… ({length - limit} more characters)"
         else:
-            text = _redact_short(text) if length <= _SHORT else _redact(text)
+            text = redact(text)
         self._left -= len(text)
         return text
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from enctest.tracing.capture import Capture
-from enctest.tracing.recorder import Item
+from enctest.tracing.steps import Item
 
 _queue: deque[Item] = deque()
 _done = threading.Event()
@@ -20,7 +20,8 @@ _path = Path(os.environ["SPAN_FILE"])  # read once: tests may empty the environm
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    capture = Capture(7, _queue.append, early_config.rootpath)
+    ambient = os.environ.get("AMBIENT") != "off"
+    capture = Capture(7, _queue.append, early_config.rootpath, ambient=ambient)
     capture.arm(early_config)
     threading.Thread(target=_send, daemon=True).start()
 

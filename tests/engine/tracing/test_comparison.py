@@ -223,3 +223,23 @@ def test_a_very_deep_trace_is_compared_without_recursion() -> None:
     for _ in range(400):
         deep = span("level", deep)
     assert compared(traced(deep), traced(deep)).counts == {"same": 403}
+
+
+def test_a_shared_fixture_that_another_test_has_set_up_is_no_difference() -> None:
+    def tops(*names: str, status: SpanStatus = "ok") -> list[Node]:
+        spans = [Span(span=1, parent=None, name="test_a", kind="test", start_ns=0, end_ns=9)]
+        shared = {"pytest.fixture.shared": True}
+        for number, name in enumerate(names, 2):
+            spans.append(
+                Span(
+                    span=number, parent=None, name=name, kind="fixture", start_ns=number, end_ns=9,
+                    attributes=shared, status=status,
+                )
+            )  # fmt: skip
+        return Trace(spans).tops()
+
+    assert compare(tops("db", "app"), tops("app")).first is None
+    assert compare(tops(), tops("db")).first is None
+    failed = compare(tops(), tops("db", status="error")).first
+    assert failed is not None
+    assert (failed.state, failed.span.name) == ("added", "db")

@@ -13,7 +13,7 @@ def shape(inner: Inner, test: str, **options: int) -> list[str]:
     return [f"{'  ' * depth}{node.name}" for depth, node in result.trace.rows()]
 
 
-def test_fixtures_of_all_scopes_hang_under_their_phase(inner: Inner) -> None:
+def test_fixtures_hang_under_their_phase_and_shared_ones_beside_the_test(inner: Inner) -> None:
     found = shape(
         inner,
         """
@@ -42,16 +42,61 @@ def test_fixtures_of_all_scopes_hang_under_their_phase(inner: Inner) -> None:
     assert found == [
         "test_it.py::test_a",
         "  setup",
-        "    s",
-        "    m",
         "    f",
         "    g",
         "  call",
         "  teardown",
         "    g teardown",
         "    f teardown",
-        "    s teardown",
+        "s",
+        "m",
+        "s teardown",
     ]
+
+
+def test_the_time_of_a_shared_fixture_is_not_the_first_tests(inner: Inner) -> None:
+    result = inner.run(
+        """
+        import time
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def outer(request):
+            time.sleep(0.05)
+            assert request.getfixturevalue("inner")
+            return 1
+
+        @pytest.fixture(scope="session")
+        def inner():
+            time.sleep(0.05)
+            return 1
+
+        @pytest.fixture
+        def own(outer):
+            time.sleep(0.01)
+
+        def test_a(own): pass
+        def test_b(own): pass
+        """
+    )
+    first, second = result.traces.values()
+    assert [(depth, node.name) for depth, node in first.rows()] == [
+        (0, "test_it.py::test_a"),
+        (1, "setup"),
+        (2, "own"),
+        (1, "call"),
+        (1, "teardown"),
+        (0, "outer"),
+        (1, "inner"),
+    ]
+    setup, own, outer = (
+        next(node for node in first.nodes.values() if node.name == name) for name in ("setup", "own", "outer")
+    )
+    assert setup.attributes["enctest.elsewhere_ns"] == outer.duration_ns() >= 100_000_000
+    assert setup.self_ns() <= setup.duration_ns() - outer.duration_ns() - own.duration_ns()
+    (setup,) = [node for node in second.nodes.values() if node.name == "setup"]
+    assert setup.attributes["pytest.fixtures.shared"] == ["outer: test_it.py::test_a"]
+    assert "enctest.elsewhere_ns" not in setup.attributes
 
 
 def test_a_shared_fixture_is_marked_and_shown_once(inner: Inner) -> None:
@@ -69,7 +114,7 @@ def test_a_shared_fixture_is_marked_and_shown_once(inner: Inner) -> None:
     )
     first, second = result.traces.values()
     names = [[node.name for _, node in trace.rows()] for trace in (first, second)]
-    assert names[0][1:] == ["setup", "m", "call", "teardown"]
+    assert names[0][1:] == ["setup", "call", "teardown", "m"]
     assert names[1][1:] == ["setup", "call", "teardown", "m teardown"]
     (setup,) = [node for node in first.nodes.values() if node.name == "m"]
     assert setup.attributes["pytest.fixture.scope"] == "module"
@@ -154,8 +199,9 @@ def test_skips_and_expected_failures_are_no_errors(inner: Inner) -> None:
     found = {}
     for test, trace in result.traces.items():
         assert trace.root is not None
-        phase = [node for node in trace.nodes.values() if "pytest.reason" in node.attributes]
-        reason = [node.attributes["pytest.reason"] for node in phase]
+        phase = [node for node in trace.nodes.values() if node.kind == "phase"]
+        reason = [node.attributes["pytest.reason"] for node in phase if "pytest.reason" in node.attributes]
+        assert trace.root.attributes.get("pytest.reason", "") in [*reason, ""]
         found[test.partition("::")[2]] = (trace.root.status, reason)
     assert found == {
         "test_skip": ("ok", ["Skipped: later"]),
@@ -185,9 +231,9 @@ def test_unittest_and_xunit_setups_have_spans(inner: Inner) -> None:
     old, new = result.traces.values()
     assert [node.name for _, node in old.rows()][1:] == [
         "setup",
-        "setUpClass",
         "call",
         "teardown",
+        "setUpClass",
         "setUpClass teardown",
     ]
     assert [node.name for _, node in new.rows()][1:] == [

@@ -31,28 +31,42 @@ def test_a_frozen_clock_stops_no_span(inner: Inner) -> None:
     assert min(record.t for record in ended) > 1_700_000_000
 
 
-def test_threads_keep_their_test_and_are_marked(inner: Inner) -> None:
+def test_threads_follow_what_started_them(inner: Inner) -> None:
     result = inner.run(
         """
-        import contextvars, sqlite3, threading
+        import _thread, contextvars, sqlite3, threading
+        from concurrent.futures import ThreadPoolExecutor
 
         def work():
             sqlite3.connect(":memory:").execute("SELECT 1").connection.close()
 
+        class Own(threading.Thread):
+            def run(self):
+                work()
+
         def test_a():
-            thread = threading.Thread(target=work)
-            thread.start()
-            thread.join()
-            context = contextvars.copy_context()
-            thread = threading.Thread(target=context.run, args=(work,))
-            thread.start()
-            thread.join()
+            from opentelemetry import trace
+            with trace.get_tracer("shop").start_as_current_span("a"):
+                thread = threading.Thread(target=work)
+                thread.start()
+                thread.join()
+                context = contextvars.copy_context()
+                thread = Own()
+                thread.start()
+                thread.join()
+            with ThreadPoolExecutor(1) as pool:
+                with trace.get_tracer("shop").start_as_current_span("b"):
+                    pool.submit(work).result()
+                pool.submit(work).result()
+            done = threading.Event()
+            _thread.start_new_thread(lambda: (work(), done.set()), ())
+            done.wait()
         """
     )
-    first, second = result.of_kind("db")
-    call = result.find("call")
-    assert (first.parent, first.attributes.get("enctest.detached")) == (call, True)
-    assert (second.parent, second.attributes.get("enctest.detached")) == (call, None)
+    queries = result.of_kind("db")
+    parents = [node.parent.name for node in queries if node.parent is not None]
+    assert parents == ["a", "a", "b", "call", "call"]
+    assert [node.attributes.get("enctest.detached") for node in queries] == [None, None, None, None, True]
 
 
 def test_a_loop_that_outlives_a_test_does_not_blame_the_first_one(inner: Inner) -> None:

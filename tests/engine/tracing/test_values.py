@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 
 import pytest
 
 from enctest.tracing.hooks.web import safe_url
+from enctest.tracing.redaction import _Rules, configure, hide, redact
 from enctest.tracing.sql import summarize
-from enctest.tracing.values import Cleaner, redact, show
+from enctest.tracing.values import Cleaner, show
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,52 @@ def test_secrets_by_name() -> None:
         safe_url("http://u:p@h/x?access_token=1&b=2#f")
         == "http://u:[redacted]@h/x?access_token=[redacted]&b=2#f"
     )
+
+
+def test_secrets_in_lists_and_containers() -> None:
+    cleaned = Cleaner(1000).clean(
+        {
+            "http.request.header.authorization": ["Basic abc"],
+            "items": [{"password": "hush", "n": 1}, b"token=hush", "secret=hush"],
+            "nothing": None,
+        }
+    )
+    assert "hush" not in str(cleaned)
+    assert "abc" not in str(cleaned)
+    assert cleaned["http.request.header.authorization"] == ["[redacted]"]
+    assert cleaned["items"][0] == "{'password': [redacted], 'n': 1}"
+
+
+@pytest.fixture
+def _rules() -> Iterator[None]:
+    before = _Rules.patterns, _Rules.values
+    yield
+    configure(())
+    _Rules.patterns, _Rules.values = before
+
+
+@pytest.mark.usefixtures("_rules")
+def test_secrets_that_the_project_names() -> None:
+    text = "ssn 078-05-1120 of 4242 by S3cr3t!Value"
+    assert redact(text) == text
+    configure([r"\d{3}-\d{2}-\d{4}", "iban"])
+    hide("S3cr3t!Value")
+    hide("of")  # too short to be looked for everywhere
+    assert redact(text) == "ssn [redacted] of 4242 by [redacted]"
+    cleaned = Cleaner(9000).clean({"customer.IBAN": "DE00", "body": "x" * 4000 + text + "y" * 4000})
+    assert cleaned["customer.IBAN"] == "[redacted]"
+    assert "078-05" not in cleaned["body"]
+    assert "S3cr3t" not in cleaned["body"]
+
+
+@pytest.mark.usefixtures("_rules")
+def test_what_a_cut_splits_is_hidden_too() -> None:
+    hide("S" * 500)
+    for before in range(3500, 5300, 100):
+        cleaned = Cleaner(9000).clean({"a": "x" * before + "S" * 500 + "y" * 3000})
+        assert "S" not in cleaned["a"], before
+    shrunk = Cleaner(9000).clean({"a": ("S" * 500 + " ") * 20 + "tail"})
+    assert "S" not in shrunk["a"]
 
 
 def test_long_values_are_cut_and_say_so() -> None:

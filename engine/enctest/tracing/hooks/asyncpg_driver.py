@@ -25,6 +25,10 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     patches.wrap(library.Connection, "executemany", spans.calls(spans.many).coroutine)
     for name in _COPIES:
         patches.wrap(library.Connection, name, spans.calls(spans.copy(name)).coroutine)
+    cursor = library.cursor.BaseCursor
+    patches.wrap(cursor, "_bind_exec", spans.calls(spans.opened).coroutine)
+    patches.wrap(cursor, "_bind", spans.calls(spans.opened).coroutine)
+    patches.wrap(cursor, "_exec", spans.calls(spans.fetched).coroutine)
 
 
 class _Spans:
@@ -60,6 +64,19 @@ class _Spans:
         connection = statement._connection  # noqa: SLF001 - the only way to the name of the database
         return self._start(connection, statement.get_query(), args, frame)
 
+    def opened(
+        self, cursor: Any, _args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
+    ) -> OpenSpan | None:
+        """A server-side cursor gets its query, and perhaps the first rows."""
+        return self._start(cursor._connection, _cursor_query(cursor), cursor._args, frame)  # noqa: SLF001
+
+    def fetched(
+        self, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+    ) -> OpenSpan | None:
+        """The next rows of a server-side cursor."""
+        count = args[0] if args else kwargs["n"]
+        return self._start(cursor._connection, f"FETCH {count}", None, frame)  # noqa: SLF001
+
     def copy(self, name: str) -> Any:
         def begin(
             connection: Any, args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
@@ -87,3 +104,8 @@ class _Spans:
             return None
         namespace = str(connection._params.database or "")  # noqa: SLF001 - no public name for it
         return self.queries.start(str(text), parameters, namespace=namespace, frame=frame, batch=batch)
+
+
+def _cursor_query(cursor: Any) -> str:
+    state = cursor._state  # noqa: SLF001 - a cursor has no public name for its query
+    return str(state.query if state is not None else cursor._query)  # noqa: SLF001 - as above

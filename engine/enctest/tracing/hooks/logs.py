@@ -16,9 +16,15 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     def make(original: Callable[..., Any]) -> Callable[..., Any]:
         def call_handlers(self: Any, record: Any) -> Any:
             __tracebackhide__ = True
-            if recorder.active:
-                _tell(recorder, record)
-            return original(self, record)
+            if not recorder.active:
+                return original(self, record)
+            _tell(recorder, record)
+            telling = recorder.telling
+            before, telling.on = telling.on, True
+            try:
+                return original(self, record)
+            finally:
+                telling.on = before
 
         return call_handlers
 

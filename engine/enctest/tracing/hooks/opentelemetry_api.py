@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from enctest.events import Attributes, SpanKind
+from enctest.events import Attributes, SpanKind, SpanStatus
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
-from enctest.tracing.spans import OpenSpan
+from enctest.tracing.spans import OpenSpan, current
+from enctest.tracing.twins import add_missing, is_instrumentation, own_twin, stand_in
 
 if TYPE_CHECKING:
     from opentelemetry import trace as api
 
+_KINDS: Final[tuple[SpanKind, ...]] = ("internal", "server", "client", "producer", "consumer")
 OURS = "_enctest_span"
 """Attribute of a span of OpenTelemetry's that holds our span."""
 
@@ -27,14 +29,15 @@ OURS = "_enctest_span"
 def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     """Record what tracers without a provider start; make nested spans of both kinds find each other."""
     library: Any = module
-    quiet = _quiet_tracer(library, recorder)
+    made = _quiet_tracer(library, recorder)
     recorder.foreign = lambda: cast("OpenSpan | None", getattr(library.get_current_span(), OURS, None))
 
     def make(original: property) -> property:
         def tracer(self: Any) -> Any:
             found = original.__get__(self)
             provided = library._TRACER_PROVIDER  # noqa: SLF001 - asking by function could set one
-            return quiet(self) if type(found) is library.NoOpTracer and not provided else found
+            name = getattr(self, "_instrumenting_module_name", "")
+            return made(name) if type(found) is library.NoOpTracer and not provided else found
 
         return property(tracer)
 
@@ -45,12 +48,57 @@ def kind_of(kind: Any, attributes: Mapping[str, Any]) -> SpanKind:
     """Return our kind for one of OpenTelemetry's; spans of databases are told by their attributes."""
     if "db.system" in attributes or "db.system.name" in attributes:
         return "db"
-    return cast("SpanKind", kind.name.lower())
+    found: SpanKind = _KINDS[kind.value]
+    return found
 
 
-def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.Tracer]:
-    """Return a function that makes the stand-in for a tracer that has no provider."""
-    quiet_span = _quiet_span(library, recorder)
+def start_foreign(
+    recorder: TraceRecorder, name: str, kind: SpanKind, attributes: Attributes, parent: OpenSpan | None
+) -> OpenSpan | None:
+    """Open the span of one of OpenTelemetry's; that of a library's call may be one of ours already."""
+    if not is_instrumentation(attributes, kind):
+        return recorder.start(name, kind, attributes, parent=parent, current=False)
+    twin = own_twin(current(), kind)
+    if twin is not None:
+        add_missing(twin, attributes)
+        return stand_in(twin)
+    span = recorder.start(name, kind, attributes, parent=parent, current=False)
+    if span is not None:
+        span.trace.instrumented.append(span)
+    return span
+
+
+def end_foreign(
+    recorder: TraceRecorder, span: OpenSpan, status: SpanStatus, attributes: Attributes | None = None
+) -> None:
+    """Close the span of one of OpenTelemetry's."""
+    instrumented = span.trace.instrumented
+    if instrumented and span in instrumented:
+        instrumented.remove(span)
+    recorder.end(span, status, attributes)
+
+
+def quiet_tracers(recorder: TraceRecorder) -> Any:
+    """Return a provider whose spans are recorded here only; instrumentations take them for recording ones."""
+    from opentelemetry import trace
+
+    library: Any = trace
+    made = _quiet_tracer(library, recorder, recording=True)
+
+    class Provider(library.TracerProvider):  # type: ignore[misc]
+        """Makes tracers of ours."""
+
+        def get_tracer(self, instrumenting_module_name: str, *_args: Any, **_kwargs: Any) -> Any:
+            return made(instrumenting_module_name)
+
+    return Provider()
+
+
+def _quiet_tracer(
+    library: Any, recorder: TraceRecorder, *, recording: bool = False
+) -> Callable[[str], api.Tracer]:
+    """Return a function that makes the stand-in for a tracer that has no provider, of a scope's name."""
+    quiet_span = _quiet_span(library, recorder, recording=recording)
 
     class QuietTracer(library.NoOpTracer):  # type: ignore[misc]
         """Starts spans that only we see."""
@@ -66,7 +114,7 @@ def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.
             given = kwargs.get("attributes", args[1] if len(args) > 1 else None)
             attributes: Attributes = {**(given or {}), "otel.scope.name": self._scope}
             parent = getattr(library.get_current_span(context), OURS, None) if context is not None else None
-            ours = recorder.start(name, kind_of(kind, attributes), attributes, parent=parent, current=False)
+            ours = start_foreign(recorder, name, kind_of(kind, attributes), attributes, parent)
             return quiet_span(inert.get_span_context(), ours)
 
         @contextmanager
@@ -84,14 +132,19 @@ def _quiet_tracer(library: Any, recorder: TraceRecorder) -> Callable[[Any], api.
                 if end_on_exit:
                     span.end()
 
-    return lambda proxy: QuietTracer(getattr(proxy, "_instrumenting_module_name", ""))
+    return cast("Callable[[str], api.Tracer]", QuietTracer)
 
 
-def _quiet_span(library: Any, recorder: TraceRecorder) -> Callable[[Any, OpenSpan | None], Any]:
-    """Return what makes spans that are no-ops to the application."""
+def _quiet_span(
+    library: Any, recorder: TraceRecorder, *, recording: bool
+) -> Callable[[Any, OpenSpan | None], Any]:
+    """Return what makes spans that are no-ops to the application, but for being said to record."""
 
     class QuietSpan(_Recording, library.NonRecordingSpan):  # type: ignore[misc]
         """A no-op span whose attributes, events and end we note."""
+
+        def is_recording(self) -> bool:
+            return recording
 
     def make(context: Any, ours: OpenSpan | None) -> Any:
         span = QuietSpan(context)
@@ -137,4 +190,4 @@ class _Recording:
     def end(self, end_time: int | None = None) -> None:
         del end_time  # as above
         if self._enctest_span is not None:
-            self._enctest_recorder.end(self._enctest_span, self._enctest_span.status)
+            end_foreign(self._enctest_recorder, self._enctest_span, self._enctest_span.status)

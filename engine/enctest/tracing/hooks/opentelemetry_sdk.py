@@ -6,14 +6,17 @@ Nothing is added to any provider: its processors, exporters, sampler and ids sta
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 from enctest.events import Attributes, SpanStatus
-from enctest.tracing.hooks.opentelemetry_api import OURS, kind_of
+from enctest.tracing.hooks.opentelemetry_api import OURS, end_foreign, kind_of, start_foreign
 from enctest.tracing.hooks.patching import Patches
+from enctest.tracing.model import NAME
 from enctest.tracing.recorder import TraceRecorder
-from enctest.tracing.spans import OpenSpan
+from enctest.tracing.spans import CURRENT, OpenSpan
+from enctest.tracing.twins import INSTRUMENTATIONS
 
 
 def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
@@ -31,12 +34,19 @@ class _Watch:
     def __init__(self, library: Any, recorder: TraceRecorder) -> None:
         self._library = library
         self._recorder = recorder
+        self._unset, self._error = library.StatusCode.UNSET, library.StatusCode.ERROR
 
     def start(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        recorder, begin = self._recorder, self._begin
+
         def start(self_: Any, start_time: Any = None, parent_context: Any = None) -> None:
             __tracebackhide__ = True
-            if self._recorder.active and getattr(self_, OURS, None) is None:
-                self._guard(self._begin, self_, parent_context)
+            innermost = recorder.innermost
+            if innermost is not None and OURS not in self_.__dict__:
+                try:
+                    begin(self_, parent_context, innermost)
+                except Exception as error:  # noqa: BLE001 - capture must not break what it watches
+                    recorder.complain("opentelemetry", error)
             original(self_, start_time, parent_context)
 
         return start
@@ -45,55 +55,81 @@ class _Watch:
         def add_event(self_: Any, name: str, attributes: Any = None, timestamp: Any = None) -> None:
             __tracebackhide__ = True
             original(self_, name, attributes, timestamp)
-            ours = getattr(self_, OURS, None)
+            ours = vars(self_).get(OURS)
             if ours is not None and not ours.end_ns:
                 self._recorder.event(str(name), dict(attributes or {}), span=ours)
 
         return add_event
 
     def end(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        recorder, finish = self._recorder, self._finish
+
         def end(self_: Any, end_time: Any = None) -> None:
             __tracebackhide__ = True
-            ours = getattr(self_, OURS, None)
+            ours = self_.__dict__.get(OURS)
             if ours is not None and not ours.end_ns:
-                self._guard(self._finish, self_, ours)
+                try:
+                    finish(self_, ours)
+                except Exception as error:  # noqa: BLE001 - as above
+                    recorder.complain("opentelemetry", error)
             original(self_, end_time)
 
         return end
 
-    def _begin(self, span: Any, parent_context: Any) -> None:
-        parent = None
+    def _begin(self, span: Any, parent_context: Any, innermost: OpenSpan) -> None:
+        attributes = _attributes(span)
+        scope = span.instrumentation_scope
+        name = attributes["otel.scope.name"] = scope.name if scope is not None else ""
+        parent = self._parent(span, parent_context, innermost)
+        kind = kind_of(span.kind, attributes)
+        if name.startswith(INSTRUMENTATIONS):
+            ours = start_foreign(self._recorder, span.name, kind, attributes, parent)
+        else:
+            ours = self._recorder.start(span.name, kind, attributes, parent=parent, current=False)
+        if ours is None:
+            return
+        span.__dict__[OURS] = ours
+        ours.trace.foreign[span.context.span_id] = ours
+        if ours.into is None:
+            ours.refresh = partial(self._refresh, span, ours)
+
+    def _parent(self, span: Any, parent_context: Any, innermost: OpenSpan) -> OpenSpan | None:
+        """Return our span that is the parent; None to let the recorder look for it, at more cost."""
         if parent_context is not None:
-            parent = getattr(self._library.trace_api.get_current_span(parent_context), OURS, None)
-        attributes: Attributes = dict(span.attributes or {})
-        scope = getattr(span.instrumentation_scope, "name", "")
-        attributes["otel.scope.name"] = scope
-        ours = self._recorder.start(
-            span.name, kind_of(span.kind, attributes), attributes, parent=parent, current=False
-        )
-        if ours is not None:
-            vars(span)[OURS] = ours
-            ours.refresh = lambda: self._guard(_refresh, span, ours)
+            found: OpenSpan | None = getattr(
+                self._library.trace_api.get_current_span(parent_context), OURS, None
+            )
+            return found
+        best, parent = CURRENT.get(), span.parent
+        if best is not None and best.phase is not innermost.phase:
+            best = None
+        if parent is not None:
+            theirs = innermost.trace.foreign.get(parent.span_id)
+            if theirs is not None and theirs.phase is innermost.phase:
+                best = theirs if best is None or best.number < theirs.number else best
+        return best if best is not None and best.number >= innermost.number else None
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:
-        attributes: Attributes = dict(span.attributes or {})
-        ours.refresh = None
+        ours.refresh = None  # from now on ours does not hold theirs: it is kept until it is sent
+        status, attributes = span.status, _attributes(span)
+        if status.description:
+            attributes["otel.status_description"] = status.description
         if span.name != ours.name:
-            attributes["enctest.name"] = span.name
-        if span.status.description:
-            attributes["otel.status_description"] = span.status.description
-        status: SpanStatus = span.status.status_code.name.lower()
-        self._recorder.end(ours, status, attributes)
+            attributes[NAME] = span.name
+        code = status.status_code
+        told: SpanStatus = "unset" if code is self._unset else "error" if code is self._error else "ok"
+        end_foreign(self._recorder, ours, told, attributes)
 
-    def _guard(self, function: Callable[..., None], *args: Any) -> None:
+    def _refresh(self, span: Any, ours: OpenSpan) -> None:
+        """Take over what was set since the start: many instrumentations set everything after it."""
         try:
-            function(*args)
-        except Exception as error:  # noqa: BLE001 - capture must not break what it watches
+            ours.attributes.update(_attributes(span))
+            ours.kind, ours.name = kind_of(span.kind, ours.attributes), span.name
+        except Exception as error:  # noqa: BLE001 - as above
             self._recorder.complain("opentelemetry", error)
 
 
-def _refresh(span: Any, ours: OpenSpan) -> None:
-    """Take over what was set since the start: many instrumentations set everything after it."""
-    ours.name = span.name
-    ours.attributes.update(span.attributes or {})
-    ours.kind = kind_of(span.kind, ours.attributes)
+def _attributes(span: Any) -> Attributes:
+    """Return a copy of what a span holds, past the SDK's slow mapping where that is the known one."""
+    plain = getattr(getattr(span, "_attributes", None), "_dict", None)
+    return plain.copy() if type(plain) is dict else dict(span.attributes or {})

@@ -9,11 +9,12 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from enctest.events import Attributes
+from enctest.tracing.hooks import environments
 from enctest.tracing.hooks.calls import argument
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.recorder import TraceRecorder
+from enctest.tracing.redaction import REDACTED, is_secret
 from enctest.tracing.spans import OpenSpan
-from enctest.tracing.values import REDACTED, is_secret
 
 _SPAN = "_enctest_span"
 
@@ -25,11 +26,14 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
         def start(self: Any, *args: Any, **kwargs: Any) -> None:
             __tracebackhide__ = True
             span = _start(recorder, argument(args, kwargs, 0, "args"), _getframe(1))
+            recorder.telling.process = span
             try:
                 original(self, *args, **kwargs)
             except BaseException as error:
                 recorder.fail(span, error)
                 raise
+            finally:
+                recorder.telling.process = None
             if span is not None:
                 span.attributes["process.pid"] = self.pid
                 vars(self)[_SPAN] = span
@@ -44,6 +48,7 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
 
         return handle_exit
 
+    environments.hook(recorder, patches)
     patches.wrap(module.Popen, "__init__", make_start)
     patches.wrap(module.Popen, "_handle_exitstatus", make_end)
 

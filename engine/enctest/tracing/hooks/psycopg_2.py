@@ -24,6 +24,8 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
         "executemany": spans.calls(spans.executemany),
         "callproc": spans.calls(spans.procedure),
         "copy_expert": spans.calls(spans.execute),
+        "copy_from": spans.calls(spans.copy("FROM STDIN", "table")),
+        "copy_to": spans.calls(spans.copy("TO STDOUT", "table")),
     }
     cursors = Subclasses({name: calls.sync for name, calls in running.items()})
 
@@ -106,6 +108,17 @@ class _Spans:
         return self.queries.start(
             f"CALL {name}", parameters, namespace=cursor.connection.info.dbname, frame=frame
         )
+
+    def copy(self, direction: str, name: str) -> Begin:
+        """Return what opens the span of a copy from or to a file."""
+
+        def begin(
+            cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+        ) -> OpenSpan | None:
+            text = f"COPY {argument(args, kwargs, 1, name)} {direction}"
+            return self.queries.start(text, namespace=cursor.connection.info.dbname, frame=frame)
+
+        return begin
 
     def rows(self, cursor: Any, span: OpenSpan, _result: Any) -> None:
         returned = cursor.rowcount if cursor.description and cursor.rowcount >= 0 else None

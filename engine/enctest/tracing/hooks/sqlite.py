@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
@@ -17,6 +18,8 @@ _FACTORY = 5  # place of `factory` among the arguments of connect
 
 
 _RUNNING = ("execute", "executemany", "executescript")
+_NAME = "_enctest_name"
+_SPAN = "_enctest_span"
 
 
 def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
@@ -26,7 +29,9 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     running = {
         name: spans.calls(spans.executemany if name == "executemany" else spans.execute) for name in _RUNNING
     }
-    cursors = Subclasses({name: calls.sync for name, calls in running.items()})
+    cursors = Subclasses(
+        {**{name: calls.sync for name, calls in running.items()}, "fetchall": spans.fetching}
+    )
 
     def make_cursor(original: Callable[..., Any]) -> Callable[..., Any]:
         def cursor(self: Any, factory: Any = library.Cursor) -> Any:
@@ -36,7 +41,7 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
 
     connections = Subclasses(
         {
-            **{name: calls.sync for name, calls in running.items()},
+            **{name: _through_cursor(library, cursors, name) for name in _RUNNING},
             "cursor": make_cursor,
             "commit": spans.transaction(lambda _args: "COMMIT").sync,
             "rollback": spans.transaction(lambda _args: "ROLLBACK").sync,
@@ -54,12 +59,29 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
                     args = (*args[:_FACTORY], traced, *args[_FACTORY + 1 :])
                 else:
                     kwargs["factory"] = traced
-            return original(*args, **kwargs)
+            connection = original(*args, **kwargs)
+            if hasattr(connection, "__dict__"):
+                vars(connection)[_NAME] = _name(args[0] if args else kwargs.get("database", ""))
+            return connection
 
         return connect
 
     patches.wrap(library.dbapi2, "connect", make_connect)
     patches.share(library, "connect", library.dbapi2)
+
+
+def _through_cursor(library: Any, cursors: Subclasses, name: str) -> Callable[..., Any]:
+    """Return what a connection's shortcut is: the same of a new cursor, here of a traced one."""
+
+    def make(_original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            cursor = library.Connection.cursor(self, cursors.of(library.Cursor))
+            return getattr(cursor, name)(*args, **kwargs)
+
+        return call
+
+    return make
 
 
 class _Spans:
@@ -78,32 +100,64 @@ class _Spans:
         def begin(
             connection: Any, args: tuple[Any, ...], _kwargs: dict[str, Any], frame: FrameType
         ) -> OpenSpan | None:
-            return self.queries.start(command(args), frame=frame) if connection.in_transaction else None
+            if not connection.in_transaction:
+                return None
+            return self.queries.start(command(args), namespace=_namespace(connection), frame=frame)
 
         return Calls(self.recorder, "sqlite3", begin, self.done, self.queries.fail)
 
     def execute(
-        self, _first: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+        self, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> OpenSpan | None:
         return self.queries.start(
-            query_text(argument(args, kwargs, 0)), argument(args, kwargs, 1), frame=frame
+            query_text(argument(args, kwargs, 0)),
+            argument(args, kwargs, 1),
+            namespace=_namespace(cursor.connection),
+            frame=frame,
         )
 
     def executemany(
-        self, _first: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
+        self, cursor: Any, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType
     ) -> OpenSpan | None:
         sets = argument(args, kwargs, 1)
         known = isinstance(sets, (list, tuple))
         return self.queries.start(
             query_text(argument(args, kwargs, 0)),
             list(sets[:5]) if known else None,
+            namespace=_namespace(cursor.connection),
             frame=frame,
             batch=len(sets) if known else None,
         )
 
-    def rows(self, _first: Any, span: OpenSpan, cursor: Any) -> None:
-        """Rows are fetched one by one later, so only changed ones can be told."""
+    def rows(self, cursor: Any, span: OpenSpan, _result: Any) -> None:
+        """Rows are fetched later, one by one: those of a query are counted if all are fetched at once."""
         self.queries.end(span, affected=cursor.rowcount)
+        if cursor.description:
+            vars(cursor)[_SPAN] = span
+
+    def fetching(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def fetchall(cursor: Any) -> Any:
+            __tracebackhide__ = True
+            rows = original(cursor)
+            span = vars(cursor).pop(_SPAN, None)
+            if span is not None:
+                self.recorder.amend(span, {"db.response.returned_rows": len(rows)})
+            return rows
+
+        return fetchall
 
     def done(self, _connection: Any, span: OpenSpan, _result: Any) -> None:
         self.queries.end(span)
+
+
+def _name(database: Any) -> str:
+    """Return the file's name: its folder is another one in each run of a test."""
+    try:
+        name = os.fsdecode(database)
+    except TypeError:
+        return ""
+    return name if name.startswith(":") else os.path.basename(name.partition("?")[0])
+
+
+def _namespace(connection: Any) -> str:
+    return str(getattr(connection, _NAME, ""))

@@ -6,7 +6,8 @@ import re
 from urllib.parse import urlsplit
 
 from enctest.events import Attributes
-from enctest.tracing.values import REDACTED, is_secret, redact
+from enctest.tracing.redaction import REDACTED, is_secret, redact
+from enctest.tracing.spans import OpenSpan, current
 
 _PAIR = re.compile(r"([?&;])([^=&;#]+)=([^&;#]*)")
 _CLIENT_ERROR = 400
@@ -54,3 +55,15 @@ def client_failed(status: int) -> bool:
 def server_failed(status: int) -> bool:
     """Return whether a server's span counts as an error: not if the client was wrong."""
     return status >= _SERVER_ERROR
+
+
+def inside_client() -> bool:
+    """Return whether an outgoing request is under way here, as told by a library above."""
+    above = current()
+    return above is not None and above.kind == "client" and not above.end_ns
+
+
+def serving() -> OpenSpan | None:
+    """Return the span of the request that is being served here, if a server above has opened one."""
+    above = current()
+    return above if above is not None and above.kind == "server" and not above.end_ns else None

@@ -1,0 +1,1 @@
+"""OpenTelemetry's protocol over HTTP: spans of other processes come in, tests' traces go out."""
