@@ -247,6 +247,8 @@ class Model:
     def _run_finished(self, event: ev.RunFinished) -> Changes:
         self.tests.stop(event.run)
         run = self.status.run
+        if run is not None and run.run != event.run and not run.is_over:
+            return Changes.TESTS  # one that went on elsewhere: the status line is about ours
         if run is None or run.run != event.run:
             run = self.status.run = Run(event.run)
         run.counts, run.duration_ms, run.stopped, run.is_over = (

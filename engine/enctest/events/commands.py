@@ -67,6 +67,12 @@ class FindBase(Record, frozen=True, kw_only=True):
     against: Against = "pass"
 
 
+class FollowRun(Record, frozen=True, kw_only=True):
+    """A plain run has begun and writes into this folder: show what comes."""
+
+    folder: str
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -74,5 +80,16 @@ class TakeRun(Record, frozen=True, kw_only=True):
 
 
 Command = (
-    Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | FindBase | TakeRun
+    Subscribe
+    | RunTests
+    | RunFailed
+    | Stop
+    | Pause
+    | Follow
+    | Debug
+    | Hunt
+    | FindUsers
+    | FindBase
+    | FollowRun
+    | TakeRun
 )

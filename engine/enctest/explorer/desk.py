@@ -17,6 +17,7 @@ from enctest.events import (
     FindBase,
     FindUsers,
     Follow,
+    FollowRun,
     How,
     Hunt,
     Pause,
@@ -55,8 +56,8 @@ class Desk:
                 front_end.send([self._details(test)])
             case FindUsers() | FindBase():
                 front_end.send([self._answer(command)])
-            case TakeRun(folder=folder):
-                explorer.handed_in.take(Path(folder))
+            case FollowRun() | TakeRun():
+                explorer.handed_in.told(command)
             case RunTests():
                 self._run_asked(command)
             case RunFailed():
@@ -101,9 +102,10 @@ class Desk:
     def _details(self, test: str) -> Details:
         running = self._explorer.running
         spans = running.ledger.traces.of(test) if running else None
+        elsewhere = self._explorer.handed_in.look(test) if spans is None else None
         result = self._explorer.journal.result(test)
         entry = self._explorer.book.tests.get(test)
-        run, stored = (0, ()) if spans is not None else self._explorer.journal.trace(test)
+        run, stored = (0, ()) if spans is not None else elsewhere or self._explorer.journal.trace(test)
         return Details(
             test=test,
             run=running.job.run if running and spans is not None else run,
