@@ -29,7 +29,7 @@ def begin(config: pytest.Config) -> None:
         return
     try:
         project, settings = find(config.rootpath)
-        run = PlainRun(project, settings)
+        run = PlainRun(project, settings, bare=True)
         _running = True
         config.add_cleanup(lambda: _end(run))
         run.provide()

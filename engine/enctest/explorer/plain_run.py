@@ -38,6 +38,7 @@ class PlainRun:
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
         isolate: A process for each test.
         left_out: Tests that are not to run.
+        bare: It was not `enctest` that was typed.
     """
 
     def __init__(
@@ -48,12 +49,14 @@ class PlainRun:
         workers: int = 0,
         isolate: bool = False,
         left_out: LeftOut | None = None,
+        bare: bool = False,
     ) -> None:
         self._project = project
         self._settings = settings
         self._workers = workers
         self._isolate = isolate
         self._left_out = left_out
+        self._bare = bare
         self._door = os.environ.pop(DOOR, "")
         self._open = contextlib.ExitStack()
 
@@ -90,6 +93,7 @@ class PlainRun:
             run=last_run + 1,
             workers=self._workers,
             isolate=self._isolate,
+            bare=self._bare,
             live=announce(folder, self._door or self._ownership().door()),
         )
         spool.durations_file.write_bytes(msgspec.msgpack.encode(durations))

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from enctest.debuggers import start_thread
 from enctest.record import Record
 from enctest.wire import pack
 
@@ -121,7 +122,7 @@ class Emitter:
         self._stopping = False
         self._wake.acquire(blocking=False)
         self._gone.acquire(blocking=False)
-        _thread.start_new_thread(self._loop, ())
+        start_thread(self._loop)
 
     def _pause(self) -> None:
         if self._stopping or os.getpid() != self._owner:

@@ -52,6 +52,7 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
         isolate: A process for each test.
         live: Somebody reads along.
+        bare: It was `pytest` that was typed: what was asked of pytest-xdist is left to it.
     """
 
     folder: str
@@ -63,6 +64,7 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 0
     isolate: bool = False
     live: bool = False
+    bare: bool = False
 
     def open(self, number: int) -> int:
         """Create a file for one process; numbers say in which order files are to be read."""
@@ -92,7 +94,7 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     if not is_worker and os.getpid() != spool.owner:
         return
     covers = _measures_coverage(config)
-    wanted = None if is_worker else _wanted(config, args, spool, covers=covers)
+    wanted = None if is_worker or spool.bare else _wanted(config, args, spool, covers=covers)
     if not is_worker and _distributes(config):
         return  # the controller runs no tests: its workers report
     os.environ.pop(VARIABLE)
