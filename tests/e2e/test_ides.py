@@ -123,7 +123,7 @@ def test_while_the_program_stands_its_trace_is_seen_elsewhere(sample: MakeSample
             client.attach({project.root / "shop.py": [line]})
             stop = client.stop()
             assert stop.line == line
-            run = watch.wait_for("span_started", test=WRONG, kind="db")["run"]
+            run = watch.wait_for("span_started", test=WRONG, name="INSERT item")["run"]
             assert not watch.new("test_finished")
             stop.go_on()
             assert "1 failed" in ended(process, client)[0]

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -60,14 +61,14 @@ class PlainRun:
         self._door = os.environ.pop(DOOR, "")
         self._open = contextlib.ExitStack()
 
-    def provide(self) -> None:
-        """Make the databases and set their variables, until `end`.
+    def provide(self) -> Mapping[str, str]:
+        """Make the databases and set their variables, until `end`; returns these.
 
         Raises:
             EnctestError: A declared database is not to be had.
         """
         if not self._settings.databases:
-            return
+            return {}
         from enctest.databases.manager import DatabaseManager
 
         manager = DatabaseManager(self._settings.databases, self._project)
@@ -77,6 +78,7 @@ class PlainRun:
         former = {name: os.environ.get(name) for name in env}
         self._open.callback(_restore, former)
         os.environ.update(env)
+        return env
 
     def record(self) -> None:
         """Have the pytest session that begins next in this process write what happens, until `end`."""
