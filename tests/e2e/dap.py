@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -65,6 +66,8 @@ class Client:
 
     def close(self) -> None:
         """Hang up."""
+        with contextlib.suppress(OSError):  # the other end was faster
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join(PATIENCE)
         self._stream.close()
@@ -118,6 +121,14 @@ class Stop:
         """Return what an expression is there."""
         answer = self._client.ask("evaluate", expression=expression, frameId=self.frames[0]["id"])
         return str(answer["result"])
+
+    def set(self, name: str, value: str) -> None:
+        """Give a local variable another value."""
+        scopes = self._client.ask("scopes", frameId=self.frames[0]["id"])["scopes"]
+        local = next(scope for scope in scopes if scope["name"] == "Locals")
+        self._client.ask(
+            "setVariable", variablesReference=local["variablesReference"], name=name, value=value
+        )
 
     def go_on(self) -> None:
         """Let the program go on."""

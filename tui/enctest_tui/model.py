@@ -52,6 +52,7 @@ class Model:
         misses: What audits found and the user has not read yet, by test.
         trouble: The last error that has not been dismissed or overtaken by another save.
         debug: Set when a debug command has been prepared; the app takes it away.
+        ide: Likewise when debugpy waits for an IDE, or cannot.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -65,6 +66,7 @@ class Model:
         self.misses: dict[str, ev.Miss] = {}
         self.trouble: ev.Error | None = None
         self.debug: ev.DebugReady | None = None
+        self.ide: ev.IdeWaits | None = None
         self._reasons: dict[str, str] = {}
         self._fold: dict[type[Event], Callable[[Event], Changes]] = {}
         for kind, method in _methods().items():
@@ -139,6 +141,10 @@ class Model:
 
     def _debug_ready(self, event: ev.DebugReady) -> Changes:
         self.debug = event
+        return Changes.DEBUG
+
+    def _ide_waits(self, event: ev.IdeWaits) -> Changes:
+        self.ide = event
         return Changes.DEBUG
 
     # --- changes and what they affect ----------------------------------------------------------------

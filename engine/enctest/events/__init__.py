@@ -30,6 +30,7 @@ from enctest.events.kinds import (
     BAD_OUTCOMES,
     Against,
     Attributes,
+    DebugHow,
     How,
     Outcome,
     SpanKind,
@@ -60,6 +61,7 @@ from enctest.events.state import (
     Details,
     Error,
     Hunted,
+    IdeWaits,
     Miss,
     Notice,
     Paused,
@@ -84,6 +86,7 @@ WorkerEvent = (
     | TestFinished
     | RunFinished
     | TestRenamed
+    | IdeWaits
     | SpanRecord
     | DependencyRecord
     | Error
@@ -111,6 +114,7 @@ ExplorerEvent = (
     | Notice
     | Details
     | DebugReady
+    | IdeWaits
     | Hunted
     | Audited
     | Users
@@ -131,6 +135,7 @@ __all__ = [
     "DatabaseStatus",
     "Databases",
     "Debug",
+    "DebugHow",
     "DebugReady",
     "Details",
     "Error",
@@ -143,6 +148,7 @@ __all__ = [
     "How",
     "Hunt",
     "Hunted",
+    "IdeWaits",
     "Miss",
     "Notice",
     "Outcome",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enctest.events.kinds import Against, How
+from enctest.events.kinds import Against, DebugHow, How
 from enctest.record import Record
 
 
@@ -41,9 +41,10 @@ class Follow(Record, frozen=True, kw_only=True):
 
 
 class Debug(Record, frozen=True, kw_only=True):
-    """Prepare a foreground run of this test under pdb."""
+    """Prepare a run of this test under a debugger; `ide` attaches to one that runs already."""
 
     test: str
+    how: DebugHow = "failure"
 
 
 class Hunt(Record, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from enctest.events import (
     Error,
     FileCollected,
     FollowRun,
+    IdeWaits,
     Notice,
     RunFinished,
     Span,
@@ -216,6 +217,6 @@ class _Guest:
 
 def _renumbered(event: WorkerEvent, run: int) -> WorkerEvent:
     """Return a record with a run number of this explorer's: the run could only guess one."""
-    if isinstance(event, Error | Notice | TestRenamed):
+    if isinstance(event, Error | IdeWaits | Notice | TestRenamed):
         return event
     return msgspec.structs.replace(event, run=run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import select
 import time
 from collections import deque
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from pathlib import Path
 from enctest.debuggers import start_thread
 from enctest.record import Record
 from enctest.wire import pack
+
+_poll = select.poll
+"""Kept: tests may patch it."""
 
 Item = Record | Callable[[], Record | None]
 """A record, or a function that makes one when it is sent (None: nothing to send)."""
@@ -40,6 +44,8 @@ class Emitter:
         self._owner = os.getpid()
         self._parked = False
         self.error = ""
+        self.hear: Callable[[bytes], None] | None = None
+        """Takes what comes from the other end, on the thread; None where nothing does."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -111,10 +117,21 @@ class Emitter:
         try:
             while not self._stopping:
                 self._wake.acquire(timeout=INTERVAL)
+                if self.hear is not None and not self._stopping:
+                    self._listen(self.hear)
                 if self._queue and not self._stopping:
                     self.flush()
         finally:
             self._gone.release()
+
+    def _listen(self, hear: Callable[[bytes], None]) -> None:
+        arrivals = _poll()
+        arrivals.register(self._fd, select.POLLIN)
+        if arrivals.poll(0):
+            if data := os.read(self._fd, 4096):
+                hear(data)
+            else:
+                self.hear = None
 
     def _resume(self) -> None:
         if self._parked or os.getpid() != self._owner or not self._stopping or self._fd < 0:
