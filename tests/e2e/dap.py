@@ -31,7 +31,7 @@ class Client:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def attach(self, breakpoints: Mapping[Path, list[int]], *, uncaught: bool = False) -> None:
+    def attach(self, breakpoints: Mapping[Path, list[int]]) -> None:
         """Do what editors do at the start, and let the program go on."""
         self.ask("initialize", adapterID="tests", clientID="tests", linesStartAt1=True, pathFormat="path")
         attached = self._send("attach", {"justMyCode": False})
@@ -41,7 +41,7 @@ class Client:
                 "setBreakpoints", source={"path": str(path)}, breakpoints=[{"line": line} for line in lines]
             )
             assert all(each["verified"] for each in told["breakpoints"])
-        self.ask("setExceptionBreakpoints", filters=["uncaught"] if uncaught else [])
+        self.ask("setExceptionBreakpoints", filters=[])
         self.ask("configurationDone")
         self._answer(attached)
 

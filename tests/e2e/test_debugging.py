@@ -110,7 +110,7 @@ def test_in_an_ide_where_the_test_fails(sample: MakeSample) -> None:
         terminal.see("test_double", "✗ 1", "watching")
         terminal.press("na")
         client = Client(port_shown(terminal))
-        client.attach({project.root / "shop.py": [line_of(project, "shop.py", "return")]}, uncaught=True)
+        client.attach({project.root / "shop.py": [line_of(project, "shop.py", "return")]})
         inside = client.stop()
         assert (inside.name, inside.value("twice")) == ("double", "6")
         inside.go_on()
@@ -132,7 +132,7 @@ def test_in_an_ide_where_the_test_fails(sample: MakeSample) -> None:
 def test_a_test_that_hangs_can_be_attached_to(sample: MakeSample) -> None:
     project = sample(HANGS)
     with opened(project) as terminal:
-        terminal.see("test_hangs", "running")
+        terminal.see("◐ test_hangs")
         terminal.press("Ga")
         client = Client(port_shown(terminal))
         path = Path(project.root, "test_hangs.py")

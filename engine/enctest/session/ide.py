@@ -67,25 +67,32 @@ def _quiet() -> Iterator[None]:
 
 
 class PostMortem:
-    """Has the debugger stop where a test failed, if it is told to stop at uncaught exceptions."""
+    """Has the debugger stop where a test failed."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_exception_interact(self, call: pytest.CallInfo[None]) -> None:
         """Show the debugger the exception that pytest has caught."""
-        pydevd: Any = sys.modules.get("pydevd")
-        debugger = pydevd.get_global_debugger() if pydevd else None
-        if debugger is None or call.excinfo is None:
+        if call.excinfo is None:
             return
-        thread = threading.current_thread()
-        info = debugger.set_additional_thread_info(thread)
-        error = call.excinfo.value
-        info.is_tracing += 1
-        try:
-            debugger.stop_on_unhandled_exception(
-                debugger, thread, info, (type(error), error, error.__traceback__)
-            )
-        finally:
-            info.is_tracing -= 1
+        show = getattr(import_module("debugpy"), "trigger_exception_handler", _show)
+        show(call.excinfo.value, as_uncaught=False)
+
+
+def _show(error: BaseException, *, as_uncaught: bool) -> None:
+    """Do what debugpy's own function does, in versions without it: only where uncaught exceptions count."""
+    del as_uncaught
+    debugger = import_module("pydevd").get_global_debugger()
+    if debugger is None:
+        return
+    thread = threading.current_thread()
+    info = debugger.set_additional_thread_info(thread)
+    info.is_tracing += 1
+    try:
+        debugger.stop_on_unhandled_exception(
+            debugger, thread, info, (type(error), error, error.__traceback__)
+        )
+    finally:
+        info.is_tracing -= 1
 
 
 def main(args: Sequence[str]) -> None:
