@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Tell the processes that tests start where to send their spans, and which span is their parent."""
     preload: bool = True
     """Import third-party modules ahead, in the session host."""
+    debugger: str = "pdb"
+    """What `d` debugs with: `pdb`, `ipdb`, `pudb`, or `package.module:Class` as for pytest's `--pdbcls`."""
     fork: bool = True
     """Let runs go on from copies of a suspended process; else each starts a pytest process of its own."""
     workers: int = 0

@@ -1,4 +1,6 @@
-"""The pytest plugin that every run in this environment loads: free until `enctest` or a project asks for it.
+"""The pytest plugin that every run in this environment loads: free until somebody asks for it.
+
+`enctest` and explorers do, by a variable; `pytest` by `--enctest` or `enctest = true` in its settings.
 
 PYTEST_DONT_REWRITE: a session host has imported it before pytest looks at its plugins.
 """
@@ -12,6 +14,8 @@ from typing import Any
 
 import pytest
 
+HOST = "enctest.session.host"
+"""Imported where an explorer runs the session."""
 SERVICES = "enctest.services.scope"
 """Imported as soon as a project uses services."""
 _MARKERS = (
@@ -28,14 +32,33 @@ _MARKERS = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Arm recording and tracing before the first conftest, in the runs of `enctest` and their workers."""
+    if "ENCTEST_SPOOL" not in os.environ and _is_asked_for(early_config):
+        from enctest.explorer.bare import begin
+
+        begin(early_config)
     if "ENCTEST_SPOOL" in os.environ:
         from enctest.session.spool import arm
 
         arm(early_config, args)
 
 
+def _is_asked_for(config: pytest.Config) -> bool:
+    """Tell whether this session is to begin a run of ours, which it is not part of already."""
+    options = config.known_args_namespace
+    if not options.enctest and not config.getini("enctest"):
+        return False
+    is_part = HOST in sys.modules or "PYTEST_XDIST_WORKER" in os.environ
+    return not is_part and not options.help and not options.version
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add our one setting."""
+    """Add our flag and settings."""
+    parser.getgroup("enctest", "enctest: traces and databases").addoption(
+        "--enctest",
+        action="store_true",
+        help="trace this run, give it its managed databases, and show it in an explorer that is open",
+    )
+    parser.addini("enctest", "as with --enctest, for every run", type="bool", default=False)
     parser.addini(
         "enctest_wait_seconds",
         "how long to wait, at a test's end, for threads, tasks and the like that it began (enctest)",

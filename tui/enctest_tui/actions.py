@@ -52,8 +52,8 @@ class Action:
         return f"app.{self.call}" if self.group == "Run" else f"screen.{self.call}"
 
 
-def _run(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
-    return Action(id_, keys, label, text, "Run", rank=rank, in_palette=True)
+def _run(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Run", rank=rank, method=method, in_palette=True)
 
 
 def _look(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
@@ -77,7 +77,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _run("hunt", "H", "Hunt", "Hunt for the test this one fails after.", 12),
     _run("stop", "x", "Stop", "Stop what is running, or the hunt.", 1),
     _run("pause", "w", "Pause", "Pause or resume watching files.", 11),
-    _run("debug", "d", "Debug", "Run the selected test under pdb, here.", 9),
+    _run("debug", "d", "Debug", "Debug here, where the selected test fails.", 9),
+    _run("debug-start", "s", "Step", "Debug here, from the test's first line.", 14, "debug('start')"),
+    _run("debug-ide", "a", "Attach", "Let an IDE debug it; attach to a hung test.", 13, "debug('ide')"),
     _run("database", "p", "Database", "Open the test's database: psql, or its tables.", 12),
     _run("edit", "e", "Edit", "Open the line that matters in $EDITOR.", 8),
     _run("restart", "ctrl+r", "Restart", "Start a lost explorer again."),

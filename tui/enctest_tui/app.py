@@ -18,7 +18,7 @@ from enctest.errors import EnctestError
 from enctest.events import (
     BAD_OUTCOMES,
     Command,
-    Debug,
+    DebugHow,
     Error,
     FindBase,
     FindUsers,
@@ -31,7 +31,7 @@ from enctest.events import (
     Stop,
 )
 from enctest.explorer.client import Feed
-from enctest_tui import database, foreground
+from enctest_tui import database, debugging, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
@@ -69,6 +69,7 @@ class EnctestApp(App[None]):
         "widgets/line_view.tcss",
         "widgets/trace_view.tcss",
         "screens/help.tcss",
+        "screens/ide.tcss",
         "screens/tables.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
@@ -146,7 +147,7 @@ class EnctestApp(App[None]):
             if changes:
                 self.main.show_changes(changes)
             if Changes.DEBUG in changes:
-                self._debug()
+                self._complain(debugging.answered(self))
             if changes & (Changes.DETAILS | Changes.FINISHED):
                 self._look_at_databases(again=Changes.FINISHED in changes)
             if feed.closed and not count:
@@ -250,18 +251,10 @@ class EnctestApp(App[None]):
         self.main.show_changes(Changes.TROUBLE | Changes.STATUS)
         self.run_worker(self._live(), name="feed", group="feed", exclusive=True)
 
-    def action_debug(self) -> None:
-        """Ask for a command that runs the selected test under pdb."""
-        node = self.main.left.selected
-        if node is not None and node.is_test:
-            self._send(Debug(test=node.id))
-        else:
-            self.notify("select a test to debug", markup=False, timeout=2)
-
-    def _debug(self) -> None:
-        ready, self.model.debug = self.model.debug, None
-        if ready is not None:
-            self._complain(foreground.run(self, ready.argv, Path(ready.cwd), env=ready.env, wait=True))
+    def action_debug(self, how: DebugHow = "failure") -> None:
+        """Ask for a run of the selected test under a debugger."""
+        if (command := debugging.asked(self, how)) is not None:
+            self._send(command)
 
     def action_edit(self) -> None:
         """Open what the user looks at in their editor."""

@@ -57,6 +57,7 @@ class Model:
         trouble: The last error that has not been dismissed or overtaken by another save.
         kept: What was looked for last of what a failed test has left: the test, and its databases.
         debug: Set when a debug command has been prepared; the app takes it away.
+        ide: Likewise when debugpy waits for an IDE, or cannot.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -71,6 +72,7 @@ class Model:
         self.trouble: ev.Error | None = None
         self.kept: tuple[str, Sequence[Kept]] = ("", ())
         self.debug: ev.DebugReady | None = None
+        self.ide: ev.IdeWaits | None = None
         self._reasons: dict[str, str] = {}
         self._fold: dict[type[Event], Callable[[Event], Changes]] = {}
         for kind, method in _methods().items():
@@ -145,6 +147,10 @@ class Model:
 
     def _debug_ready(self, event: ev.DebugReady) -> Changes:
         self.debug = event
+        return Changes.DEBUG
+
+    def _ide_waits(self, event: ev.IdeWaits) -> Changes:
+        self.ide = event
         return Changes.DEBUG
 
     # --- changes and what they affect ----------------------------------------------------------------
@@ -253,6 +259,8 @@ class Model:
     def _run_finished(self, event: ev.RunFinished) -> Changes:
         self.tests.stop(event.run)
         run = self.status.run
+        if run is not None and run.run != event.run and not run.is_over:
+            return Changes.TESTS  # one that went on elsewhere: the status line is about ours
         if run is None or run.run != event.run:
             run = self.status.run = Run(event.run)
         run.counts, run.duration_ms, run.stopped, run.is_over = (

@@ -19,6 +19,9 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --otlp ENDPOINT               send the traces to a collector, such as http://localhost:4318
          --affected[=REV]              only what changes since the last run (and since a git revision)
                                        can affect, what failed, and what is new
+       enctest --prepare[=FILE]        make the databases for anything else, print (or write) the variables
+                                       that lead there, and keep them until Ctrl+C
+       enctest --prepare -- COMMAND    run a command with them
        enctest watch [--events FILE] [--python PATH] [PYTEST ARGS]
                                        rerun affected tests on every save, without a screen
          --fresh                       each run in a pytest process of its own, no snapshots
@@ -66,6 +69,8 @@ def _dispatch(args: list[str]) -> int:
     }
     if name in commands:
         return commands[name](args[1:])
+    if name.partition("=")[0] == "--prepare":
+        return _prepare(args)
     if name in ("-h", "--help"):
         print(USAGE, end="")
         return 0
@@ -103,6 +108,15 @@ def take_option(args: list[str], name: str) -> str | None:
             del args[index]
             return arg.partition("=")[2]
     return None
+
+
+def _prepare(args: list[str]) -> int:
+    from enctest.cli.prepare import prepare
+
+    target, rest = args[0].partition("=")[2], args[1:]
+    if rest[:1] not in ([], ["--"]) or rest == ["--"] or (target and rest) or args[0].endswith("="):
+        raise EnctestError("enctest --prepare takes a file, or a command after --", USAGE)
+    return prepare(target, rest[1:])
 
 
 def _watch(args: list[str]) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import enctest
 from enctest.databases.cluster import ROLE, Cluster
 from enctest.databases.templates import Template
+from enctest.debuggers import start_process
 
 
 class Filling:
@@ -20,7 +21,7 @@ class Filling:
     def __init__(self, cluster: Cluster) -> None:
         arguments = [str(cluster.socket), str(cluster.binaries.major), ROLE]
         place = {"PYTHONPATH": str(Path(enctest.__file__).parent.parent)}
-        self._process = subprocess.Popen(  # without site-packages: the standard library is all it needs
+        self._process = start_process(  # without site-packages: the standard library is all it needs
             [sys.executable, "-S", "-P", "-m", "enctest.databases.filler", *arguments],
             cwd="/", env=os.environ | place, start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

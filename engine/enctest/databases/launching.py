@@ -13,6 +13,7 @@ from pathlib import Path
 
 from enctest.databases import datadir, supervisor
 from enctest.databases.account import Account
+from enctest.debuggers import start_process
 
 LOG = "server.log"
 """The file in a server's folder that has what it says."""
@@ -43,7 +44,7 @@ def launch(
     arguments = map(str, [folder, *who, alive, go, int(ending), *command])
     log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        return subprocess.Popen(
+        return start_process(
             [sys.executable, "-I", "-S", script, *arguments],
             cwd="/", env=datadir.server_environment(), pass_fds=(alive, go),
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,

@@ -19,6 +19,7 @@ from enctest.config import DatabaseSettings
 from enctest.databases import tool_runner, urls
 from enctest.databases.sources import Tool
 from enctest.databases.urls import Location
+from enctest.debuggers import start_process
 from enctest.errors import EnctestError
 
 _LOOK_SECONDS = 0.05
@@ -66,7 +67,7 @@ def run(
         report, log = Path(folder, "report"), Path(folder, "log")
         command = [sys.executable, tool_runner.__file__, str(report), url, tool.kind, *tool.target]
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = start_process(
                 command, cwd=tool.folder, env=_environment(settings, location), stdin=subprocess.DEVNULL,
                 stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip

@@ -17,6 +17,7 @@ from enctest.events.commands import (
     FindBase,
     FindUsers,
     Follow,
+    FollowRun,
     Hunt,
     Pause,
     RunFailed,
@@ -29,6 +30,7 @@ from enctest.events.kinds import (
     BAD_OUTCOMES,
     Against,
     Attributes,
+    DebugHow,
     How,
     Outcome,
     SpanKind,
@@ -59,6 +61,7 @@ from enctest.events.state import (
     Details,
     Error,
     Hunted,
+    IdeWaits,
     Miss,
     Notice,
     Paused,
@@ -83,6 +86,7 @@ WorkerEvent = (
     | TestFinished
     | RunFinished
     | TestRenamed
+    | IdeWaits
     | SpanRecord
     | DependencyRecord
     | Error
@@ -110,6 +114,7 @@ ExplorerEvent = (
     | Notice
     | Details
     | DebugReady
+    | IdeWaits
     | Hunted
     | Audited
     | Users
@@ -130,6 +135,7 @@ __all__ = [
     "DatabaseStatus",
     "Databases",
     "Debug",
+    "DebugHow",
     "DebugReady",
     "Details",
     "Error",
@@ -138,9 +144,11 @@ __all__ = [
     "FindBase",
     "FindUsers",
     "Follow",
+    "FollowRun",
     "How",
     "Hunt",
     "Hunted",
+    "IdeWaits",
     "Miss",
     "Notice",
     "Outcome",

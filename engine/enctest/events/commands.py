@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enctest.events.kinds import Against, How
+from enctest.events.kinds import Against, DebugHow, How
 from enctest.record import Record
 
 
@@ -41,9 +41,10 @@ class Follow(Record, frozen=True, kw_only=True):
 
 
 class Debug(Record, frozen=True, kw_only=True):
-    """Prepare a foreground run of this test under pdb."""
+    """Prepare a run of this test under a debugger; `ide` attaches to one that runs already."""
 
     test: str
+    how: DebugHow = "failure"
 
 
 class Hunt(Record, frozen=True, kw_only=True):
@@ -67,6 +68,12 @@ class FindBase(Record, frozen=True, kw_only=True):
     against: Against = "pass"
 
 
+class FollowRun(Record, frozen=True, kw_only=True):
+    """A plain run has begun and writes into this folder: show what comes."""
+
+    folder: str
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -74,5 +81,16 @@ class TakeRun(Record, frozen=True, kw_only=True):
 
 
 Command = (
-    Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | FindBase | TakeRun
+    Subscribe
+    | RunTests
+    | RunFailed
+    | Stop
+    | Pause
+    | Follow
+    | Debug
+    | Hunt
+    | FindUsers
+    | FindBase
+    | FollowRun
+    | TakeRun
 )

@@ -240,9 +240,17 @@ class Base(Event, frozen=True, kw_only=True):
 
 
 class DebugReady(Event, frozen=True, kw_only=True):
-    """Answer to `Debug`: the command that runs the test in the foreground under pdb."""
+    """Answer to `Debug`: the command that runs the test in the foreground under a debugger."""
 
     test: str
     argv: tuple[str, ...]
     env: dict[str, str]
     cwd: str
+
+
+class IdeWaits(Event, frozen=True, kw_only=True):
+    """Answer to `Debug` in an IDE: a port of 127.0.0.1 where debugpy waits for it, or 0 and why not."""
+
+    test: str
+    port: int = 0
+    problem: str = ""

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enctest.errors import EnctestError
 from enctest.events import (
     Base,
     Command,
     Debug,
-    DebugReady,
     Details,
     FindBase,
     FindUsers,
     Follow,
+    FollowRun,
     How,
     Hunt,
     Pause,
@@ -25,17 +22,11 @@ from enctest.events import (
     Stop,
     TakeRun,
 )
+from enctest.explorer.debugging import Debugging
 from enctest.explorer.front_ends import FrontEnd
 from enctest.record import Event
 
-_ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
-"""What to add so that a debugger has the test, and the terminal, to itself."""
-
-_SLOT = "debug"
-"""The databases of the test that is debugged last."""
-
 if TYPE_CHECKING:
-    from enctest.databases.manager import Lease
     from enctest.explorer.explorer import Explorer
 
 
@@ -44,8 +35,7 @@ class Desk:
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._lease: Lease | None = None
+        self.debugging = Debugging(explorer)
 
     def obey(self, front_end: FrontEnd, command: Command) -> None:
         """Do what a front end asks."""
@@ -55,8 +45,8 @@ class Desk:
                 front_end.send([self._details(test)])
             case FindUsers() | FindBase():
                 front_end.send([self._answer(command)])
-            case TakeRun(folder=folder):
-                explorer.handed_in.take(Path(folder))
+            case FollowRun() | TakeRun():
+                explorer.handed_in.told(command)
             case RunTests():
                 self._run_asked(command)
             case RunFailed():
@@ -67,10 +57,8 @@ class Desk:
                 explorer.stop()
             case Pause(on=on):
                 explorer.pause(on=on)
-            case Debug(test=test):
-                task = asyncio.create_task(self._debug(front_end, test))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            case Debug():
+                self.debugging.begin(front_end, command)
 
     def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):
@@ -101,9 +89,10 @@ class Desk:
     def _details(self, test: str) -> Details:
         running = self._explorer.running
         spans = running.ledger.traces.of(test) if running else None
+        elsewhere = self._explorer.handed_in.look(test) if spans is None else None
         result = self._explorer.journal.result(test)
         entry = self._explorer.book.tests.get(test)
-        run, stored = (0, ()) if spans is not None else self._explorer.journal.trace(test)
+        run, stored = (0, ()) if spans is not None else elsewhere or self._explorer.journal.trace(test)
         return Details(
             test=test,
             run=running.job.run if running and spans is not None else run,
@@ -118,24 +107,3 @@ class Desk:
             why=self._explorer.selector.why(test),
             spans=stored if spans is None else spans,
         )
-
-    async def _debug(self, front_end: FrontEnd, test: str) -> None:
-        explorer = self._explorer
-        try:
-            explorer.leases.release(_SLOT, self._lease)
-            self._lease = lease = await explorer.leases.lease(_SLOT)
-        except EnctestError as error:
-            explorer.tell(error)
-            return
-        versions = explorer.hosts.ready.versions if explorer.hosts.ready else {}
-        alone = [option for name, option in _ALONE.items() if name in versions]
-        options = [arg for arg in explorer.args if not _is_path(arg, explorer.project.invocation)]
-        argv = (explorer.python, "-m", "pytest", "--pdb", *alone, *options, test)
-        env = dict(lease.env) if lease else {}
-        cwd = str(explorer.project.invocation)
-        front_end.send([DebugReady(test=test, argv=argv, env=env, cwd=cwd)])
-
-
-def _is_path(arg: str, folder: Path) -> bool:
-    """Tell whether an argument names tests: the debugger is to get only its own."""
-    return (folder / arg.split("::", 1)[0]).exists()

@@ -89,7 +89,7 @@ class Explorer:
         self.book = Book()
         self.agenda = Agenda()
         self.handed_in = HandedIn(self)
-        self._door = door
+        self.door = door
         self.desk = Desk(self)
         self.front_ends = FrontEnds(self._greet, self.desk.obey)
         self._forks = FRESH not in args
@@ -124,7 +124,7 @@ class Explorer:
         """Serve front ends until the last one has left."""
         self._loop = asyncio.get_running_loop()
         self._restore()
-        await self.front_ends.listen(self._door)
+        await self.front_ends.listen(self.door)
         with contextlib.suppress(TimeoutError):  # the first screen comes first
             await asyncio.wait_for(self.front_ends.greeted.wait(), _FIRST_GREETING)
         await asyncio.to_thread(self._load)
@@ -142,6 +142,7 @@ class Explorer:
             await asyncio.gather(*tasks, leave, patrol, return_exceptions=True)
             await self.idle.end()
             await self.front_ends.close()
+            await self.desk.debugging.close()
             await self.hosts.stop()
             await self.leases.close()
             await self.handed_in.close()

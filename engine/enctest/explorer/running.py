@@ -88,6 +88,10 @@ class Running:
             return bool(tests)
         return not tests.isdisjoint(self._remaining)
 
+    def process_of(self, test: str) -> Process | None:
+        """Return the process in which a test runs now."""
+        return next((process for process, its in self._current.items() if its == test), None)
+
     def cancel(self, why: str) -> None:
         """End it: `stopped` by the user, or `superseded` by something more urgent."""
         if self._cancelled:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import _thread
 import os
+import select
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from enctest.debuggers import start_thread
 from enctest.record import Record
 from enctest.wire import pack
+
+_poll = select.poll
+"""Kept: tests may patch it."""
 
 Item = Record | Callable[[], Record | None]
 """A record, or a function that makes one when it is sent (None: nothing to send)."""
@@ -41,6 +46,8 @@ class Emitter:
         self.error = ""
         self.look: Callable[[], None] | None = None
         """Called on the thread before each send, to look for what is to be sent."""
+        self.hear: Callable[[bytes], None] | None = None
+        """Takes what comes from the other end, on the thread; None where nothing does."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -114,10 +121,21 @@ class Emitter:
                 self._wake.acquire(timeout=INTERVAL)
                 if self.look is not None and not self._stopping:
                     self.look()
+                if self.hear is not None and not self._stopping:
+                    self._listen(self.hear)
                 if self._queue and not self._stopping:
                     self.flush()
         finally:
             self._gone.release()
+
+    def _listen(self, hear: Callable[[bytes], None]) -> None:
+        arrivals = _poll()
+        arrivals.register(self._fd, select.POLLIN)
+        if arrivals.poll(0):
+            if data := os.read(self._fd, 4096):
+                hear(data)
+            else:
+                self.hear = None
 
     def _resume(self) -> None:
         if self._parked or os.getpid() != self._owner or not self._stopping or self._fd < 0:
@@ -125,7 +143,7 @@ class Emitter:
         self._stopping = False
         self._wake.acquire(blocking=False)
         self._gone.acquire(blocking=False)
-        _thread.start_new_thread(self._loop, ())
+        start_thread(self._loop)
 
     def _pause(self) -> None:
         if self._stopping or os.getpid() != self._owner:

@@ -92,6 +92,12 @@ class Launch(Record, frozen=True, kw_only=True):
     controls: int = 0
 
 
+class AttachIde(Record, frozen=True, kw_only=True):
+    """Explorer to worker, while it runs: let an IDE attach, and say where (`IdeWaits`)."""
+
+    test: str
+
+
 class Kill(Record, frozen=True, kw_only=True):
     """Explorer to fork point: signal a worker's process group."""
 

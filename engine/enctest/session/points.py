@@ -12,6 +12,7 @@ from enctest.errors import EnctestError
 from enctest.events import WorkerEvent
 from enctest.session.job import (
     COLLECTED,
+    AttachIde,
     HostCommand,
     HostEvent,
     Job,
@@ -44,10 +45,17 @@ class Process:
         self.point = point
         self.pid = 0
         self._socket = sock
+        self._writer: asyncio.StreamWriter | None = None
+
+    def send(self, order: AttachIde) -> None:
+        """Ask something of the worker while it runs."""
+        if self._writer is not None:
+            self._writer.write(pack([order]))
 
     async def events(self) -> AsyncIterator[list[WorkerEvent]]:
         """Yield what the worker says, in batches, until it closes its end."""
         reader, writer = await asyncio.open_unix_connection(sock=self._socket, limit=2**20)
+        self._writer = writer
         writer.write(pack([self.job]))
         unpacker: Unpacker[WorkerEvent] = Unpacker(WorkerEvent)
         try:
@@ -57,6 +65,7 @@ class Process:
         except (BrokenPipeError, ConnectionResetError):
             return  # the worker died; its exit status says how
         finally:
+            self._writer = None
             writer.close()
 
     async def stop(self, patience: float = 0.3) -> None:

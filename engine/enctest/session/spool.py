@@ -6,6 +6,7 @@ writes a file of frames there. What a dead process wrote is there as well.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from enctest.session.resetting import ResetPlugin
 
 VARIABLE = "ENCTEST_SPOOL"
+PREFIX = "spool-"
+"""What folders of spools begin with; the owner's process id follows."""
 _RESETS = "ENCTEST_RESETS"
 """As in `databases.resets`, which is only imported where there are any."""
 DATABASES = "ENCTEST_DATABASES"
@@ -50,6 +53,8 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
         run: The run's number.
         workers: Processes that were asked for, where pytest-xdist is not there to be asked.
         isolate: A process for each test.
+        live: Somebody reads along.
+        bare: It was `pytest` that was typed: what was asked of pytest-xdist is left to it.
     """
 
     folder: str
@@ -62,6 +67,8 @@ class Spool(msgspec.Struct, frozen=True, kw_only=True):
     run: int
     workers: int = 0
     isolate: bool = False
+    live: bool = False
+    bare: bool = False
 
     def open(self, number: int) -> int:
         """Create a file for one process; numbers say in which order files are to be read."""
@@ -91,13 +98,13 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     if not is_worker and os.getpid() != spool.owner:
         return
     covers = _measures_coverage(config)
-    wanted = None if is_worker else _wanted(config, args, spool, covers=covers)
+    wanted = None if is_worker or spool.bare else _wanted(config, args, spool, covers=covers)
     if not is_worker and _distributes(config):
         return  # the controller runs no tests: its workers report
     os.environ.pop(VARIABLE)
     emitter = Emitter(spool.open(0))
     # What is still in the queue when the run itself dies, nobody would read.
-    alone = not is_worker and wanted is None
+    alone = not is_worker and wanted is None and not spool.live
     if alone:
         emitter.start_without_thread()
     else:
@@ -242,13 +249,55 @@ class SpoolRecording:
         emitter.close()
 
 
+class Tail:
+    """What the processes of a run write, as it comes.
+
+    Attributes:
+        folder: The spool; may be renamed meanwhile.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[str, tuple[int, Unpacker[WorkerEvent]]] = {}
+
+    def more(self) -> Iterator[WorkerEvent]:
+        """Yield what is new, one file after the other."""
+        for path in sorted(self.folder.glob("*.frames")):
+            offset, unpacker = self._read.setdefault(path.name, (0, Unpacker(WorkerEvent)))
+            with contextlib.suppress(FileNotFoundError), path.open("rb") as stream:
+                stream.seek(offset)
+                while data := stream.read(2**18):
+                    offset += len(data)
+                    self._read[path.name] = offset, unpacker
+                    yield from unpacker.feed(data)
+
+
 def read(folder: Path) -> Iterator[WorkerEvent]:
     """Yield what the processes of a run wrote, one after the other."""
-    for path in sorted(folder.glob("*.frames")):
-        unpacker: Unpacker[WorkerEvent] = Unpacker(WorkerEvent)
-        with path.open("rb") as stream:
-            while data := stream.read(2**18):
-                yield from unpacker.feed(data)
+    return Tail(folder).more()
+
+
+class Owner:
+    """The process that a spool belongs to."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def lives(self) -> bool:
+        """Tell whether it is there; whose we do not know is taken to be."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def owner_of(folder: Path) -> Owner:
+    """Return whose spool a folder is."""
+    pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return Owner(int(pid) if pid.isdigit() else 0)
 
 
 def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: bool) -> Wanted | None:

@@ -16,6 +16,7 @@ import pytest
 
 from enctest.databases import handout, resets
 from enctest.errors import EnctestError
+from enctest.events import IdeWaits
 from enctest.session import database_plugins, worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
@@ -24,11 +25,12 @@ from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
 from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
 from enctest.session.isolation import IsolationPlugin
-from enctest.session.job import COLLECTED, COLLECTION, Job, SnapshotReady, SnapshotRefused
+from enctest.session.job import COLLECTED, COLLECTION, AttachIde, Job, SnapshotReady, SnapshotRefused
 from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.resetting import ResetPlugin
+from enctest.wire import Unpacker
 
 
 class Worker:
@@ -42,6 +44,7 @@ class Worker:
         self._orders = orders
         self.job = _read_job(orders.socket)
         self._emitter = Emitter(orders.socket)
+        self._emitter.hear = self._hear
         root = Path(self.job.root)
         self._hazards = Hazards(lambda path: not is_foreign(path, root))
         self._instruments = Instruments(self.job, self._emitter)
@@ -94,6 +97,14 @@ class Worker:
         sys.stdout.flush()
         sys.stderr.flush()
         self._emitter.close()
+
+    def _hear(self, data: bytes) -> None:
+        """Let an IDE attach, in the middle of a test; called on the emitter's thread."""
+        from enctest.session.ide import listen
+
+        for order in Unpacker[AttachIde](AttachIde).feed(data):
+            port, problem = listen()
+            self._emitter.emit(IdeWaits(test=order.test, port=port, problem=problem))
 
     # --- suspending ---
 

@@ -1,0 +1,135 @@
+"""Debugging one test: in the front end's terminal, or in an IDE that attaches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from enctest.errors import EnctestError
+from enctest.events import Debug, DebugReady, IdeWaits
+from enctest.explorer.front_ends import FrontEnd
+from enctest.explorer.plain_run import DOOR
+from enctest.session.ide import NOT_INSTALLED, TOLD
+from enctest.session.job import AttachIde
+
+if TYPE_CHECKING:
+    from enctest.explorer.explorer import Explorer
+
+_ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
+"""What to add so that a debugger has the test, and the terminal, to itself."""
+_DEBUGGERS = {
+    "pdb": "",
+    "ipdb": "IPython.terminal.debugger:TerminalPdb",
+    "pudb": "pudb.debugger:Debugger",
+}
+_LINES = 20
+"""Of what a run says that ends before an IDE could attach."""
+
+
+class Debugging:
+    """Prepares what a front end asks for. At most one run waits for an IDE."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        self._waiting: Process | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, front_end: FrontEnd, asked: Debug) -> None:
+        """Do what is asked; the answer is `DebugReady` or `IdeWaits`."""
+        explorer = self._explorer
+        if asked.how != "ide":
+            front_end.send([self._in_terminal(asked)])
+        elif (running := explorer.running) and (process := running.process_of(asked.test)):
+            process.send(AttachIde(test=asked.test))
+        elif explorer.handed_in.look(asked.test) is not None:
+            where = "it runs elsewhere: attach to it there, or wait for its end"
+            front_end.send([IdeWaits(test=asked.test, problem=where)])
+        else:
+            task = asyncio.create_task(self._in_ide(front_end, asked.test))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """End the run that an IDE debugs."""
+        self._end()
+        await asyncio.gather(*self._tasks)
+
+    def _in_terminal(self, asked: Debug) -> DebugReady:
+        stops = ["--trace"] if asked.how == "start" else ["--pdb"]
+        debugger = self._explorer.settings.debugger
+        if program := _DEBUGGERS.get(debugger, debugger):
+            stops.append(f"--pdbcls={program}")
+        argv = (self._explorer.python, "-m", "pytest", *self._arguments(asked.test, stops))
+        return DebugReady(test=asked.test, argv=argv, env=self._env, cwd=self._cwd)
+
+    def _arguments(self, test: str, more: list[str]) -> list[str]:
+        explorer = self._explorer
+        versions = explorer.hosts.ready.versions if explorer.hosts.ready else {}
+        alone = [option for name, option in _ALONE.items() if name in versions]
+        options = [arg for arg in explorer.args if not _is_path(arg, explorer.project.invocation)]
+        return ["--enctest", *more, *options, *alone, test]
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {DOOR: str(self._explorer.door)}
+
+    @property
+    def _cwd(self) -> str:
+        return str(self._explorer.project.invocation)
+
+    async def _in_ide(self, front_end: FrontEnd, test: str) -> None:
+        import os
+
+        self._end()
+        argv = ["-m", "enctest.session.ide", *self._arguments(test, [])]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                self._explorer.python, *argv, cwd=self._cwd, env=os.environ | self._env,
+                stdin=asyncio.subprocess.DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            front_end.send([IdeWaits(test=test, problem=f"it could not be started: {error.strerror}")])
+            return
+        self._waiting = process
+        said = asyncio.create_task(self._hear(front_end, test, process))
+        await process.wait()
+        said.cancel()  # debugpy's own process may have the pipe a while longer
+        await asyncio.gather(said, return_exceptions=True)
+        if self._waiting is process:
+            self._waiting = None
+
+    async def _hear(self, front_end: FrontEnd, test: str, process: Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        last: deque[str] = deque(maxlen=_LINES)
+        is_told = False
+        async for data in process.stdout:
+            line = data.decode(errors="replace").rstrip()
+            last.append(line)
+            if line.startswith(TOLD) and not is_told:
+                is_told = True
+                front_end.send([IdeWaits(test=test, port=int(line.removeprefix(TOLD)))])
+            elif line == NOT_INSTALLED:
+                is_told = True
+                self._explorer.tell(
+                    EnctestError(
+                        f"debugpy is not installed in {self._explorer.python}",
+                        "Install it there: pip install debugpy",
+                    )
+                )
+        if not is_told and self._waiting is process:
+            front_end.send([IdeWaits(test=test, problem="\n".join(last) or "it ended at once")])
+
+    def _end(self) -> None:
+        if self._waiting is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._waiting.terminate()
+            self._waiting = None
+
+
+def _is_path(arg: str, folder: Path) -> bool:
+    """Tell whether an argument names tests: the debugger is to get only its own."""
+    return (folder / arg.split("::", 1)[0]).exists()
