@@ -28,6 +28,9 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
                                        that of its last pass (or of the run before)
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
+       enctest init [--yes]            look at the project, show its configuration, write it on a yes
+       enctest schema                  print the JSON schema of [tool.enctest]
+       enctest completion SHELL        print what bash, zsh or fish needs to complete enctest's words
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -60,6 +63,8 @@ def _dispatch(args: list[str]) -> int:
         "trace": _trace,
         "report": _report,
         "doctor": _doctor,
+        "init": _init,
+        "schema": _schema,
         "db": _db,
     }
     if name in commands:
@@ -154,6 +159,24 @@ def _doctor(args: list[str]) -> int:
     if args:
         raise EnctestError(f"enctest doctor does not know {args[0]}", USAGE)
     return doctor(python)
+
+
+def _init(args: list[str]) -> int:
+    from enctest.cli.init.command import init
+
+    unknown = [arg for arg in args if arg not in ("--yes", "-y")]
+    if unknown:
+        raise EnctestError(f"enctest init does not know {unknown[0]}", USAGE)
+    return init(yes=bool(args))
+
+
+def _schema(args: list[str]) -> int:
+    from enctest.cli.schema import text
+
+    if args:
+        raise EnctestError(f"enctest schema does not know {args[0]}", USAGE)
+    print(text(), end="")
+    return 0
 
 
 def _db(args: list[str]) -> int:
