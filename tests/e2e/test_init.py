@@ -28,7 +28,8 @@ WEB = {
     "pyproject.toml": '[project]\nname = "web"\ndependencies = ["asyncpg", "sqlalchemy>=2"]',
     "app.py": "import os\nurl = os.environ['DATABASE_URL']\ncache = os.getenv('REDIS_URL')\n",
     "db/migrations/0001_tables.up.sql": "create table orders (id int);\n",
-    "test_app.py": "import app\ndef test_it():\n    assert app.url.startswith('postgresql+asyncpg:'), app.url\n"
+    "test_app.py": "import app\ndef test_it():\n"
+    "    assert app.url.startswith('postgresql+asyncpg:')\n"
     "    assert app.cache.startswith('unix:')\n",
 }
 

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,8 +25,13 @@ from enctest.session.xdist_options import take_workers
 from enctest.store.history import History
 from enctest.store.owner import Ownership
 
+if TYPE_CHECKING:
+    import pytest
+
 ISOLATE = "--isolate"
 """Ours among pytest's arguments: a process for each test."""
+SPANS = "--spans"
+"""Ours as well: print the span trees of failed tests. (pytest's own `--trace` begins each test in pdb.)"""
 _LOOK, _PATIENCE = 0.2, 10.0
 """Seconds between two tries to remember a run while somebody else writes the history, and for all of them."""
 
@@ -40,12 +46,12 @@ def run_once(args: Sequence[str]) -> int:
     settings = config.load(project.root)
     rest = list(args)
     workers = take_workers(rest)
-    isolate = ISOLATE in rest
-    rest = [arg for arg in rest if arg != ISOLATE]
+    isolate, trees = ISOLATE in rest, SPANS in rest
+    rest = [arg for arg in rest if arg not in (ISOLATE, SPANS)]
     choice = _choice(project, rest)
     with _databases(project, settings) as env:
         os.environ.update(env)
-        return _run(project, settings, rest, workers, choice, isolate=isolate)
+        return _run(project, settings, rest, workers, choice, isolate=isolate, trees=trees)
 
 
 def _choice(project: Project, args: list[str]) -> LeftOut | None:
@@ -66,6 +72,7 @@ def _run(
     left_out: LeftOut | None,
     *,
     isolate: bool,
+    trees: bool,
 ) -> int:
     import pytest
 
@@ -77,7 +84,7 @@ def _run(
             owner=os.getpid(),
             root=str(project.root),
             state=str(project.state),
-            spans=settings.spans,
+            spans=settings.spans or trees,
             run=last_run + 1,
             workers=workers,
             isolate=isolate,
@@ -86,15 +93,46 @@ def _run(
         if left_out is not None:
             spool.left_out_file.write_bytes(msgspec.msgpack.encode(left_out))
         os.environ[VARIABLE] = msgspec.json.encode(spool).decode()
-        sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
+        _be_called_pytest(args)
         autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
         extra = [] if autoload and "--disable-plugin-autoload" not in args else ["-p", "enctest.plugin"]
-        code = int(pytest.main([*extra, *args]))
+        code = int(pytest.main([*extra, *args], plugins=_plugins(folder, trees=trees)))
         os.environ.pop(VARIABLE, None)
         _remember(project, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return code
+
+
+def tell(args: Sequence[str]) -> int:
+    """Let pytest say something about itself, such as `--help`; no database is made for that."""
+    import pytest
+
+    _be_called_pytest(args)
+    return int(pytest.main(list(args), plugins=[AsPytest()]))
+
+
+def _be_called_pytest(args: Sequence[str]) -> None:
+    sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
+
+
+class AsPytest:
+    """Lets usage errors and the help name the program that they are about, not a function of it."""
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Before anything is parsed."""
+        shown = getattr(parser, "optparser", None)  # older ones of pytest look at sys.argv
+        if shown is not None:
+            shown.prog = "pytest"
+
+
+def _plugins(folder: Path, *, trees: bool) -> list[object]:
+    """Return what takes part in the run besides what it finds itself."""
+    if not trees:
+        return [AsPytest()]
+    from enctest.session.failed_trees import FailedTrees
+
+    return [AsPytest(), FailedTrees(folder)]
 
 
 def _known(project: Project) -> tuple[int, dict[str, float]]:

@@ -1,4 +1,4 @@
-"""Where a project's addresses of databases come from: variables in code, .env files, compose files, Django."""
+"""Where addresses of databases come from: variables in code, .env and compose files, Django."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from enctest.cli.init.files import Files
 _ENV_FILES = (".env", ".env.*", "*.env", ".envrc", "alembic.ini", "yoyo.ini")
 _COMPOSE = ("compose*.yml", "compose*.yaml", "docker-compose*.yml", "docker-compose*.yaml")
 _ASSIGNED = re.compile(
-    r"""^\s*(?:export\s+|-\s*)?["']?([\w.]+)["']?\s*[=:]\s*["']?((?:postgres(?:ql)?|mysql|mariadb|sqlite|rediss?|valkey)(?:\+\w+)?:[^\s"']+)""",
+    r"""^\s*(?:export\s+|-\s*)?["']?([\w.]+)["']?\s*[=:]\s*["']?"""
+    r"""((?:postgres(?:ql)?|mysql|mariadb|sqlite|rediss?|valkey)(?:\+\w+)?:[^\s"']+)""",
     re.MULTILINE,
 )
 _IMAGE = re.compile(r"""^\s*image:\s*["']?([\w./-]+)(?::([\w.-]+))?""", re.MULTILINE)

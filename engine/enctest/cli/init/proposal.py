@@ -14,7 +14,8 @@ from enctest.cli.init.files import Files
 Env = str | dict[str, str]
 _DRIVERS = {"asyncpg", "psycopg", "psycopg2", "psycopg2-binary", "psycopg-binary", "pg8000", "aiopg"}
 _SERVERS = {"postgres": "postgresql", "postgis": "postgresql", "pgvector": "postgresql",
-            "timescaledb": "postgresql", "valkey": "valkey", "redis": "redis", "minio": "s3", "localstack": "s3"}  # fmt: skip
+            "timescaledb": "postgresql",
+            "valkey": "valkey", "redis": "redis", "minio": "s3", "localstack": "s3"}  # fmt: skip
 _SCHEMES = {"postgres": "postgresql", "postgresql": "postgresql", "sqlite": "sqlite", "redis": "redis",
             "rediss": "redis", "valkey": "valkey"}  # fmt: skip
 _OF_DJANGO = {"postgresql": "postgresql", "postgis": "postgresql", "psycopg2": "postgresql"}
