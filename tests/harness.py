@@ -60,6 +60,7 @@ class Sample:
         """The environment for commands: sockets and caches apart from the user's."""
         ours = ("PYTEST_", "ENCTEST_", "COLUMNS", "LINES")
         env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        env.pop("TERM", None)
         return env | {"XDG_RUNTIME_DIR": str(self.runtime), "XDG_CACHE_HOME": str(self.runtime / "cache")}
 
     def enctest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:

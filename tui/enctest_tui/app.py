@@ -36,6 +36,7 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.themes import LIGHT
+from enctest_tui.widgets.text_view import TextView
 from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
@@ -85,6 +86,7 @@ class EnctestApp(App[None]):
         self.feed: Feed | None = None
         self._open_feed = open_feed
         self._root = root
+        self._editor = settings.editor
         self._key_at = 0.0
         self._keys = key_map(settings.keys)
         self.register_theme(LIGHT)
@@ -261,7 +263,15 @@ class EnctestApp(App[None]):
         if not path:
             self.notify("select a test or a file to edit", markup=False, timeout=2)
             return
-        self._complain(foreground.edit(self, Path(self.model.status.root or self._root), path, line))
+        self._edit(path, line)
+
+    @on(TextView.PlaceChosen)
+    def _place_chosen(self, event: TextView.PlaceChosen) -> None:
+        self._edit(event.path, event.line)
+
+    def _edit(self, path: str, line: int) -> None:
+        root = Path(self.model.status.root or self._root)
+        self._complain(foreground.edit(self, root, path, line, self._editor))
 
     def action_database(self) -> None:
         """Open the database of the selected test if that failed, else the one of the last run."""
