@@ -54,6 +54,15 @@ def test_an_editor_opens_at_the_line(project: Sample, name: str, options: str) -
         terminal.close()
 
 
+def edge(terminal: Terminal) -> str:
+    """Return the colour of the line between the two halves."""
+    return next((cell.fg for cell in terminal.screen.buffer[5].values() if cell.data == "│"), "")
+
+
+def has_another_edge(terminal: Terminal, former: str) -> bool:
+    return edge(terminal) not in ("", former)
+
+
 def is_under_cursor(terminal: Terminal, line: str) -> bool:
     return under_cursor(terminal) == line
 
@@ -113,8 +122,13 @@ def test_e_opens_the_failing_line_and_each_frame(sample: MakeSample) -> None:
         terminal.see("✗ 1", "watching")
         terminal.press("n2")
         terminal.see("def price(n)")
-        for keys, line in (("e", "    return 100 / n"), ("\tge", "    assert shop.total(0) == 1")):
-            terminal.press(keys)
+        former = edge(terminal)
+        for keys, line in (("", "    return 100 / n"), ("\t", "    assert shop.total(0) == 1")):
+            if keys:
+                terminal.press(keys)
+                wait_until("the failure has the focus", functools.partial(has_another_edge, terminal, former))
+                terminal.press("g")
+            terminal.press("e")
             terminal.see("~\n~\n", line)
             wait_until("the cursor", functools.partial(is_under_cursor, terminal, line))
             terminal.press(":q\r")
