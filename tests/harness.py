@@ -37,6 +37,9 @@ class Sample:
         self.root = folder / "project"
         self.root.mkdir(parents=True)
         self.runtime = Path(tempfile.mkdtemp(prefix="et-"))  # short: it holds sockets
+        ours = self.runtime / "cache" / "enctest"
+        ours.mkdir(mode=0o700, parents=True)
+        (ours / "hints").write_text("3\n")  # of the screen: all have been told
         self.write("pyproject.toml", "[tool.pytest.ini_options]\n")
         for name, text in files.items():
             self.write(name, text)

@@ -63,6 +63,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Name of a Textual theme."""
     editor: str = ""
     """Command that opens files, such as `code` or `emacs -nw`; empty finds out, see the README."""
+    notify: Literal["off", "bell", "desktop"] = "off"
+    """What to do when green turns red: ring the terminal's bell, or show a message of the desktop."""
+    hints: bool = True
+    """Tell one thing about the screen at each of the first three starts."""
     watch: list[str] = []
     """Folders to watch besides the root, relative to it."""
     ignore: list[str] = []

@@ -33,9 +33,12 @@ from enctest.explorer.client import Feed
 from enctest_tui import database, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
 from enctest_tui.model import Changes, Model
-from enctest_tui.node import BAD
+from enctest_tui.node import BAD, PASSED
+from enctest_tui.notifier import Notifier
 from enctest_tui.screens.main import MainScreen
+from enctest_tui.screens.part_help import open_part_help
 from enctest_tui.themes import LIGHT
+from enctest_tui.type_ahead import TypeAhead
 from enctest_tui.widgets.text_view import TextView
 from enctest_tui.widgets.trace_pane import TracePane
 
@@ -43,6 +46,7 @@ _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
 _AT_THE_KEYS = 1.0
 """Seconds after a key that count as that."""
+_HINT_SECONDS = 15.0
 _BATCH = 2_000
 _BUDGET = 0.008
 """Events folded at once, and seconds folding may take before keys are looked at."""
@@ -87,6 +91,9 @@ class EnctestApp(App[None]):
         self._open_feed = open_feed
         self._root = root
         self._editor = settings.editor
+        self._notifier = Notifier(settings.notify, self._write)
+        self.hint = ""
+        self._type_ahead = TypeAhead(self)
         self._key_at = 0.0
         self._keys = key_map(settings.keys)
         self.register_theme(LIGHT)
@@ -110,6 +117,8 @@ class EnctestApp(App[None]):
         if self.model.trouble is not None:
             self.call_after_refresh(self.main.show_changes, Changes.TROUBLE)
         self.run_worker(self._live(), name="feed", group="feed", exclusive=True)
+        if self.hint:
+            self.notify(self.hint, markup=False, timeout=_HINT_SECONDS)
 
     # --- events --------------------------------------------------------------------------------------
 
@@ -141,6 +150,9 @@ class EnctestApp(App[None]):
                 feed.send(Follow(test=self.model.details.test))
             if changes:
                 self.main.show_changes(changes)
+            if changes & (Changes.ATTACHED | Changes.FINISHED):
+                counts, root = self.model.tests.root.counts, self.model.status.root
+                self._notifier.settled(Path(root).name, good=counts[PASSED], bad=counts[BAD])
             if Changes.DEBUG in changes:
                 self._debug()
             if feed.closed and not count:
@@ -161,7 +173,15 @@ class EnctestApp(App[None]):
         """Note when a key was pressed: while the user is at the keys, the screen follows faster."""
         if isinstance(event, events.Key | events.MouseEvent):
             self._key_at = time.monotonic()
-        await super().on_event(event)
+            if self.hint and not isinstance(event, events.MouseMove):
+                self.hint = ""
+                self.clear_notifications()
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif not self._type_ahead.holds(event):
+            start = self.focused or self.screen
+            await super().on_event(event)
+            self._type_ahead.sent(start)
 
     # --- commands ------------------------------------------------------------------------------------
 
@@ -256,6 +276,14 @@ class EnctestApp(App[None]):
         ready, self.model.debug = self.model.debug, None
         if ready is not None:
             self._complain(foreground.run(self, ready.argv, Path(ready.cwd), env=ready.env, wait=True))
+
+    def action_part_help(self) -> None:
+        """Explain what has the focus."""
+        open_part_help(self.screen, self._keys)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
 
     def action_edit(self) -> None:
         """Open what the user looks at in their editor."""
