@@ -37,7 +37,7 @@ from enctest_tui.node import BAD, PASSED
 from enctest_tui.notifier import Notifier
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.screens.part_help import open_part_help
-from enctest_tui.themes import LIGHT
+from enctest_tui.themes import LIGHT, SIXTEEN, fitting
 from enctest_tui.type_ahead import TypeAhead
 from enctest_tui.widgets.text_view import TextView
 from enctest_tui.widgets.trace_pane import TracePane
@@ -97,12 +97,13 @@ class EnctestApp(App[None]):
         self._key_at = 0.0
         self._keys = key_map(settings.keys)
         self.register_theme(LIGHT)
+        self.register_theme(SIXTEEN)
         if settings.theme not in self.available_themes:
             raise EnctestError(
                 f"[tool.enctest] names an unknown theme: {settings.theme!r}",
                 f"The themes are: {', '.join(sorted(self.available_themes))}.",
             )
-        self.theme = settings.theme
+        self.theme = fitting(settings.theme)
         self.set_keymap({name: self._keys[name] or "f24" for name in settings.keys})
         if trouble is not None:
             self.model.trouble = Error(message=trouble.title, hint=trouble.hint)
