@@ -45,5 +45,5 @@ SIXTEEN: Final = Theme(
 
 
 def fitting(theme: str) -> str:
-    """Return the theme to show: where the terminal has 16 colours, ours for that in place of the usual one."""
+    """Return the theme to show: on 16 colours, ours for them in place of the usual one."""
     return SIXTEEN.name if theme == DARK and Console().color_system == "standard" else theme
