@@ -37,6 +37,9 @@ class Sample:
         self.root = folder / "project"
         self.root.mkdir(parents=True)
         self.runtime = Path(tempfile.mkdtemp(prefix="et-"))  # short: it holds sockets
+        ours = self.runtime / "cache" / "enctest"
+        ours.mkdir(mode=0o700, parents=True)
+        (ours / "hints").write_text("3\n")  # of the screen: all have been told
         self.write("pyproject.toml", "[tool.pytest.ini_options]\n")
         for name, text in files.items():
             self.write(name, text)
@@ -60,6 +63,7 @@ class Sample:
         """The environment for commands: sockets and caches apart from the user's."""
         ours = ("PYTEST_", "ENCTEST_", "COLUMNS", "LINES")
         env = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        env.pop("TERM", None)
         return env | {"XDG_RUNTIME_DIR": str(self.runtime), "XDG_CACHE_HOME": str(self.runtime / "cache")}
 
     def enctest(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
 from enctest.errors import EnctestError
 
+_Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Env: TypeAlias = str | list[str] | dict[str, str]
 """Variable(s) that get a database's URL, or a table of templates such as `PGHOST = "{host}"`."""
 
@@ -28,7 +30,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     list; empty leaves the database bare."""
     migration_files: list[str] = []
     """Glob patterns of more files that the result of the migrations depends on."""
-    migration_timeout: float = 300.0
+    migration_timeout: Annotated[float, msgspec.Meta(gt=0)] = 300.0
     """Seconds that one file, or one run of a tool, may take."""
     seed: str | list[str] = ""
     """SQL file or folder to run after the migrations, or a command as a list."""
@@ -43,7 +45,7 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Folder with the server's programs; empty finds one."""
     isolation: Literal["shared", "test", "transaction"] = "shared"
     """What tests get: one fresh copy per run and worker, each its own copy, or a transaction rolled back."""
-    pool: int = 4
+    pool: Annotated[int, msgspec.Meta(ge=1)] = 4
     """Copies that are kept ready for tests in isolation `test`."""
     tcp: bool = False
     """Listen on 127.0.0.1 with a password, for drivers that cannot use a unix socket."""
@@ -60,6 +62,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Action to key(s), comma separated, such as `run-failed = "F"`."""
     theme: str = "textual-dark"
     """Name of a Textual theme."""
+    editor: str = ""
+    """Command that opens files, such as `code` or `emacs -nw`; empty finds out, see the README."""
+    notify: Literal["off", "bell", "desktop"] = "off"
+    """What to do when green turns red: ring the terminal's bell, or show a message of the desktop."""
+    hints: bool = True
+    """Tell one thing about the screen at each of the first three starts."""
     watch: list[str] = []
     """Folders to watch besides the root, relative to it."""
     ignore: list[str] = []
@@ -76,11 +84,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What `d` debugs with: `pdb`, `ipdb`, `pudb`, or `package.module:Class` as for pytest's `--pdbcls`."""
     fork: bool = True
     """Let runs go on from copies of a suspended process; else each starts a pytest process of its own."""
-    workers: int = 0
+    workers: _Count = 0
     """Processes that run tests at the same time; 0 takes one per core."""
-    snapshots: int = 8
+    snapshots: _Count = 8
     """Suspended processes at most; 0 keeps none."""
-    snapshot_memory: int = 512
+    snapshot_memory: _Count = 512
     """Megabytes of private memory that all suspended processes may have together."""
     audit: bool = True
     """In idle time, run a sample of the tests that selection left out, to measure what it misses."""
@@ -96,6 +104,9 @@ def database_settings(name: str, values: Mapping[str, Any]) -> DatabaseSettings:
     try:
         return msgspec.convert(spelled, DatabaseSettings)
     except msgspec.ValidationError as error:
+        for key in _unknown(spelled, DatabaseSettings):
+            unknown = f"Database({name!r}): there is no setting {key!r}"
+            raise EnctestError(unknown, suggestion(key, names(DatabaseSettings))) from error
         raise EnctestError(
             f"Database({name!r}): {error}", "README.md lists the settings of databases under Configuration."
         ) from error
@@ -123,6 +134,8 @@ def load(root: Path) -> Settings:
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
+        for where, key, hint in _mistakes(table):
+            raise EnctestError(f"[{where}] in {path}: there is no setting {key!r}", hint) from error
         raise EnctestError(
             f"[tool.enctest] in {path}: {error}", "README.md lists the settings under Configuration."
         ) from error
@@ -139,3 +152,36 @@ def _check_patterns(patterns: list[str], path: Path) -> None:
                 f"[tool.enctest] in {path}: {pattern!r} in redact is no regular expression: {error}",
                 "In TOML, 'single quotes' keep backslashes as they are.",
             ) from error
+
+
+def names(settings: type[msgspec.Struct]) -> list[str]:
+    """Return what the settings of a table are called in pyproject.toml."""
+    return [field.encode_name for field in msgspec.structs.fields(settings)]
+
+
+def suggestion(name: str, known: list[str]) -> str:
+    """Return what somebody who wrote `name` may have meant, as a hint."""
+    close = difflib.get_close_matches(name.lower().replace("_", "-"), known, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+
+
+def _mistakes(table: object) -> Iterator[tuple[str, str, str]]:
+    """Yield unknown settings: table, name, hint."""
+    if not isinstance(table, dict):
+        return
+    of_databases = names(DatabaseSettings)
+    for key in _unknown(table, Settings):
+        hint = suggestion(key, names(Settings))
+        if key in of_databases:
+            hint = "It is a setting of databases: it belongs into [tool.enctest.databases.NAME]."
+        yield "tool.enctest", key, hint
+    databases = table.get("databases")
+    for name, each in databases.items() if isinstance(databases, dict) else ():
+        if isinstance(each, dict):
+            for key in _unknown(each, DatabaseSettings):
+                yield f"tool.enctest.databases.{name}", key, suggestion(key, of_databases)
+
+
+def _unknown(table: Mapping[str, Any], settings: type[msgspec.Struct]) -> list[str]:
+    known = names(settings)
+    return [key for key in table if key not in known]

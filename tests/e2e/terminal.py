@@ -18,6 +18,20 @@ import pyte
 from tests.harness import PATIENCE, wait_until
 
 
+class _Screen(pyte.Screen):
+    """Passes over what editors ask of terminals and pyte takes for colours: `CSI > 4 ; 2 m` and the like."""
+
+    def select_graphic_rendition(self, *attrs: int, private: bool = False) -> None:
+        """Set colours."""
+        if not private:
+            super().select_graphic_rendition(*attrs)
+
+    def report_device_status(self, mode: int, *, private: bool = False) -> None:
+        """Say nothing of what only newer terminals are asked."""
+        if not private:
+            super().report_device_status(mode)
+
+
 class Terminal:
     """Runs a command on a screen of its own.
 
@@ -26,21 +40,25 @@ class Terminal:
         cwd: Where.
         env: Its environment; TERM is set here.
         size: Columns and rows.
+
+    Attributes:
+        raw: All that it has written.
     """
 
     def __init__(
         self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], size: tuple[int, int] = (120, 40)
     ) -> None:
-        self.screen = pyte.Screen(*size)
+        self.screen = _Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self._lock = threading.Lock()
         self.status: int | None = None
+        self.raw = bytearray()
         shape = struct.pack("HHHH", size[1], size[0], 0, 0)
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, shape)
             os.chdir(cwd)
-            os.execve(command[0], list(command), {**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
+            os.execve(command[0], list(command), {"TERM": "xterm-256color", "COLORTERM": "truecolor", **env})
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -82,7 +100,9 @@ class Terminal:
                 os.kill(self.pid, signal.SIGKILL)
             self.ended()
         self._thread.join(5)
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
@@ -94,4 +114,5 @@ class Terminal:
                     if not data:
                         return
                     with self._lock:
+                        self.raw += data
                         self._stream.feed(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
@@ -16,8 +16,10 @@ START = [sys.executable, "-P", "-c", "import sys; from enctest_tui.main import m
 
 
 @contextmanager
-def opened(project: Sample, *args: str, size: tuple[int, int] = (120, 40)) -> Iterator[Terminal]:
-    terminal = Terminal([*START, *args], cwd=project.root, env=project.env, size=size)
+def opened(
+    project: Sample, *args: str, size: tuple[int, int] = (120, 40), env: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
+    terminal = Terminal([*START, *args], cwd=project.root, env={**project.env, **(env or {})}, size=size)
     try:
         yield terminal
     finally:

@@ -32,7 +32,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_holds_what_the_app_needs(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("enctest/py.typed", "enctest_tui/app.tcss", "enctest_tui/demo/pyproject.toml"):
+    for needed in (
+        "enctest/py.typed",
+        "enctest/enctest.schema.json",
+        "enctest_tui/app.tcss",
+        "enctest_tui/demo/pyproject.toml",
+    ):
         assert needed in names
     assert [name for name in names if name.startswith("enctest_tui/demo/migrations/")]
     assert not [name for name in names if name.startswith("tests/") or ".enctest" in name]

@@ -41,6 +41,30 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, part: str) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "table", "hint"),
+    [
+        ("[tool.enctest]\nspanz = true\n", "[tool.enctest]", "Did you mean 'spans'?"),
+        ("[tool.enctest]\nsnapshot_memory = 3\n", "[tool.enctest]", "Did you mean 'snapshot-memory'?"),
+        ("[tool.enctest]\nmigrations = 'm'\n", "[tool.enctest]", "[tool.enctest.databases.NAME]"),
+        ("[tool.enctest]\nqqq = 1\n", "[tool.enctest]", "There are: "),
+        (
+            "[tool.enctest.databases.shop]\nmigration = 'm'\n",
+            "[tool.enctest.databases.shop]",
+            "Did you mean 'migrations'?",
+        ),
+    ],
+)
+def test_an_unknown_setting_is_an_error_with_a_suggestion(
+    tmp_path: Path, text: str, table: str, hint: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(EnctestError) as caught:
+        config.load(tmp_path)
+    assert caught.value.title.startswith(table)
+    assert hint in caught.value.hint
+
+
 def test_the_root_is_the_nearest_project(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     deep = tmp_path / "a" / "b"

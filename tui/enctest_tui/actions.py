@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from enctest.config import suggestion
 from enctest.errors import EnctestError
 
 Where = Literal["app", "list", "tree", "trace", "text"]
@@ -98,6 +99,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _look("previous-tab", "left_square_bracket", "", "Show the previous tab.", method="next_tab(-1)"),
     _look("theme", "T", "", "Change between dark and light.", method="turn_theme"),
     _look("help", "question_mark", "Help", "Show all keys.", 3),
+    Action("part-help", "f1", "", "Explain what has the focus.", "Look", method="app.part_help"),
     Action(
         "palette", "ctrl+p", "Palette", "Find any action by name.", "Look", rank=13, method="command_palette"
     ),
@@ -158,6 +160,7 @@ _CHARACTERS: Final = {
     "\\": "backslash", "~": "tilde", "`": "grave_accent", "^": "circumflex_accent",
     "{": "left_curly_bracket", "}": "right_curly_bracket", " ": "space",
 }  # fmt: skip
+_FUNCTION_KEY: Final = re.compile(r"f\d+")
 _KEY: Final = re.compile(
     r"((ctrl|shift|alt|super|meta)\+)*"
     r"([A-Za-z0-9]|f([1-9]|1[0-9]|2[0-4])|up|down|left|right|home|end|pageup|pagedown|insert|delete|backspace|"
@@ -169,7 +172,7 @@ def display(keys: str, limit: int = 2) -> str:
     """Return keys as they are written on keyboards: `/`, `Esc`, `^P`."""
     shown = []
     for key in keys.split(",")[:limit]:
-        name = _NAMES.get(key, key)
+        name = _NAMES.get(key, key.upper() if _FUNCTION_KEY.fullmatch(key) else key)
         shown.append(f"^{name[5:].upper()}" if name.startswith("ctrl+") else name)
     return " ".join(shown)
 
@@ -187,8 +190,7 @@ def key_map(overrides: Mapping[str, str]) -> dict[str, str]:
     for name, wanted in overrides.items():
         if name not in keys:
             raise EnctestError(
-                f"[tool.enctest.keys] names an unknown action: {name!r}",
-                f"The actions are: {', '.join(keys)}.",
+                f"[tool.enctest.keys] names an unknown action: {name!r}", suggestion(name, list(keys))
             )
         keys[name] = ",".join(_parse(name, wanted))
     for first, second, key in _clashes(keys):

@@ -34,15 +34,20 @@ from enctest.explorer.client import Feed
 from enctest_tui import database, debugging, foreground
 from enctest_tui.actions import ACTIONS, display, key_map
 from enctest_tui.model import Changes, Model
-from enctest_tui.node import BAD
+from enctest_tui.node import BAD, PASSED
+from enctest_tui.notifier import Notifier
 from enctest_tui.screens.main import MainScreen
-from enctest_tui.themes import LIGHT
+from enctest_tui.screens.part_help import open_part_help
+from enctest_tui.themes import LIGHT, SIXTEEN, fitting
+from enctest_tui.type_ahead import TypeAhead
+from enctest_tui.widgets.text_view import TextView
 from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
 """Seconds between two repaints, and between two while the user is at the keys."""
 _AT_THE_KEYS = 1.0
 """Seconds after a key that count as that."""
+_HINT_SECONDS = 15.0
 _BATCH = 2_000
 _BUDGET = 0.008
 """Events folded at once, and seconds folding may take before keys are looked at."""
@@ -92,15 +97,20 @@ class EnctestApp(App[None]):
         self.feed: Feed | None = None
         self._open_feed = open_feed
         self._root = root
+        self._editor = settings.editor
+        self._notifier = Notifier(settings.notify, self._write)
+        self.hint = ""
+        self._type_ahead = TypeAhead(self)
         self._key_at = 0.0
         self._keys = key_map(settings.keys)
         self.register_theme(LIGHT)
+        self.register_theme(SIXTEEN)
         if settings.theme not in self.available_themes:
             raise EnctestError(
                 f"[tool.enctest] names an unknown theme: {settings.theme!r}",
                 f"The themes are: {', '.join(sorted(self.available_themes))}.",
             )
-        self.theme = settings.theme
+        self.theme = fitting(settings.theme)
         self.set_keymap({name: self._keys[name] or "f24" for name in settings.keys})
         if trouble is not None:
             self.model.trouble = Error(message=trouble.title, hint=trouble.hint)
@@ -115,6 +125,8 @@ class EnctestApp(App[None]):
         if self.model.trouble is not None:
             self.call_after_refresh(self.main.show_changes, Changes.TROUBLE)
         self.run_worker(self._live(), name="feed", group="feed", exclusive=True)
+        if self.hint:
+            self.notify(self.hint, markup=False, timeout=_HINT_SECONDS)
 
     # --- events --------------------------------------------------------------------------------------
 
@@ -146,6 +158,9 @@ class EnctestApp(App[None]):
                 feed.send(Follow(test=self.model.details.test))
             if changes:
                 self.main.show_changes(changes)
+            if changes & (Changes.ATTACHED | Changes.FINISHED):
+                counts, root = self.model.tests.root.counts, self.model.status.root
+                self._notifier.settled(Path(root).name, good=counts[PASSED], bad=counts[BAD])
             if Changes.DEBUG in changes:
                 self._complain(debugging.answered(self))
             if changes & (Changes.DETAILS | Changes.FINISHED):
@@ -168,7 +183,15 @@ class EnctestApp(App[None]):
         """Note when a key was pressed: while the user is at the keys, the screen follows faster."""
         if isinstance(event, events.Key | events.MouseEvent):
             self._key_at = time.monotonic()
-        await super().on_event(event)
+            if self.hint and not isinstance(event, events.MouseMove):
+                self.hint = ""
+                self.clear_notifications()
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+        elif not self._type_ahead.holds(event):
+            start = self.focused or self.screen
+            await super().on_event(event)
+            self._type_ahead.sent(start)
 
     # --- commands ------------------------------------------------------------------------------------
 
@@ -256,13 +279,29 @@ class EnctestApp(App[None]):
         if (command := debugging.asked(self, how)) is not None:
             self._send(command)
 
+    def action_part_help(self) -> None:
+        """Explain what has the focus."""
+        open_part_help(self.screen, self._keys)
+
+    def _write(self, text: str) -> None:
+        if self._driver is not None:
+            self._driver.write(text)
+
     def action_edit(self) -> None:
         """Open what the user looks at in their editor."""
         path, line = self.main.side.place()
         if not path:
             self.notify("select a test or a file to edit", markup=False, timeout=2)
             return
-        self._complain(foreground.edit(self, Path(self.model.status.root or self._root), path, line))
+        self._edit(path, line)
+
+    @on(TextView.PlaceChosen)
+    def _place_chosen(self, event: TextView.PlaceChosen) -> None:
+        self._edit(event.path, event.line)
+
+    def _edit(self, path: str, line: int) -> None:
+        root = Path(self.model.status.root or self._root)
+        self._complain(foreground.edit(self, root, path, line, self._editor))
 
     @property
     def _project(self) -> Path:

@@ -59,14 +59,18 @@ def _call(argv: Sequence[str], cwd: Path, env: Mapping[str, str] | None, *, wait
     return ""
 
 
-def edit(app: App[None], root: Path, path: str, line: int) -> str:
+def edit(app: App[None], root: Path, path: str, line: int, setting: str = "") -> str:
     """Open a file (relative to `root`) in the user's editor; return what went wrong, or an empty string."""
     try:
-        words = editor.find_editor()
+        how = editor.opening(root / path, line, root, setting=setting)
     except EnctestError as error:
         return str(error)
-    argv = editor.command(words, root / path, line)
-    return run(app, argv, root) if editor.needs_terminal(words) else start(argv, root)
+    if how.needs_terminal:
+        return run(app, how.argv, root)
+    problem = start(how.argv, root)
+    if not problem and how.said:
+        app.notify(how.said, markup=False, timeout=3)
+    return problem
 
 
 def start(argv: Sequence[str], cwd: Path) -> str:

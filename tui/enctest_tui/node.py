@@ -12,6 +12,7 @@ Kind = Literal["root", "folder", "file", "class", "function", "test"]
 Standing = Literal["running", "new", "outdated", "fresh"]
 """How much a test's outcome is worth: `new` has none, that of an `outdated` test is of other code."""
 
+PASSED = OUTCOMES.index("passed")
 NONE = len(OUTCOMES)
 """Place in `Node.counts` of the tests without an outcome; before it are those that are fresh, by outcome."""
 TOTAL = NONE + 1

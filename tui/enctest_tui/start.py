@@ -6,6 +6,8 @@ import gc
 
 from enctest.config import Settings, load
 from enctest.errors import EnctestError
+from enctest_tui import hints
+from enctest_tui.actions import key_map
 from enctest_tui.app import EnctestApp
 from enctest_tui.link import Link
 
@@ -14,9 +16,13 @@ def make_app(link: Link) -> EnctestApp:
     """Return the app for a project; broken settings are told on the screen, and ours are used."""
     root = link.project.root
     try:
-        return EnctestApp(link.open, root, load(root))
+        settings = load(root)
+        app = EnctestApp(link.open, root, settings)
     except EnctestError as error:
         return EnctestApp(link.open, root, Settings(), error)
+    if settings.hints:
+        app.hint = hints.take(key_map(settings.keys))
+    return app
 
 
 def spare_modules() -> None:

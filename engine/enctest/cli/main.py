@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
          -n N | --isolate              N processes run the tests | a process for each test
          --otlp ENDPOINT               send the traces to a collector, such as http://localhost:4318
+         --spans                       print the span trees of failed tests
          --affected[=REV]              only what changes since the last run (and since a git revision)
                                        can affect, what failed, and what is new
        enctest --prepare[=FILE]        make the databases for anything else, print (or write) the variables
@@ -33,11 +35,17 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
                                        it as OTLP JSON
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
+       enctest init [--yes]            look at the project, show its configuration, write it on a yes
+       enctest schema                  print the JSON schema of [tool.enctest]
+       enctest completion SHELL        print what bash, zsh or fish needs to complete enctest's words
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
-`./...` and `DIR/...` mean everything below. All of pytest's options are accepted: enctest --help-pytest
+`./...` and `DIR/...` mean everything below. All of pytest's options are accepted: enctest --help shows them.
 """
+
+_USAGE_ERROR = 4
+"""pytest's exit code for it."""
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -65,22 +73,38 @@ def _dispatch(args: list[str]) -> int:
         "trace": _trace,
         "report": _report,
         "doctor": _doctor,
+        "init": _init,
+        "schema": _schema,
+        "completion": _completion,
         "db": _db,
     }
     if name in commands:
         return commands[name](args[1:])
     if name.partition("=")[0] == "--prepare":
         return _prepare(args)
-    if name in ("-h", "--help"):
+    from enctest.cli.once import run_once, tell
+
+    if name == "-h":
         print(USAGE, end="")
         return 0
+    if "--help" in args:
+        code = tell(args)
+        print(f"\nenctest:\n{USAGE}", end="")
+        return code
     if args == ["--version"]:
-        print(f"enctest {__version__}")
-    if name == "--help-pytest":
-        args[0] = "--help"
-    from enctest.cli.once import run_once
+        print(f"enctest {__version__}", flush=True)
+        return tell(args)
+    code = run_once(expand(args))
+    if code == _USAGE_ERROR and (close := _meant(name, commands)):
+        print(f"enctest: did you mean: enctest {close}", file=sys.stderr)
+    return code
 
-    return run_once(expand(args))
+
+def _meant(word: str, commands: Iterable[str]) -> str:
+    """Return the command that somebody may have meant by a word that is no file."""
+    if word.startswith("-") or Path(word).exists():
+        return ""
+    return next(iter(difflib.get_close_matches(word, commands, n=1)), "")
 
 
 def expand(args: Sequence[str]) -> list[str]:
@@ -173,6 +197,42 @@ def _doctor(args: list[str]) -> int:
     if args:
         raise EnctestError(f"enctest doctor does not know {args[0]}", USAGE)
     return doctor(python)
+
+
+def _init(args: list[str]) -> int:
+    from enctest.cli.init.command import init
+
+    unknown = [arg for arg in args if arg not in ("--yes", "-y")]
+    if unknown:
+        raise EnctestError(f"enctest init does not know {unknown[0]}", USAGE)
+    return init(yes=bool(args))
+
+
+def _schema(args: list[str]) -> int:
+    from enctest.cli.schema import text
+
+    if args:
+        raise EnctestError(f"enctest schema does not know {args[0]}", USAGE)
+    print(text(), end="")
+    return 0
+
+
+def _completion(args: list[str]) -> int:
+    from enctest.cli.completion.scripts import SCRIPTS
+
+    if args[:1] in (["--words"], ["--line"]):
+        from enctest.cli.completion.words import complete, split
+
+        for found in complete(args[1:] if args[0] == "--words" else split("".join(args[1:]))):
+            print(found)
+        return 0
+    if len(args) != 1 or args[0] not in SCRIPTS:
+        raise EnctestError(
+            "enctest completion takes one of bash, zsh and fish",
+            'For example: eval "$(enctest completion bash)"',
+        )
+    print(SCRIPTS[args[0]], end="")
+    return 0
 
 
 def _db(args: list[str]) -> int:

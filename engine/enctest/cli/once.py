@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from enctest.config import Settings
 from enctest.errors import EnctestError
 from enctest.explorer.plain_run import PlainRun, find
@@ -17,10 +19,14 @@ from enctest.session.spool import read
 from enctest.session.xdist_options import take_workers
 
 if TYPE_CHECKING:
+    import pytest
+
     from enctest.tracing.otlp.export import Exporter
 
 ISOLATE = "--isolate"
 """Ours among pytest's arguments: a process for each test."""
+SPANS = "--spans"
+"""Ours as well: print the span trees of failed tests. (pytest's own `--trace` begins each test in pdb.)"""
 
 
 def run_once(args: Sequence[str]) -> int:
@@ -32,12 +38,14 @@ def run_once(args: Sequence[str]) -> int:
     project, settings = find()
     rest = list(args)
     workers = take_workers(rest)
-    isolate = ISOLATE in rest
+    isolate, trees = ISOLATE in rest, SPANS in rest
     exporter = _exporter(project, settings, rest)
-    rest = [arg for arg in rest if arg != ISOLATE]
+    rest = [arg for arg in rest if arg not in (ISOLATE, SPANS)]
+    if trees:
+        settings = msgspec.structs.replace(settings, spans=True)
     run = PlainRun(project, settings, workers=workers, isolate=isolate, left_out=_choice(project, rest))
     try:
-        code = _run(run, rest)
+        code = _run(run, rest, trees=trees)
         if exporter is not None:
             _export(exporter, run.folder)
         return code
@@ -55,15 +63,46 @@ def _choice(project: Project, args: list[str]) -> LeftOut | None:
     return None if revision is None else choose(project, revision)
 
 
-def _run(run: PlainRun, args: list[str]) -> int:
+def _run(run: PlainRun, args: list[str], *, trees: bool) -> int:
     import pytest
 
     run.provide()
     run.record()
-    sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
+    _be_called_pytest(args)
     autoload = not os.environ.get("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     extra = [] if autoload and "--disable-plugin-autoload" not in args else ["-p", "enctest.plugin"]
-    return int(pytest.main([*extra, *args]))
+    return int(pytest.main([*extra, *args], plugins=_plugins(run.folder, trees=trees)))
+
+
+def tell(args: Sequence[str]) -> int:
+    """Let pytest say something about itself, such as `--help`; no database is made for that."""
+    import pytest
+
+    _be_called_pytest(args)
+    return int(pytest.main(list(args), plugins=[AsPytest()]))
+
+
+def _be_called_pytest(args: Sequence[str]) -> None:
+    sys.argv = [str(Path(sys.argv[0]).with_name("pytest")), *args]
+
+
+class AsPytest:
+    """Lets usage errors and the help name the program that they are about, not a function of it."""
+
+    def pytest_addoption(self, parser: pytest.Parser) -> None:
+        """Before anything is parsed."""
+        shown = getattr(parser, "optparser", None)  # older ones of pytest look at sys.argv
+        if shown is not None:
+            shown.prog = "pytest"
+
+
+def _plugins(folder: Path, *, trees: bool) -> list[object]:
+    """Return what takes part in the run besides what it finds itself."""
+    if not trees:
+        return [AsPytest()]
+    from enctest.session.failed_trees import FailedTrees
+
+    return [AsPytest(), FailedTrees(folder)]
 
 
 def _exporter(project: Project, settings: Settings, args: list[str]) -> Exporter | None:

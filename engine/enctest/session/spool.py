@@ -210,6 +210,10 @@ class SpoolRecording:
         self._report.finish(exit_status)
         self._emitter.close()
 
+    def flush(self) -> None:
+        """Write what is known up to now."""
+        self._emitter.flush()
+
     # --- parallel runs ---
 
     def before_copies(self) -> None:

@@ -25,7 +25,7 @@ class HelpScreen(ModalScreen[None]):
     """Keys and signs; any of the keys that close things closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q,enter", "dismiss", "Close"),
+        Binding("escape,question_mark,f1,q,enter", "dismiss", "Close"),
         Binding("j,down", "scroll(1)", "Down"),
         Binding("k,up", "scroll(-1)", "Up"),
         Binding("ctrl+c,ctrl+q", "app.quit", "Quit", priority=True),
@@ -54,18 +54,23 @@ class HelpScreen(ModalScreen[None]):
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
-        lines += [self._line(action) for action in ACTIONS if action.group == group and self._keys[action.id]]
+        lines += [
+            key_row(self._keys, action)
+            for action in ACTIONS
+            if action.group == group and self._keys[action.id]
+        ]
         return Content("\n").join([*lines, Content("")])
-
-    def _line(self, action: Action) -> Content:
-        keys = display(self._keys[action.id])
-        return Content.assemble(
-            (f"{keys:<9}", "bold $text-primary"), (action.help.rstrip("."), "$foreground 80%")
-        )
 
     def action_scroll(self, step: int) -> None:
         """Scroll where the terminal is small."""
         self.query_one("#help", VerticalScroll).scroll_relative(y=3 * step, animate=False)
+
+
+def key_row(keys: Mapping[str, str], action: Action) -> Content:
+    """Return the keys of an action and what it does."""
+    return Content.assemble(
+        (f"{display(keys[action.id]):<9}", "bold $text-primary"), (action.help.rstrip("."), "$foreground 80%")
+    )
 
 
 def _signs() -> Content:

@@ -16,6 +16,7 @@ from textual.timer import Timer
 
 from enctest.events import FindUsers
 from enctest_tui.actions import Where, display
+from enctest_tui.focus import focus_now
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD, Node
@@ -310,7 +311,7 @@ class MainScreen(Screen[None]):
         self.set_class(full, "-full")
         if full:
             self.side.open_tab("trace")
-            self.side.trace.front.focus()
+            focus_now(self, self.side.trace.front)
         else:
             self._show_side(on_=False)
         self.show_keys()
@@ -332,9 +333,9 @@ class MainScreen(Screen[None]):
         if self.left.has_the_focus:
             self._show_side(on_=True)
         elif trace.front.has_focus and trace.shows_details:
-            trace.details.focus()
+            focus_now(self, trace.details)
         elif self.has_class("-full"):
-            trace.front.focus()
+            focus_now(self, trace.front)
         else:
             self._show_side(on_=False)
 
@@ -342,7 +343,7 @@ class MainScreen(Screen[None]):
         self.set_class(on_, "-side")
         if not on_:
             self.remove_class("-full")
-        (self.side.view if on_ else self.left.list).focus()
+        focus_now(self, self.side.view if on_ else self.left.list)
 
     def action_back(self) -> None:
         """Leave what is on top."""

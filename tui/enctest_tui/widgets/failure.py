@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from enctest_tui import places
 from enctest_tui.facts import Details
 from enctest_tui.node import Node
 from enctest_tui.outcomes import INKS, SHAPES
@@ -20,6 +21,8 @@ _RULE = re.compile(r"^([_=-])(?: ?\1){9,}|^([_=-])\2{2,} .* \2{3,}$")
 class FailureView(TextView):
     """Why the selected test failed; for a folder or file, what failed in it."""
 
+    HAS_CURSOR = True
+
     def show_details(self, details: Details, above: Sequence[Line] = (), died_in: str = "") -> None:
         """Show one test's failure below what has to be known before it is read.
 
@@ -31,6 +34,18 @@ class FailureView(TextView):
         self.show(lines)
         reason = next((at for at, line in enumerate(lines) if line[:1] == [("E", "bad")]), 0)
         self.call_after_refresh(self.show_from, reason)
+
+    def place(self) -> tuple[str, int] | None:
+        """Return file and line of the frame that the cursor is in: pytest writes them below its source."""
+        if not self._parts:
+            return None
+        here = self._parts[min(self.cursor, len(self._parts) - 1)][0]
+        for number in (*range(here, len(self._lines)), *range(here, -1, -1)):
+            text = "".join(part for part, _ in self._lines[number])
+            found = next(places.find(text, self.root), None)
+            if found is not None:
+                return found.path, found.line
+        return None
 
     def show_group(self, group: Node) -> None:
         """Show what failed below a group, a line each."""

@@ -118,6 +118,8 @@ class SidePane(Vertical):
         if tab not in self._stale:
             return
         self._stale.discard(tab)
+        for view in (self.failure, self.output, self.trace.details):
+            view.root = self._model.status.root
         {"trace": self._show_trace, "failure": self._show_failure, "output": self._show_output}.get(
             tab, self._show_source
         )()
@@ -188,12 +190,21 @@ class SidePane(Vertical):
 
     def place(self) -> tuple[str, int]:
         """Return file (relative to the root) and line that the user looks at; no file when there is none."""
-        node, details = self._node, self._model.details
+        return self._place_in_view() or self._place_of_selected()
+
+    def _place_in_view(self) -> tuple[str, int] | None:
+        """Return the stack frame or the span's call site that the cursor is at, if it is at one."""
+        if self.failure.has_focus:
+            return self.failure.place()
         row = self.trace.view.row
-        if self.tabs.active == "trace" and self.trace.view.has_focus and row is not None:
+        if self.tabs.active == "trace" and self.trace.has_focus_within and row is not None:
             attributes = row.note.attributes if row.note is not None else row.span.attributes
             if "code.file.path" in attributes:
                 return str(attributes["code.file.path"]), int(attributes.get("code.line.number", 0))
+        return None
+
+    def _place_of_selected(self) -> tuple[str, int]:
+        node, details = self._node, self._model.details
         if self._use is not None:
             return self._use.path, self.source.cursor + 1 if self.source.has_focus else self._use.line
         if node is None or node.kind == "folder":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -10,7 +11,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
+from textual.message import Message
 
+from enctest_tui import places
 from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
 from enctest_tui.text import wrap
@@ -32,6 +35,13 @@ class TextView(LineView):
     """Whether long lines go on in the next one."""
     HAS_CURSOR: ClassVar[bool] = False
 
+    @dataclass
+    class PlaceChosen(Message):
+        """A place in a file was clicked."""
+
+        path: str
+        line: int
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self._lines: Sequence[Line] = ()
@@ -40,6 +50,7 @@ class TextView(LineView):
         self._room = 10
         self._indent = 0
         self.message = ""
+        self.root = ""
 
     def empty(self) -> str:
         """Return what to say when there are no lines."""
@@ -64,8 +75,12 @@ class TextView(LineView):
         """Scroll so that line `source` (from 0) is in the last third, if it does not fit as it is."""
         row = next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
         height = self.scrollable_content_region.height
+        if self.HAS_CURSOR:
+            self.cursor = row
         if row >= height > 0:
-            self._user_goes_to(row - height * 2 // 3)
+            top = min(row - height * 2 // 3, self.max_scroll_y)
+            self.cursor = row if self.HAS_CURSOR else top
+            self.scroll_to(y=top, animate=False, force=True)
 
     def _lay_out(self) -> None:
         """Note for each row which line it shows and which piece of it."""
@@ -90,12 +105,37 @@ class TextView(LineView):
             start, end = self._indent, self._indent + width
         drawn = [Segment(" " * _MARGIN)]
         at = 0
-        for text, ink in line:
+        for text, style in self._linked(line):
             part = text[max(0, start - at) : max(0, end - at)]
             if part:
-                drawn.append(Segment(part, self.ink(ink)))
+                drawn.append(Segment(part, style))
             at += len(text)
         return drawn
+
+    def _linked(self, line: Line) -> Iterator[tuple[str, Style]]:
+        """Yield the texts of a line with their styles; places in files are links."""
+        for text, ink in line:
+            style, at = self.ink(ink), 0
+            for place in places.find(text, self.root):
+                yield text[at : place.start], style
+                address = places.link(self.root, place)
+                yield text[place.start : place.end], style + Style(link=address) if address else style
+                at = place.end
+            yield text[at:], style
+
+    def clicked(self, index: int, x: int) -> None:
+        """Open the place that was clicked."""
+        source, piece = self._parts[index]
+        line = self._lines[source]
+        start = self._span(line, piece)[0] if self.WRAPS else self._indent
+        text = "".join(part for part, _ in line)
+        cells = 0
+        at = next(
+            (n for n in range(start, len(text)) if (cells := cells + cell_len(text[n])) > x - _MARGIN), -1
+        )
+        for place in places.find(text, self.root):
+            if place.start <= at < place.end:
+                self.post_message(self.PlaceChosen(place.path, place.line))
 
     def _span(self, line: Line, piece: int) -> tuple[int, int]:
         room = self._room
