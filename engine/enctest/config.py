@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from enctest.errors import EnctestError
+from enctest.events.findings import FINDING_KINDS
 
 Env: TypeAlias = str | list[str] | dict[str, str]
 """Variable(s) that get a database's URL, or a table of templates such as `PGHOST = "{host}"`."""
@@ -50,11 +52,22 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What a provider of your own asks for."""
 
 
+class FindingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[tool.enctest.findings]`: what is not to be told about traces."""
+
+    off: list[str] = []
+    """Kinds that are not looked for."""
+    silence: dict[str, list[str]] = {}
+    """Kind, or `*`, to glob patterns of the test, the place (`file:line`) or the title not to tell of."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Everything under `[tool.enctest]`."""
 
     databases: dict[str, DatabaseSettings] = {}
     """Managed databases by name."""
+    findings: FindingSettings = FindingSettings()
+    """What is not to be told about traces."""
     keys: dict[str, str] = {}
     """Action to key(s), comma separated, such as `run-failed = "F"`."""
     theme: str = "textual-dark"
@@ -114,8 +127,22 @@ def load(root: Path) -> Settings:
             f"{path} is not valid TOML: {error}", "Mend the line it names and save."
         ) from error
     try:
-        return msgspec.convert(table, Settings)
+        settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:
         raise EnctestError(
             f"[tool.enctest] in {path}: {error}", "README.md lists the settings under Configuration."
         ) from error
+    _check_kinds(settings.findings, path)
+    return settings
+
+
+def _check_kinds(settings: FindingSettings, path: Path) -> None:
+    for table, names in (("", settings.off), (".silence", settings.silence)):
+        for name in names:
+            if name not in FINDING_KINDS and not (table and name == "*"):
+                close = difflib.get_close_matches(name, FINDING_KINDS, 1, 0.4)
+                raise EnctestError(
+                    f"[tool.enctest.findings{table}] in {path} names an unknown kind: {name!r}",
+                    f"Did you mean {close[0]!r}? " * bool(close)
+                    + f"The kinds are: {', '.join(FINDING_KINDS)}.",
+                )

@@ -21,6 +21,9 @@ OPEN = "enctest.open"
 NAME = "enctest.name"
 """Attribute of an end that tells a name the span got after its start."""
 
+CONNECT = "enctest.db.connect"
+"""Attribute of a span in which a connection to a database is opened."""
+
 
 class Node:
     """A span in its tree; read it, leave changes to `Trace`.
