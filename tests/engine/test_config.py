@@ -84,7 +84,7 @@ def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, short: Path)
 def test_a_kind_of_finding_that_does_not_exist_is_an_error(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "pyproject.toml").write_text(f"[tool.enctest.findings]\n{text}\n")
     with pytest.raises(EnctestError) as caught:
-        load(tmp_path)
+        config.load(tmp_path)
     assert said in caught.value.title
     if "unknown kind" in caught.value.title:
         assert caught.value.hint.startswith(("Did you mean 'repeated-query'?", "Did you mean 'flaky'?"))
@@ -94,6 +94,6 @@ def test_findings_are_silenced_by_kind_and_pattern(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[tool.enctest.findings]\noff = ["slow"]\nsilence = { "*" = ["tests/load/*"], flaky = ["a"] }\n'
     )
-    settings = load(tmp_path).findings
+    settings = config.load(tmp_path).findings
     assert settings.off == ["slow"]
     assert settings.silence == {"*": ["tests/load/*"], "flaky": ["a"]}

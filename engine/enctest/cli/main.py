@@ -11,6 +11,7 @@ from enctest import __version__
 from enctest.errors import EnctestError
 
 if TYPE_CHECKING:
+    from enctest.cli.trace import View
     from enctest.events import Against
 
 USAGE = """\
@@ -23,9 +24,10 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
-       enctest trace NODEID [--compare [previous]]
-                                       print a test's last span tree, or how it differs from
-                                       that of its last pass (or of the run before)
+       enctest trace NODEID [--stats | --critical-path | --compare [previous]]
+                                       print a test's last span tree and what is found in it, times by
+                                       operation, the spans that decided how long it took, or how it
+                                       differs from that of its last pass (or of the run before)
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
        enctest doctor                  say what was found here, and what to do about problems
@@ -134,9 +136,16 @@ def _trace(args: list[str]) -> int:
         at = args.index("--compare")
         against = "previous" if args[at + 1 : at + 2] == ["previous"] else "pass"
         del args[at : at + (2 if against == "previous" else 1)]
+    view: View = "tree"
+    if "--stats" in args:
+        args.remove("--stats")
+        view = "statistics"
+    if "--critical-path" in args:
+        args.remove("--critical-path")
+        view = "critical path"
     if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
-    return trace(args[0], against)
+    return trace(args[0], against, view)
 
 
 def _report(args: list[str]) -> int:

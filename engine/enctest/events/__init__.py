@@ -14,6 +14,7 @@ from enctest.dependencies import DependencyRecord
 from enctest.events.commands import (
     Command,
     Debug,
+    Explain,
     FindBase,
     FindUsers,
     Follow,
@@ -25,6 +26,7 @@ from enctest.events.commands import (
     Subscribe,
     TakeRun,
 )
+from enctest.events.findings import Figures, Finding, FindingKind, Findings, Measured, Recent
 from enctest.events.kinds import (
     BAD_OUTCOMES,
     Against,
@@ -114,6 +116,8 @@ ExplorerEvent = (
     | Audited
     | Users
     | Base
+    | Measured
+    | Findings
 )
 
 __all__ = [
@@ -133,14 +137,20 @@ __all__ = [
     "DebugReady",
     "Details",
     "Error",
+    "Explain",
     "ExplorerEvent",
+    "Figures",
     "FileCollected",
     "FindBase",
     "FindUsers",
+    "Finding",
+    "FindingKind",
+    "Findings",
     "Follow",
     "How",
     "Hunt",
     "Hunted",
+    "Measured",
     "Miss",
     "Notice",
     "Outcome",
@@ -148,6 +158,7 @@ __all__ = [
     "Paused",
     "Phase",
     "Ready",
+    "Recent",
     "RunFailed",
     "RunFinished",
     "RunStarted",

@@ -67,6 +67,13 @@ class FindBase(Record, frozen=True, kw_only=True):
     against: Against = "pass"
 
 
+class Explain(Record, frozen=True, kw_only=True):
+    """What this test's trace, as of `run`, and its earlier runs give away; `Findings` answers."""
+
+    test: str
+    run: int
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -74,5 +81,16 @@ class TakeRun(Record, frozen=True, kw_only=True):
 
 
 Command = (
-    Subscribe | RunTests | RunFailed | Stop | Pause | Follow | Debug | Hunt | FindUsers | FindBase | TakeRun
+    Subscribe
+    | RunTests
+    | RunFailed
+    | Stop
+    | Pause
+    | Follow
+    | Debug
+    | Hunt
+    | FindUsers
+    | FindBase
+    | Explain
+    | TakeRun
 )

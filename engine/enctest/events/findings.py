@@ -48,8 +48,9 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
     """What a test's trace adds up to; times in milliseconds.
 
     Attributes:
-        queries, requests: Database queries, and HTTP requests sent, of the whole test.
-        self_ms: Time of the call phase that no span below it covers.
+        queries, requests: Database queries, and HTTP requests sent, of the whole test without what fixtures
+            did for several tests.
+        self_ms: Time of the call phase outside of queries and requests.
         db_ms: Time in queries.
         spans: Spans in all.
         findings: How many things were found.

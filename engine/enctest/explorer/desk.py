@@ -14,6 +14,7 @@ from enctest.events import (
     Debug,
     DebugReady,
     Details,
+    Explain,
     FindBase,
     FindUsers,
     Follow,
@@ -25,6 +26,7 @@ from enctest.events import (
     Stop,
     TakeRun,
 )
+from enctest.explorer.explaining import explain
 from enctest.explorer.front_ends import FrontEnd
 from enctest.record import Event
 
@@ -53,7 +55,7 @@ class Desk:
         match command:
             case Follow(test=str(test)):
                 front_end.send([self._details(test)])
-            case FindUsers() | FindBase():
+            case FindUsers() | FindBase() | Explain():
                 front_end.send([self._answer(command)])
             case TakeRun(folder=folder):
                 explorer.handed_in.take(Path(folder))
@@ -72,9 +74,11 @@ class Desk:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    def _answer(self, question: FindUsers | FindBase) -> Event:
+    def _answer(self, question: FindUsers | FindBase | Explain) -> Event:
         if isinstance(question, FindUsers):
             return self._explorer.selector.users(question.path, question.function)
+        if isinstance(question, Explain):
+            return explain(self._explorer, question.test, question.run)
         test, run, against = question.test, question.run, question.against
         base, spans = self._explorer.journal.base(test, run, against)
         return Base(test=test, run=run, against=against, base_run=base, spans=spans)

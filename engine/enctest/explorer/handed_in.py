@@ -14,6 +14,7 @@ import msgspec
 
 from enctest.events import Error, FileCollected, Notice, TakeRun, TestFinished, TestRenamed, WorkerEvent
 from enctest.explorer.ledger import Ledger
+from enctest.explorer.measuring import PLAIN, Measuring
 from enctest.session.spool import read
 from enctest.wire import pack
 
@@ -74,7 +75,12 @@ class HandedIn:
                 if ledger is None:
                     since = explorer.changes.last_before(event.t)
                     ledger = Ledger(
-                        explorer.book, explorer.journal, explorer.selector, since=since, whole=False
+                        explorer.book,
+                        explorer.journal,
+                        explorer.selector,
+                        since=since,
+                        measuring=Measuring(explorer.project, explorer.settings.findings, PLAIN),
+                        whole=False,
                     )
                 also = ledger.fold(event)
                 if isinstance(event, _TOLD):

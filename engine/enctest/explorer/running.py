@@ -28,6 +28,7 @@ from enctest.explorer.agenda import Wish
 from enctest.explorer.book import Entry
 from enctest.explorer.crew import Crew
 from enctest.explorer.ledger import Ledger
+from enctest.explorer.measuring import Measuring
 from enctest.session.job import Job
 from enctest.session.points import Process
 
@@ -56,7 +57,6 @@ class Running:
     def __init__(self, explorer: Explorer, wish: Wish, job: Job, since: int) -> None:
         self.job = job
         self.since = since
-        self.ledger = Ledger(explorer.book, explorer.journal, explorer.selector, since=since)
         self._wish = wish
         self._explorer = explorer
         self._remaining: dict[str, None] = {}
@@ -73,6 +73,14 @@ class Running:
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
         fresh = wish.how == "fresh" or not explorer.hosts.forks
         workers = explorer.hosts.workers if share and not fresh else 1
+        alike = f"{'fresh' if fresh else wish.how}{', parallel' * (workers > 1)}"
+        self.ledger = Ledger(
+            explorer.book,
+            explorer.journal,
+            explorer.selector,
+            since=since,
+            measuring=Measuring(explorer.project, explorer.settings.findings, alike),
+        )
         self._crew = Crew(
             explorer.hosts,
             explorer.leases,

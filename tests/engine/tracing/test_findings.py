@@ -33,7 +33,8 @@ def at(line: int, path: str = APP) -> dict[str, Any]:
 
 
 def query(text: str, *arguments: object, rows: int | None = None, site: Any = None, **more: Any) -> Tree:
-    attributes = {"db.query.text": text, "db.namespace": "shop", "db.operation.name": text.split()[0]}
+    verb = text.partition(" ")[0]
+    attributes = {"db.query.text": text, "db.namespace": "shop", "db.operation.name": verb}
     attributes |= {"db.query.parameters": [repr(each) for each in arguments]} if arguments else {}
     attributes |= {"db.response.returned_rows": rows} if rows is not None else {}
     name = " ".join(text.split()[:2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -91,10 +92,10 @@ def _random(chance: random.Random) -> Iterator[Row]:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_sections_add_up_to_the_test_whatever_overlaps(seed: int) -> None:
-    found = path(traced(*_random(random.Random(seed))))
+    found = path(traced(*_random(random.Random(seed))))  # noqa: S311 - nothing is secret
     assert found[0][1] == 0
     assert found[-1][2] == 1000
-    assert all(one[2] == other[1] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[2] == other[1] for one, other in pairwise(found))
     assert all(start < end for _, start, end in found)
 
 

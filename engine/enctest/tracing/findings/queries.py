@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from enctest.events.findings import Finding
-from enctest.tracing.findings.scene import Scene, in_all_ns, numbers, shown
+from enctest.tracing.figures import in_all_ns
+from enctest.tracing.findings.scene import Scene, numbers, shown
 from enctest.tracing.likeness import key
 from enctest.tracing.model import Node, Trace
 from enctest.tracing.text import duration

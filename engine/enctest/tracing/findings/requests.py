@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from enctest.events.findings import Finding, FindingKind
-from enctest.tracing.findings.scene import Scene, in_all_ns, is_served_here, numbers, shown
+from enctest.tracing.figures import in_all_ns
+from enctest.tracing.findings.scene import Scene, is_served_here, numbers, shown
 from enctest.tracing.model import Node
 from enctest.tracing.text import duration
 

@@ -95,18 +95,6 @@ def is_served_here(request: Node) -> bool:
     return any(node.kind == "server" for node in walk(request))
 
 
-def in_all_ns(nodes: Iterable[Node]) -> int:
-    """Return the time that spans take together, the parts that overlap once."""
-    total = reached = 0
-    for node in sorted(nodes, key=lambda node: node.start_ns):
-        end = node.start_ns + node.duration_ns()
-        begin = max(node.start_ns, reached)
-        if end > begin:
-            total += end - begin
-            reached = end
-    return total
-
-
 def shown(place: tuple[str, int] | None) -> str:
     """Return a call site as `file:line`."""
     return f"{place[0]}:{place[1]}" if place is not None else ""

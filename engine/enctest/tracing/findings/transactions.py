@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from enctest.events.findings import Finding
+from enctest.tracing.figures import in_all_ns
 from enctest.tracing.findings.queries import text_of
-from enctest.tracing.findings.scene import Scene, in_all_ns, is_served_here, numbers, shown
+from enctest.tracing.findings.scene import Scene, is_served_here, numbers, shown
 from enctest.tracing.model import CONNECT, Node
 from enctest.tracing.text import duration
 
