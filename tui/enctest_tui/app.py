@@ -19,6 +19,7 @@ from enctest.events import (
     Command,
     Debug,
     Error,
+    Explain,
     FindBase,
     FindUsers,
     Follow,
@@ -67,6 +68,7 @@ class EnctestApp(App[None]):
         "widgets/line_view.tcss",
         "widgets/trace_view.tcss",
         "screens/help.tcss",
+        "screens/analysis.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -179,7 +181,7 @@ class EnctestApp(App[None]):
         if self.feed is not None and self.model.details.test:
             self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
 
-    def _ask(self, question: FindUsers) -> None:
+    def _ask(self, question: FindUsers | Explain) -> None:
         if self.feed is not None:
             self.feed.send(question)
 

@@ -34,6 +34,7 @@ class Changes(enum.Flag):
     CHANGED = enum.auto()
     """A file was saved."""
     ATTACHED = enum.auto()
+    FINDINGS = enum.auto()
     USERS = enum.auto()
     """Who uses a file or a function."""
 
@@ -47,6 +48,7 @@ class Model:
 
     Attributes:
         base: What the shown trace is compared with.
+        findings: What was found about the shown trace, None until it is known; `explained`: what was asked.
         users: The tests turned round, as far as the user has asked.
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
@@ -60,6 +62,8 @@ class Model:
         self.details = Details()
         self.trace = Trace(clock)
         self.base = Baseline()
+        self.findings: tuple[ev.Finding, ...] | None = None
+        self.explained: ev.Explain | None = None
         self.users = UserTree()
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
@@ -88,6 +92,7 @@ class Model:
             )
             self.trace.clear()
             self.base.forget()
+            self.findings = self.explained = None
 
     # --- the project ---------------------------------------------------------------------------------
 
@@ -215,6 +220,7 @@ class Model:
             return Changes.TESTS
         self.details.running = True
         self.trace.clear(event.run)
+        self.findings = self.explained = None
         return Changes.TESTS | Changes.DETAILS | Changes.TRACE
 
     def _test_finished(self, event: ev.TestFinished) -> Changes:
@@ -310,6 +316,16 @@ class Model:
             return Changes.NONE
         self.base.take(event)
         return Changes.TRACE
+
+    def _findings(self, event: ev.Findings) -> Changes:
+        if self.explained is None or (event.test, event.run) != (self.explained.test, self.explained.run):
+            return Changes.NONE
+        self.findings = event.findings
+        return Changes.FINDINGS
+
+    def _measured(self, event: ev.Measured) -> Changes:
+        self.tests.measure(event)
+        return Changes.TESTS
 
     def _span_started(self, event: ev.SpanStarted) -> Changes:
         if event.test != self.details.test:

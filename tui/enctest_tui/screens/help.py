@@ -16,6 +16,7 @@ from enctest.events import Audited
 from enctest_tui.actions import ACTIONS, Action, display
 from enctest_tui.outcomes import CONTRADICTED, MISSED, OUTCOMES, OUTDATED, SHAPES
 from enctest_tui.widgets.headline import COLOURS, coloured
+from enctest_tui.widgets.signs import FOUND
 from enctest_tui.widgets.status import audit_line
 
 _COLUMNS = (("Run", "Look"), ("Move", "Trace"))
@@ -77,6 +78,7 @@ def _signs() -> Content:
         (OUTDATED, COLOURS["outdated"], "outdated: a change has reached it"),
         (CONTRADICTED, COLOURS["warn"], "warm and fresh differ"),
         (MISSED, COLOURS["warn"], "missed by selection"),
+        (FOUND, "$text-accent", "something was found"),
     ]
     return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
 
