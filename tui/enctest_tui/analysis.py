@@ -25,6 +25,7 @@ Piece = tuple[str, str]
 _WIDE = 90
 _TIME = 8
 _BAR = 10
+_LITTLE = 0.01
 _KIND = 22
 
 
@@ -36,11 +37,13 @@ class Row:
         left: What stands in columns; the last piece takes the room that is left.
         spans: Numbers of the spans it is about.
         about: What there is to say about it, line by line.
+        weight: How much of the time it stands for.
     """
 
     left: Sequence[Piece]
     spans: tuple[int, ...]
     about: Sequence[Sequence[Piece]] = field(default_factory=list)
+    weight: float = 0.0
 
 
 def finding_rows(findings: Iterable[Finding], width: int) -> list[Row]:
@@ -93,12 +96,17 @@ def path_rows(trace: Trace) -> list[Row]:
         left = [
             (f" {duration(step.own / 1e6):>{_TIME}} ", "dim"),
             *_share(share),
-            (name, "bad" if step.span.is_error else "plain"),
+            (name, "bad" if step.span.is_error else "dim" if share < _LITTLE else "plain"),
         ]
         own = f"{duration(step.own / 1e6)} of its {duration(step.span.duration_ms(trace.now_ns))} are its own"
         about = [[(_name(step.span), "plain")], [(f"{own}, and on the path: {share:.1%} of the test", "dim")]]
-        rows.append(Row(left, (step.span.id,), about))
+        rows.append(Row(left, (step.span.id,), about, share))
     return rows
+
+
+def heaviest(rows: Sequence[Row]) -> int:
+    """Return the row in which most time passed; the first where rows have no times, or are sorted by them."""
+    return max(range(len(rows)), key=lambda at: (rows[at].weight, -at), default=0)
 
 
 def head(view: View, width: int) -> str:

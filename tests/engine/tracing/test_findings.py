@@ -306,10 +306,22 @@ def test_connections_from_one_line(project: Project) -> None:
     def connects(count: int, path: str = APP) -> list[Tree]:
         return [span("connect", attributes={CONNECT: True, **at(7, path)}) for _ in range(count)]
 
-    (found,) = project.find(*connects(5))
-    assert (found.kind, found.title) == ("connection-churn", f"5 connections opened at {APP}:7")
-    assert project.find(*connects(4)) == []
-    assert project.find(*connects(9, "tests/help.py")) == []
+    (found,) = project.find(served(*connects(2), span("inside", *connects(2))))
+    assert (found.kind, found.title) == ("connection-churn", f"4 connections opened at {APP}:7")
+    assert "within `GET /orders`" in found.why
+    assert project.find(served(*connects(3)), served(*connects(3))) == []  # one request each
+    assert project.find(*connects(9)) == []
+    assert project.find(served(*connects(9, "tests/help.py"))) == []
+    project.write("""
+        def lines(orders):
+            found = []
+            for order in orders:
+                found.append(order)
+
+
+                connect(order)
+        """)
+    assert project.kinds(*connects(4)) == ["connection-churn"]
 
 
 # --- time and history -----------------------------------------------------------------------------------

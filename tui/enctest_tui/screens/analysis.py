@@ -15,8 +15,10 @@ from enctest.events import Explain, FindUsers
 from enctest_tui.actions import BY_ID, display
 from enctest_tui.analysis import TITLES, VIEWS, View, finding_rows, operation_rows, path_rows
 from enctest_tui.model import Changes, Model
+from enctest_tui.node import Node
 from enctest_tui.widgets.analysis_view import AnalysisView, Head
 from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.signs import found_in
 from enctest_tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
@@ -135,6 +137,11 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
     def action_close(self) -> None:
         """Go back."""
         self.dismiss(())
+
+
+def labels_of(node: Node | None) -> dict[str, str]:
+    """Return what to call keys below, differently from the registry: no findings, no key for them."""
+    return {} if node is not None and found_in(node) else {"findings": ""}
 
 
 class Analysing(Screen[None]):

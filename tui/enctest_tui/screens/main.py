@@ -17,7 +17,7 @@ from enctest_tui.actions import Where, display
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD, Node
-from enctest_tui.screens.analysis import Analysing, Ask
+from enctest_tui.screens.analysis import Analysing, Ask, labels_of
 from enctest_tui.screens.help import HelpScreen
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
@@ -143,6 +143,7 @@ class MainScreen(Analysing):
         node = self.left.selected
         if node is None or not node.is_test or not node.bad:
             labels["hunt"] = ""
+        labels |= labels_of(node)
         if self.left.shows_users:
             labels["used-by"] = "Tests"
         if self.has_class("-full"):

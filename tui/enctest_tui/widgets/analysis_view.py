@@ -10,7 +10,7 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from enctest_tui.analysis import Row, View, head
+from enctest_tui.analysis import Row, View, head, heaviest
 from enctest_tui.text import fit
 from enctest_tui.widgets.line_view import LineView
 
@@ -36,11 +36,10 @@ class AnalysisView(LineView):
     def show(self, make: Callable[[int], Sequence[Row]], why_empty: str, *, keep_place: bool) -> None:
         """Show the rows that `make` returns for a width in cells."""
         self._make, self.why_empty = make, why_empty
-        if not keep_place:
-            with self.prevent(self.Moved):
-                self.cursor = 0
-            self.scroll_to(y=0, animate=False, force=True)
         self._remake()
+        if not keep_place:
+            self.scroll_to(y=0, animate=False, force=True)
+            self.go_to(heaviest(self.rows))
 
     def on_resize(self, _event: events.Resize) -> None:
         """There may be room for other columns."""

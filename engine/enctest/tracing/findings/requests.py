@@ -22,21 +22,21 @@ def repeated_requests(scene: Scene) -> list[Finding]:
 
     A request that failed may be tried again, and what a `while` loop asks waits for something.
     """
-    groups: dict[tuple[Node, str], list[Node]] = {}
+    groups: dict[tuple[Node | None, str], list[Node]] = {}
     for node in _fetches(scene):
-        groups.setdefault((scene.owners[node], _what(node)), []).append(node)
+        groups.setdefault((scene.act(node), _what(node)), []).append(node)
     found = []
-    for (_, what), spans in groups.items():
+    for (act, what), spans in groups.items():
         sites = [scene.site(span) for span in spans]
         if len(spans) < 2 or any(site is not None and site.polls for site in sites):  # noqa: PLR2004 - twice
             continue
-        if not (scene.is_one_act(spans[0]) or any(site is not None and site.is_repeated for site in sites)):
+        if act is None and not any(site is not None and site.is_repeated for site in sites):
             continue
-        within = scene.within(spans[0])
         places = dict.fromkeys(shown(scene.place(span)) for span in spans)
+        within = f" within `{act.name}`" if act is not None else ""
         why = (
-            f"The same request{f' within `{within}`' if within else ''}, from {' and '.join(places)}; both "
-            f"succeeded. They take {duration(in_all_ns(spans))}; the first answer could be kept."
+            f"The same request{within}, from {' and '.join(places)}; each succeeded. They take "
+            f"{duration(in_all_ns(spans))}; the first answer could be kept."
         )
         title = f"{len(spans)}x {what}"
         found.append(_finding("repeated-request", title, why, spans, scene, _TWICE_RANK))

@@ -10,6 +10,7 @@ from enctest.tracing.findings.source import Site, Sources
 from enctest.tracing.model import Node, Trace, walk
 
 _STRUCTURE = frozenset({"test", "phase", "fixture"})
+_REQUESTS = frozenset({"server", "consumer"})
 _OF_TESTS = re.compile(r"(?:^|/)(?:tests?/.*|conftest\.py|test_[^/]*\.py|[^/]*_test\.py)$")
 
 
@@ -88,6 +89,20 @@ class Scene:
     def is_one_act(self, node: Node) -> bool:
         """Tell whether what is below a span's owner is one request or call, not many that the test made."""
         return self.owners[node].kind not in _STRUCTURE
+
+    def act(self, node: Node) -> Node | None:
+        """Return the request or message that a span is part of, else the outermost call of the application.
+
+        None when the test itself asked.
+        """
+        found: Node | None = None
+        above = self.owners[node]
+        while above.kind not in _STRUCTURE:
+            found = above
+            if above.kind in _REQUESTS:
+                break
+            above = self.owners[above]
+        return found
 
 
 def is_served_here(request: Node) -> bool:

@@ -13,8 +13,8 @@ from enctest.tracing.findings.scene import Scene, is_served_here, numbers, shown
 from enctest.tracing.model import CONNECT, Node
 from enctest.tracing.text import duration
 
-CONNECTIONS = 5
-"""Connections from one line of the application, within one test, that are worth a word."""
+CONNECTIONS = 4
+"""Connections from one line of the application, within one request or call, that are worth a word."""
 _WITHIN_RANK, _CHURN_RANK = 55, 40
 _BEGIN = re.compile(r"(?i)\s*(?:begin|start\s+transaction)\b")
 _END = re.compile(r"(?i)\s*(?:commit|rollback(?!\s+to)|end\b|abort)\b")
@@ -124,24 +124,34 @@ def _is_below(node: Node, owner: Node) -> bool:
 
 
 def connection_churn(scene: Scene) -> list[Finding]:
-    """Return one finding for each line of the application that opens one connection after the other."""
-    groups: dict[tuple[str, int], list[Node]] = {}
+    """Return one finding for each line that opens one connection after the other for one request or call.
+
+    One for each request that a test makes is how some applications work.
+    """
+    groups: dict[tuple[Node | None, tuple[str, int]], list[Node]] = {}
     for node in scene.calls:
         place = scene.place(node) if CONNECT in node.attributes else None
-        if place is not None and node.status != "error":
-            groups.setdefault(place, []).append(node)
+        if place is None or node.status == "error":
+            continue
+        act, site = scene.act(node), scene.site(node)
+        if act is not None or (site is not None and site.is_repeated):
+            groups.setdefault((act, place), []).append(node)
     return [
         Finding(
             kind="connection-churn",
             title=f"{len(spans)} connections opened at {shown(place)}",
             why=(
-                f"One line of the application opens {len(spans)} connections in one test; that takes "
+                f"One line opens {len(spans)} connections{_within(act)}; that takes "
                 f"{duration(in_all_ns(spans))}. A pool, or one connection that is handed on, opens one."
             ),
             spans=numbers(spans),
             place=shown(place),
             rank=_CHURN_RANK + min(10, len(spans)),
         )
-        for place, spans in groups.items()
+        for (act, place), spans in groups.items()
         if len(spans) >= CONNECTIONS
     ]
+
+
+def _within(act: Node | None) -> str:
+    return f" within `{act.name}`" if act is not None else " in a loop"
