@@ -57,7 +57,7 @@ def finding_rows(findings: Iterable[Finding], width: int) -> list[Row]:
         about: list[Sequence[Piece]] = [
             [(clean(each.why), "plain")],
             [piece for part in (where, count) for piece in (*part, ("  ", "plain"))],
-            [(f"silence: [tool.enctest.findings] off = [{each.kind!r}], or by pattern", "faint")],
+            [(f'silence: [tool.enctest.findings] off = ["{each.kind}"], or by pattern', "faint")],
         ]
         rows.append(Row([(" ◆ ", "warn"), (kind, "accent"), (title, "plain")], each.spans, about))
     return rows

@@ -34,5 +34,5 @@ class ColumnHead(Widget):
             for column in tests.columns(width)
         ]
         by = "" if order == "suite" else f" most {order} first"
-        room = width - sum(len(text) for text, _ in names) - 1
-        return Content.assemble((f"{by[:room]:<{room}}", "$foreground 45%"), *names, " ")
+        room = width - sum(len(text) for text, _ in names) - 2
+        return Content.assemble((f"{by[:room]:<{room}}", "$foreground 45%"), *names, "  ")

@@ -256,11 +256,12 @@ class TestTreeView(LineView):
         right = self._numbers(node, width)
         used = sum(segment.cell_length for segment in left)
         free = width - used - sum(segment.cell_length for segment in right) - 1
-        name = fit(clean(node.name), free)
+        full = node.id.removeprefix(f"{node.path}::") if self.rows.is_flat else node.name
+        name = fit(clean(full), free)
         left.append(Segment(name, self._name_ink(node)))
         free -= cell_len(name)
         if self.rows.is_flat and free > _PLACE:
-            place = fit(f"  {clean(node.id.rpartition('::')[0])}", free)
+            place = fit(f"  {clean(node.path)}", free)
             left.append(Segment(place, self.ink("faint")))
             free -= cell_len(place)
         if node.is_test and node.bad and node.message and free > _ROOM // 2 and width > 2 * _ROOM:
@@ -277,8 +278,9 @@ class TestTreeView(LineView):
 
     def _numbers(self, node: Node, width: int) -> list[Segment]:
         if node.is_test:
-            found = [Segment(f"{FOUND} ", self.ink("accent"))] if found_in(node) else []
-            return [*found, *(self._number(node, column) for column in self.columns(width)), Segment(" ")]
+            found = [Segment(f" {FOUND} ", self.ink("accent"))] if found_in(node) else []
+            *others, last = (self._number(node, column) for column in self.columns(width))
+            return [*found, *others, Segment(f"{last.text} ", last.style)]
         bad = f" ✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
         outdated = f" {OUTDATED_MARK} {node.counts[OUTDATED]}  " if node.counts[OUTDATED] else ""
         return [
