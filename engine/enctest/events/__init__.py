@@ -16,6 +16,7 @@ from enctest.events.commands import (
     Debug,
     Explain,
     FindBase,
+    FindStacks,
     FindUsers,
     Follow,
     Hunt,
@@ -36,6 +37,7 @@ from enctest.events.kinds import (
     SpanKind,
     SpanStatus,
 )
+from enctest.events.live import Stack, Stacked
 from enctest.events.runs import (
     Collected,
     FileCollected,
@@ -89,6 +91,7 @@ WorkerEvent = (
     | DependencyRecord
     | Error
     | Notice
+    | Stacked
 )
 ExplorerEvent = (
     FileCollected
@@ -118,6 +121,7 @@ ExplorerEvent = (
     | Base
     | Measured
     | Findings
+    | Stacked
 )
 
 __all__ = [
@@ -142,6 +146,7 @@ __all__ = [
     "Figures",
     "FileCollected",
     "FindBase",
+    "FindStacks",
     "FindUsers",
     "Finding",
     "FindingKind",
@@ -173,6 +178,8 @@ __all__ = [
     "SpanRecord",
     "SpanStarted",
     "SpanStatus",
+    "Stack",
+    "Stacked",
     "Stop",
     "Subscribe",
     "TakeRun",

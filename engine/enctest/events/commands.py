@@ -74,6 +74,12 @@ class Explain(Record, frozen=True, kw_only=True):
     run: int
 
 
+class FindStacks(Record, frozen=True, kw_only=True):
+    """Where this test, which runs now, is; `Stacked` answers."""
+
+    test: str
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -92,5 +98,6 @@ Command = (
     | FindUsers
     | FindBase
     | Explain
+    | FindStacks
     | TakeRun
 )

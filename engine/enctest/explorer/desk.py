@@ -16,6 +16,7 @@ from enctest.events import (
     Details,
     Explain,
     FindBase,
+    FindStacks,
     FindUsers,
     Follow,
     How,
@@ -28,6 +29,7 @@ from enctest.events import (
 )
 from enctest.explorer.explaining import explain
 from enctest.explorer.front_ends import FrontEnd
+from enctest.explorer.stacks import find_stacks
 from enctest.record import Event
 
 _ALONE = {"pytest-xdist": "-n0", "pytest-cov": "--no-cov"}
@@ -69,10 +71,16 @@ class Desk:
                 explorer.stop()
             case Pause(on=on):
                 explorer.pause(on=on)
-            case Debug(test=test):
-                task = asyncio.create_task(self._debug(front_end, test))
+            case Debug() | FindStacks():
+                task = asyncio.create_task(self._answer_later(front_end, command))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    async def _answer_later(self, front_end: FrontEnd, question: Debug | FindStacks) -> None:
+        if isinstance(question, FindStacks):
+            front_end.send([await find_stacks(self._explorer, question.test)])
+        else:
+            await self._debug(front_end, question.test)
 
     def _answer(self, question: FindUsers | FindBase | Explain) -> Event:
         if isinstance(question, FindUsers):

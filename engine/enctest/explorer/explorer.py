@@ -282,6 +282,7 @@ class Explorer:
             env=dict(env),
             root=str(self.project.root),
             state=str(self.project.state),
+            stacks=str(self.project.runtime),
             spans=self.settings.spans,
             isolate=self._isolates or wish.how == "isolated",
         )

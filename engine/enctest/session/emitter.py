@@ -39,6 +39,8 @@ class Emitter:
         self._owner = os.getpid()
         self._parked = False
         self.error = ""
+        self.look: Callable[[], None] = lambda: None
+        """Called before each look at the queue."""
 
     def start(self) -> None:
         """Begin to send."""
@@ -110,6 +112,7 @@ class Emitter:
         try:
             while not self._stopping:
                 self._wake.acquire(timeout=INTERVAL)
+                self.look()
                 if self._queue and not self._stopping:
                     self.flush()
         finally:

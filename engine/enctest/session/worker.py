@@ -29,6 +29,7 @@ from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.resetting import ResetPlugin
+from enctest.session.stacks import StackTeller
 
 
 class Worker:
@@ -51,6 +52,7 @@ class Worker:
         self._resets = ResetPlugin(self.job.env.get(resets.VARIABLE, ""))
         self._isolation = IsolationPlugin(self.job.env.get(handout.VARIABLE, ""))
         self._config: pytest.Config | None = None
+        self._stacks = StackTeller(self._emitter.emit)
         self._depth = 0
 
     def begin(self, config: pytest.Config, args: list[str]) -> None:
@@ -66,6 +68,7 @@ class Worker:
         os.close(null)
         os.environ.update(self.job.env)
         self._resets.begin()
+        self._emitter.look = self._stacks.look
         self._emitter.start()
         adjust(config, args)
         self._hazards.install()
@@ -198,6 +201,7 @@ class Worker:
         if self._config is not None and job.workers > 1:
             self._config.workerinput = _workerinput(self._config, job)  # type: ignore[attr-defined]
         self._report.take(job)
+        self._stacks.take(job)
         self._collection.take(job)
         self._isolation.take(job.env.get(handout.VARIABLE, ""))
         self._loop.take(job, self._orders.queue)
