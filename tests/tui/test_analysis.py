@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from tests.tui import traces
@@ -230,7 +231,7 @@ def test_sorting_goes_through_the_columns_and_back_to_the_tree(play: PlayFixture
         tree = [node.id for node in tests.rows.nodes]
         for order in ("time", "queries", "growth", "requests", "database", "self"):
             await pilot.press("s")
-            await until(pilot, lambda order=order: shows(app, f"most {order} first"))
+            await until(pilot, functools.partial(shows, app, f"most {order} first"))
             assert tests.selected is app.model.tests.tests[HISTORY]
             if order in {"queries", "growth"}:
                 assert tests.rows.nodes[0].id == HISTORY

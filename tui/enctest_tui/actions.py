@@ -89,6 +89,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _look("next-failure", "n", "Next ✗", "Go to the next failing test.", 7, "failure(1)"),
     _look("previous-failure", "N", "", "Go to the previous failing test.", method="failure(-1)"),
     _look("used-by", "u", "Used by", "Turn the tests round: by function.", 9),
+    _look("running", "W", "Running", "Show what runs now, and where it hangs.", 3),
     _look("polluter", "p", "", "Go to the test this one fails after."),
     _look("missed", "m", "", "Go to the test that selection missed."),
     _look("trace", "t", "Trace", "Show the trace on the full screen.", 10),

@@ -19,9 +19,7 @@ from enctest.events import (
     Command,
     Debug,
     Error,
-    Explain,
     FindBase,
-    FindUsers,
     Follow,
     How,
     Hunt,
@@ -69,6 +67,7 @@ class EnctestApp(App[None]):
         "widgets/trace_view.tcss",
         "screens/help.tcss",
         "screens/analysis.tcss",
+        "screens/running.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -181,7 +180,7 @@ class EnctestApp(App[None]):
         if self.feed is not None and self.model.details.test:
             self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
 
-    def _ask(self, question: FindUsers | Explain) -> None:
+    def _ask(self, question: Command) -> None:
         if self.feed is not None:
             self.feed.send(question)
 

@@ -30,6 +30,9 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
                                        differs from that of its last pass (or of the run before)
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
+       enctest stacks [PART OF A NODEID]
+                                       print where the tests that run now in an open enctest are:
+                                       stacks of their threads and tasks, without stopping them
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -61,6 +64,7 @@ def _dispatch(args: list[str]) -> int:
         "affected": _affected,
         "trace": _trace,
         "report": _report,
+        "stacks": _stacks,
         "doctor": _doctor,
         "db": _db,
     }
@@ -154,6 +158,14 @@ def _report(args: list[str]) -> int:
     if len(args) > 1 or any(arg.startswith("-") for arg in args):
         raise EnctestError("enctest report takes one file", USAGE)
     return report(args[0] if args else "")
+
+
+def _stacks(args: list[str]) -> int:
+    from enctest.cli.stacks import stacks
+
+    if len(args) > 1 or any(arg.startswith("-") for arg in args):
+        raise EnctestError("enctest stacks takes at most one part of a node id", USAGE)
+    return stacks(args[0] if args else "")
 
 
 def _doctor(args: list[str]) -> int:

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 
-from enctest.events import Explain, FindUsers
+from enctest.events import Command, Explain
 from enctest_tui.actions import BY_ID, display
 from enctest_tui.analysis import TITLES, VIEWS, View, finding_rows, operation_rows, path_rows
-from enctest_tui.model import Changes, Model
-from enctest_tui.node import Node
+from enctest_tui.model import Model
 from enctest_tui.widgets.analysis_view import AnalysisView, Head
 from enctest_tui.widgets.line_view import LineView
-from enctest_tui.widgets.signs import found_in
 from enctest_tui.widgets.text_view import TextView
 
-if TYPE_CHECKING:
-    from enctest_tui.widgets.side_pane import SidePane
-
-Ask = Callable[[FindUsers | Explain], None]
+Ask = Callable[[Command], None]
 
 
 class AnalysisScreen(ModalScreen[tuple[int, ...]]):
@@ -137,37 +132,3 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
     def action_close(self) -> None:
         """Go back."""
         self.dismiss(())
-
-
-def labels_of(node: Node | None) -> dict[str, str]:
-    """Return what to call keys below, differently from the registry: no findings, no key for them."""
-    return {} if node is not None and found_in(node) else {"findings": ""}
-
-
-class Analysing(Screen[None]):
-    """What the main screen needs to show analyses."""
-
-    model: Model
-    side: SidePane
-    _keys: Mapping[str, str]
-    _ask: Ask
-
-    def show_analysis(self, changes: Changes) -> None:
-        """Keep the open one up to date."""
-        if changes & (Changes.TRACE | Changes.DETAILS | Changes.FINDINGS):
-            top = self.app.screen
-            if isinstance(top, AnalysisScreen):
-                top.show_all()
-
-    def action_analyse(self, view: View) -> None:
-        """Show what the trace of the selected test gives away."""
-        if not self.model.details.test:
-            self.notify("select a test", markup=False, timeout=2)
-            return
-        self.app.push_screen(AnalysisScreen(self.model, view, self._keys, self._ask), self._go_to_spans)
-
-    def _go_to_spans(self, spans: tuple[int, ...] | None) -> None:
-        if spans:
-            self.side.open_tab("trace")
-            self.set_class(not self.has_class("-full") and self.has_class("-narrow"), "-side")
-            self.side.trace.point(spans)

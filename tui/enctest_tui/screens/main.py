@@ -17,8 +17,9 @@ from enctest_tui.actions import Where, display
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD, Node
-from enctest_tui.screens.analysis import Analysing, Ask, labels_of
+from enctest_tui.screens.analysis import Ask
 from enctest_tui.screens.help import HelpScreen
+from enctest_tui.screens.overlays import Overlays, labels_of
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
 from enctest_tui.widgets.find_box import FindBox
@@ -36,7 +37,7 @@ _PATIENCE = 0.3
 """Seconds the former test's details stay while those of the next are under way."""
 
 
-class MainScreen(Analysing):
+class MainScreen(Overlays):
     """Shows the model; commands go to the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
@@ -96,7 +97,7 @@ class MainScreen(Analysing):
                 self._selected_another()
             self._show_headline()
             self._show_status()
-        self.show_analysis(changes)
+        self.show_overlay(changes)
         if Changes.TROUBLE in changes:
             self._show_trouble()
         if Changes.DETAILS in changes:
@@ -143,7 +144,7 @@ class MainScreen(Analysing):
         node = self.left.selected
         if node is None or not node.is_test or not node.bad:
             labels["hunt"] = ""
-        labels |= labels_of(node)
+        labels |= labels_of(node, status)
         if self.left.shows_users:
             labels["used-by"] = "Tests"
         if self.has_class("-full"):
