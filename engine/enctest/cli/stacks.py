@@ -76,6 +76,9 @@ def render(answer: Stacked, now: float) -> Iterator[str]:
         yield "  C code holds the interpreter: only threads can be told, not tasks"
     for stack in answer.stacks:
         yield f"  {'thread' if stack.kind == 'main' else stack.kind} {stack.name}"
-        yield from (f"    {frame}" for frame in stack.frames)
+        first = next((at for at, frame in enumerate(stack.frames) if not frame.startswith(("/", "<"))), 0)
+        if first:
+            yield f"    … {first} calls of libraries"
+        yield from (f"    {frame}" for frame in stack.frames[first:])
         if stack.waits:
             yield f"    waits for {stack.waits}"
