@@ -14,12 +14,11 @@ from pathlib import Path
 from enctest import __version__, config
 from enctest.errors import EnctestError
 from enctest.events import BAD_OUTCOMES, Finding, TestFinished
-from enctest.explorer.explaining import findings
+from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History
 from enctest.store.rows import StoredTest
 from enctest.tracing.comparison import compare
-from enctest.tracing.findings.finder import Finder
 from enctest.tracing.model import Node, Trace
 from enctest.tracing.text import duration, event_line, render_comparison
 
@@ -62,8 +61,8 @@ def report(target: str) -> int:
                 "Run the tests once: enctest, or open enctest-tui.",
                 exit_code=1,
             )
-        finder = Finder(str(project.root), config.load(project.root).findings)
-        text = "\n".join(_page(project.root.name, tests, history, finder))
+        explaining = Explaining(project.root, config.load(project.root))
+        text = "\n".join(_page(project.root.name, tests, history, explaining))
     path = Path(target or DEFAULT).absolute()
     try:
         _write(path, text)
@@ -86,7 +85,7 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _page(name: str, tests: Sequence[StoredTest], history: History, finder: Finder) -> Iterator[str]:
+def _page(name: str, tests: Sequence[StoredTest], history: History, explaining: Explaining) -> Iterator[str]:
     ran = [test for test in tests if test.outcome is not None]
     counts = Counter(str(test.outcome) for test in ran)
     bad = [test for test in ran if test.outcome in BAD_OUTCOMES]
@@ -99,7 +98,7 @@ def _page(name: str, tests: Sequence[StoredTest], history: History, finder: Find
         yield "<h2>Failures</h2>"
     for test in bad:
         yield from _failure(test, history)
-    yield from _findings(ran, history, finder)
+    yield from _findings(ran, history, explaining)
     yield f"<h2>The slowest {len(slow)}</h2>" if slow else ""
     for test in slow:
         yield from _trace_of(test, history)
@@ -119,7 +118,7 @@ def _summary(counts: Counter[str], ran: Sequence[StoredTest]) -> str:
     return ", ".join(parts)
 
 
-def _findings(tests: Sequence[StoredTest], history: History, finder: Finder) -> Iterator[str]:
+def _findings(tests: Sequence[StoredTest], history: History, explaining: Explaining) -> Iterator[str]:
     """Yield what is found in traces, what matters most first; nothing where there is nothing."""
     found: list[tuple[Finding, str]] = []
     for stored in tests:
@@ -128,7 +127,7 @@ def _findings(tests: Sequence[StoredTest], history: History, finder: Finder) -> 
         test = stored.info.test
         run, spans = history.trace(test)
         _, base = history.base(test, run, "pass")
-        told = findings(finder, test, run, Trace(spans), stored.recent, base)
+        told = explaining.findings(test, run, Trace(spans), stored.recent, base)
         found += [(finding, test) for finding in told.findings]
     if found:
         yield "<h2>Findings</h2>"

@@ -10,12 +10,11 @@ from typing import Literal
 from enctest import config
 from enctest.errors import EnctestError
 from enctest.events import Against, Span
-from enctest.explorer.explaining import findings
+from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History, names
 from enctest.tracing.comparison import compare
 from enctest.tracing.critical_path import steps
-from enctest.tracing.findings.finder import Finder
 from enctest.tracing.model import Trace
 from enctest.tracing.statistics import statistics
 from enctest.tracing.tables import render_findings, render_path, render_statistics
@@ -70,8 +69,8 @@ def _findings(project: Project, name: str, test: str, run: int, tree: Trace) -> 
     with contextlib.closing(History(project.state, name)) as history:
         _, base = history.base(test, run, "pass")
         recent = next((stored.recent for stored in history.tests() if stored.info.test == test), ())
-    finder = Finder(str(project.root), config.load(project.root).findings)
-    return render_findings(findings(finder, test, run, tree, recent, base).findings)
+    explaining = Explaining(project.root, config.load(project.root))
+    return render_findings(explaining.findings(test, run, tree, recent, base).findings)
 
 
 def _critical_path(tree: Trace) -> Iterator[str]:

@@ -57,7 +57,7 @@ class Desk:
         match command:
             case Follow(test=str(test)):
                 front_end.send([self._details(test)])
-            case FindUsers() | FindBase() | Explain():
+            case FindUsers() | FindBase():
                 front_end.send([self._answer(command)])
             case TakeRun(folder=folder):
                 explorer.handed_in.take(Path(folder))
@@ -71,22 +71,22 @@ class Desk:
                 explorer.stop()
             case Pause(on=on):
                 explorer.pause(on=on)
-            case Debug() | FindStacks():
+            case Debug() | FindStacks() | Explain():
                 task = asyncio.create_task(self._answer_later(front_end, command))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _answer_later(self, front_end: FrontEnd, question: Debug | FindStacks) -> None:
+    async def _answer_later(self, front_end: FrontEnd, question: Debug | FindStacks | Explain) -> None:
         if isinstance(question, FindStacks):
             front_end.send([await find_stacks(self._explorer, question.test)])
+        elif isinstance(question, Explain):
+            front_end.send([await explain(self._explorer, question.test, question.run)])
         else:
             await self._debug(front_end, question.test)
 
-    def _answer(self, question: FindUsers | FindBase | Explain) -> Event:
+    def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):
             return self._explorer.selector.users(question.path, question.function)
-        if isinstance(question, Explain):
-            return explain(self._explorer, question.test, question.run)
         test, run, against = question.test, question.run, question.against
         base, spans = self._explorer.journal.base(test, run, against)
         return Base(test=test, run=run, against=against, base_run=base, spans=spans)

@@ -14,6 +14,7 @@ from enctest.config import FindingSettings
 from enctest.events import Outcome, Span, SpanKind, SpanNote
 from enctest.events.findings import Finding, Recent
 from enctest.tracing.findings.finder import Finder
+from enctest.tracing.findings.indexes import candidates, filtered_by, numbered
 from enctest.tracing.model import CONNECT, Trace
 
 TEST = "tests/test_shop.py::test_it"
@@ -34,7 +35,7 @@ def at(line: int, path: str = APP) -> dict[str, Any]:
 
 def query(text: str, *arguments: object, rows: int | None = None, site: Any = None, **more: Any) -> Tree:
     verb = text.partition(" ")[0]
-    attributes = {"db.query.text": text, "db.namespace": "shop", "db.operation.name": verb}
+    attributes: dict[str, Any] = {"db.query.text": text, "db.namespace": "shop", "db.operation.name": verb}
     attributes |= {"db.query.parameters": [repr(each) for each in arguments]} if arguments else {}
     attributes |= {"db.response.returned_rows": rows} if rows is not None else {}
     name = " ".join(text.split()[:2])
@@ -409,3 +410,51 @@ def test_what_nobody_wants_to_hear(project: Project, settings: FindingSettings, 
 def test_a_trace_without_anything(project: Project) -> None:
     assert project.find(trace=Trace()) == []
     assert project.find() == []
+
+
+# --- indexes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "statement", "arguments"),
+    [
+        ("select %s, '%s', 5 %% 2", "select $1, '%s', 5 % 2", 1),
+        ("select %(a)s, %(b)s, %(a)s", "select $1, $2, $1", 2),
+        ("select $2, $1", "select $2, $1", 2),
+        ("select 'it''s %s', %s::text", "select 'it''s %s', $1::text", 1),
+    ],
+)
+def test_placeholders_of_all_drivers(text: str, statement: str, arguments: int) -> None:
+    assert numbered(text) == (statement, arguments)
+
+
+def sql(text: str, table: str, site: Any = None) -> Tree:
+    tree, children = query(text, 1, site=site)
+    tree["attributes"] |= {"db.collection.name": table, "db.system.name": "postgresql"}
+    return tree, children
+
+
+def test_only_queries_of_tables_that_grow_are_worth_a_plan(project: Project) -> None:
+    def found(*children: Tree) -> list[str]:
+        scene = Finder(str(project.root), project.settings).scene(traced(*children))
+        return [one.statement for one in candidates(scene)]
+
+    asks, adds = (
+        sql("SELECT * FROM orders WHERE customer = %s", "orders"),
+        sql("INSERT INTO orders", "orders"),
+    )
+    assert found(asks, asks, adds) == ["SELECT * FROM orders WHERE customer = $1"]
+    assert found(asks) == []
+    assert found(asks, sql("INSERT INTO lines", "lines")) == []
+    assert found(asks, sql("INSERT INTO orders", "orders", at(3, "tests/test_shop.py"))) == []
+    assert found(adds, sql("SELECT count(*) FROM orders", "orders")) == []
+
+
+def test_what_a_plan_says() -> None:
+    whole = {"Node Type": "Seq Scan", "Relation Name": "orders", "Filter": "(customer = $1)"}
+    assert filtered_by({"Node Type": "Sort", "Plans": [whole]}, "public.orders") == "(customer = $1)"
+    assert filtered_by({**whole, "Node Type": "Index Only Scan"}, "orders") == "(customer = $1)"
+    served = {**whole, "Node Type": "Index Scan", "Index Cond": "(customer = $1)", "Filter": "(paid = $2)"}
+    assert not filtered_by(served, "orders")
+    assert not filtered_by({**whole, "Filter": "(state = 'waiting')"}, "orders")
+    assert not filtered_by(whole, "lines")

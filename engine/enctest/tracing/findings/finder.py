@@ -48,7 +48,7 @@ class Finder:
             base: Its last pass before; tells growth, and where time went; it never decides what is told.
             more: What somebody else has found, such as plans of its queries.
         """
-        scene = Scene(trace, self._sources)
+        scene = self.scene(trace)
         ways: dict[FindingKind, Callable[[], list[Finding]]] = {
             "flaky": lambda: flaky(recent),
             "repeated-query": lambda: repeated_queries(scene, base),
@@ -64,6 +64,10 @@ class Finder:
         return sorted(
             (each for each in found if not self._is_silenced(test, each)), key=lambda each: -each.rank
         )
+
+    def scene(self, trace: Trace) -> Scene:
+        """Return a trace as those see it that find things in it."""
+        return Scene(trace, self._sources)
 
     def wants(self, kind: FindingKind) -> bool:
         """Tell whether a kind is looked for at all."""
