@@ -119,6 +119,8 @@ def uncovered_time(trace: Trace) -> list[Finding]:
     if root is None or root.is_open:
         return []
     whole = root.duration_ns()
+    if whole < _UNCOVERED_MS * _PER_MS:
+        return []
     quiet = [
         (node.self_ns(), node)
         for node in trace.nodes.values()
