@@ -10,7 +10,7 @@ from enctest.tracing.figures import figures
 from enctest.tracing.findings.finder import Finder
 from enctest.tracing.model import Trace
 
-_KEPT = 8
+_KEPT = 10
 """Last runs of a test that are remembered: some passes to compare durations with, and failures between."""
 PLAIN = "plain"
 """The sort of runs that are plain pytest's, in a process of their own."""

@@ -84,6 +84,7 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
         self.head.of = view
         self.head.set_class(view == "findings", "-hidden")
         self.head.refresh()
+        self.query_one("#analysis", Vertical).set_class(view == "findings", "-findings")
         self.list.show(make, self._why_empty(), keep_place=shown == self._shown)
         self._shown = shown
         count = f" ({len(found)})" if view == "findings" and found else ""

@@ -15,6 +15,8 @@ from enctest.tracing.text import duration
 
 PASSES = 5
 """Passes of the same sort that are asked; with fewer nothing is said of slowness."""
+IN_A_ROW = 2
+"""Slow runs one after the other before it is said."""
 TIMES, AND_MS, AND_SHARE = 1.5, 5.0, 0.1
 """A test is slow above so many times the longest of these passes, and so many milliseconds more, and by
 such a share of the test."""
@@ -28,24 +30,30 @@ _PER_MS = 1e6
 
 
 def is_slow(recent: Sequence[Recent]) -> float | None:
-    """Return the longest of the passes before, in milliseconds, if the last run is slow beside them.
+    """Return the longest of the passes before, in milliseconds, if the last runs are slow beside them.
+
+    One slow run is the machine's affair as a rule: it takes two in a row.
 
     Args:
         recent: The test's last runs, the newest last.
     """
     if not recent or recent[-1].outcome != "passed":
         return None
-    now = recent[-1]
-    passes = [one.duration_ms for one in recent[:-1] if one.outcome == "passed" and one.alike == now.alike]
-    longest = max(passes[-PASSES:], default=0.0)
-    more = now.duration_ms - longest
-    if len(passes) < PASSES or now.duration_ms <= TIMES * longest:
+    alike = recent[-1].alike
+    passes = [one.duration_ms for one in recent if one.outcome == "passed" and one.alike == alike]
+    if len(passes) < PASSES + IN_A_ROW:
         return None
-    return longest if more > max(AND_MS, AND_SHARE * now.duration_ms) else None
+    longest = max(passes[-PASSES - IN_A_ROW : -IN_A_ROW])
+    return longest if all(_exceeds(now, longest) for now in passes[-IN_A_ROW:]) else None
+
+
+def _exceeds(now_ms: float, longest_ms: float) -> bool:
+    more = now_ms - longest_ms
+    return now_ms > TIMES * longest_ms and more > max(AND_MS, AND_SHARE * now_ms)
 
 
 def slow(trace: Trace, recent: Sequence[Recent], base: Trace | None) -> list[Finding]:
-    """Say that a test took longer than in all of its last passes, and where the time went.
+    """Say that a test takes longer than in all of its passes before, and where the time went.
 
     Args:
         trace: The test's last run.
@@ -61,7 +69,7 @@ def slow(trace: Trace, recent: Sequence[Recent], base: Trace | None) -> list[Fin
     return [
         Finding(
             kind="slow",
-            title=f"{now / max(longest, 0.001):.1f}x as slow as the slowest of its last {PASSES} passes",
+            title=f"{now / max(longest, 0.001):.1f}x as slow as the slowest of {PASSES} passes before",
             why=(
                 f"{duration(round(now * _PER_MS))} against at most {duration(round(longest * _PER_MS))}"
                 + (f"; most of it: {where}." if where else ".")
