@@ -78,7 +78,7 @@ def _signs() -> Content:
         (OUTDATED, COLOURS["outdated"], "outdated: a change has reached it"),
         (CONTRADICTED, COLOURS["warn"], "warm and fresh differ"),
         (MISSED, COLOURS["warn"], "missed by selection"),
-        (FOUND, "$text-accent", "something was found"),
+        (FOUND, "$text-accent", "findings"),
     ]
     return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
 
