@@ -20,7 +20,7 @@ def describe_stacks(answer: Stacked | None) -> list[Line]:
         return [[("asking…", "dim")]]
     if answer.problem:
         return [[(answer.problem, "dim")]]
-    held = "C code holds the interpreter: tasks cannot be told"
+    held = "C code holds the interpreter, it seems: tasks cannot be told"
     lines: list[Line] = [[(held, "warn")], []] if answer.is_held else []
     for stack in answer.stacks:
         lines += [*_stack_lines(stack), []]

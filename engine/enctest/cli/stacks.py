@@ -73,7 +73,7 @@ def render(answer: Stacked, now: float) -> Iterator[str]:
     if answer.problem:
         yield f"  {answer.problem}"
     if answer.is_held:
-        yield "  C code holds the interpreter: only threads can be told, not tasks"
+        yield "  C code holds the interpreter, it seems: tasks cannot be told"
     for stack in answer.stacks:
         yield f"  {'thread' if stack.kind == 'main' else stack.kind} {stack.name}"
         first = next((at for at, frame in enumerate(stack.frames) if not frame.startswith(("/", "<"))), 0)

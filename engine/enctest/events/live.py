@@ -31,7 +31,8 @@ class Stacked(Event, frozen=True, kw_only=True):
     Attributes:
         since: When the test began (seconds since the epoch); 0 when that is not known.
         worker, pid: The worker it runs in.
-        is_held: No Python code could run in the worker: C code holds the interpreter; tasks are not known.
+        is_held: No Python code of ours ran in the worker for a second: as a rule C code holds the
+            interpreter. Tasks are not known then.
         problem: Why there are no stacks; empty when there are.
     """
 

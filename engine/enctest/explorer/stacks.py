@@ -18,7 +18,7 @@ from enctest.tracing.callsite import Frames
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
 
-_PATIENCE = 0.6
+_PATIENCE = 1.0
 """Seconds in which a worker answers that can run Python code at all."""
 _LOOK = 0.01
 

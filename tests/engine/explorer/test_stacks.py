@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,14 +52,14 @@ HANGS = """
 """
 
 
-async def hanging(lab: Lab, name: str) -> Stacked:
-    """Run a test that hangs, ask where, and end it."""
+async def hanging(lab: Lab, name: str, there: Callable[[Stacked], bool]) -> Stacked:
+    """Run a test that hangs, ask where until it has come `there`, and end it."""
     test = f"test_hangs.py::test_{name}"
     lab.give(RunTests(tests=(test,)))
     await lab.until("it starts", lambda: lab.new(TestStarted))
     answer = Stacked(run=0, test="")
-    while not any("test_hangs.py" in frame for stack in answer.stacks for frame in stack.frames):
-        lab.give(FindStacks(test=test))  # until it has come to where it hangs
+    while not there(answer):
+        lab.give(FindStacks(test=test))
         await lab.until("the answer", lambda: lab.new(Stacked))
         (answer,) = lab.new(Stacked)
         assert not answer.problem
@@ -68,6 +69,10 @@ async def hanging(lab: Lab, name: str) -> Stacked:
     lab.give(Stop())
     await lab.idle(after=RunFinished)
     return answer
+
+
+def at(function: str) -> Callable[[Stacked], bool]:
+    return lambda answer: any(own(stack)[-1:] == [function] for stack in answer.stacks)
 
 
 def main(answer: Stacked) -> Stack:
@@ -85,19 +90,19 @@ def test_stacks_of_hanging_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     async def story(lab: Lab) -> None:
         switch.touch()
-        asleep = await hanging(lab, "sleep")
+        asleep = await hanging(lab, "sleep", at("fall_asleep"))
         assert own(main(asleep)) == ["test_sleep", "fall_asleep"]
         assert main(asleep).frames[-1] == "test_hangs.py:7 fall_asleep"
         assert not asleep.is_held
 
-        assert own(main(await hanging(lab, "lock"))) == ["test_lock"]
+        assert own(main(await hanging(lab, "lock", at("test_lock")))) == ["test_lock"]
 
-        beside = await hanging(lab, "thread")
+        beside = await hanging(lab, "thread", at("wait_beside"))
         (helper,) = [stack for stack in beside.stacks if stack.name == "helper"]
         assert helper.kind == "thread"
         assert own(helper) == ["wait_beside"]
 
-        waiting = await hanging(lab, "await")
+        waiting = await hanging(lab, "await", at("inner"))
         assert own(main(waiting)) == ["test_await"]
         tasks = {stack.name: stack for stack in waiting.stacks if stack.kind == "task"}
         assert own(tasks["first"]) == ["outer", "inner"]
@@ -105,7 +110,7 @@ def test_stacks_of_hanging_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert ["both"] in [own(stack) for stack in tasks.values()]
         assert len(tasks) == 3
 
-        held = await hanging(lab, "hold")
+        held = await hanging(lab, "hold", lambda answer: answer.is_held and at("test_hold")(answer))
         assert held.is_held
         assert own(main(held)) == ["test_hold"]
         assert lab.explorer.running is None
