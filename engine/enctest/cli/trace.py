@@ -68,7 +68,7 @@ def trace(test: str, against: Against | None = None, view: View = "tree") -> int
 def _findings(project: Project, name: str, test: str, run: int, tree: Trace) -> Iterator[str]:
     with contextlib.closing(History(project.state, name)) as history:
         _, base = history.base(test, run, "pass")
-        recent = next((stored.recent for stored in history.tests() if stored.info.test == test), ())
+        recent = next((stored.recent for stored in history.tests() if stored.info.test == test), b"")
     explaining = Explaining(project.root, config.load(project.root))
     return render_findings(explaining.findings(test, run, tree, recent, base).findings)
 

@@ -68,7 +68,7 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     """One of a test's last runs.
 
     Attributes:
-        alike: What it can be compared with: runs of the same sort, in as many processes.
+        alike: The sort of run: how, and a plus for several processes; others are not to be compared with it.
         same_code: No change had reached the test since the run before.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from enctest.events import BAD_OUTCOMES, Figures, Outcome, Recent, TestFinished, TestInfo, TestState
+from enctest.events import BAD_OUTCOMES, Figures, Outcome, TestFinished, TestInfo, TestState
 from enctest.session.job import KnownTest
 from enctest.store.rows import StoredTest
 
@@ -27,7 +27,7 @@ class Entry:
         warm: What a warm run said, where a fresh process said otherwise.
         key: Stands for the state of all that it needs; empty until that is known.
         figures: What its last trace adds up to; `base` is that of the last pass before.
-        recent: Its last runs, the newest last.
+        recent: Its last runs, see `remembered`.
     """
 
     info: TestInfo
@@ -44,7 +44,7 @@ class Entry:
     key: bytes = b""
     figures: Figures | None = None
     base: Figures | None = None
-    recent: tuple[Recent, ...] = ()
+    recent: bytes = b""
 
     def state(self) -> TestState:
         """Return what front ends are told."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enctest.config import Settings
-from enctest.events import Findings, Recent, Span
+from enctest.events import Findings, Span
 from enctest.explorer.indexes import missing_indexes
+from enctest.store.rows import remembered
 from enctest.tracing.findings.finder import Finder
 from enctest.tracing.model import Trace
 
@@ -24,7 +25,7 @@ async def explain(explorer: Explorer, test: str, run: int) -> Findings:
     if known != run:
         return Findings(test=test, run=run)
     entry = explorer.book.tests.get(test)
-    recent = entry.recent if entry is not None else ()
+    recent = entry.recent if entry is not None else b""
     base = explorer.journal.base(test, run, "pass")[1]
     explaining = Explaining(explorer.project.root, explorer.settings)
     return await asyncio.to_thread(explaining.findings, test, run, Trace(spans), recent, base)
@@ -43,19 +44,18 @@ class Explaining:
         self._settings = settings
         self._finder = Finder(str(root), settings.findings)
 
-    def findings(
-        self, test: str, run: int, trace: Trace, recent: tuple[Recent, ...], base: tuple[Span, ...]
-    ) -> Findings:
+    def findings(self, test: str, run: int, trace: Trace, recent: bytes, base: tuple[Span, ...]) -> Findings:
         """Return what is found about a trace; may ask a managed database for plans.
 
         Args:
             test: The node id.
             run: The run that the trace is of.
             trace: Its spans.
-            recent: The test's last runs; left out of account where the last is another than `run`.
+            recent: The test's last runs, as stored; left out of account where the last is another than `run`.
             base: The spans of its last pass before.
         """
-        told = recent if recent and recent[-1].run == run else ()
+        runs = remembered(recent)
+        told = runs if runs and runs[-1].run == run else ()
         before = Trace(base) if base else None
         plans = []
         if self._finder.wants("missing-index"):

@@ -6,6 +6,7 @@ from enctest.config import FindingSettings
 from enctest.events import Measured, Recent, TestFinished, TestState
 from enctest.explorer.book import Entry
 from enctest.paths import Project
+from enctest.store.rows import remembered, with_last
 from enctest.tracing.figures import figures
 from enctest.tracing.findings.finder import Finder
 from enctest.tracing.model import Trace
@@ -44,10 +45,10 @@ class Measuring:
         if former is not None and former.outcome == "passed":
             entry.base = former.figures
         last = Recent(result.run, result.outcome, result.duration_ms, self._alike, same_code)
-        entry.recent = (*entry.recent, last)[-_KEPT:]
+        entry.recent = with_last(entry.recent, last, _KEPT)
         if trace is None:
             entry.figures = None
             return None
-        found = self._finder.find(result.test, trace, entry.recent)
+        found = self._finder.find(result.test, trace, remembered(entry.recent))
         entry.figures = figures(trace, len(found))
         return Measured(run=result.run, test=result.test, figures=entry.figures, base=entry.base)

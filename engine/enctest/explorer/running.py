@@ -82,7 +82,7 @@ class Running:
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
         fresh = wish.how == "fresh" or not explorer.hosts.forks
         workers = explorer.hosts.workers if share and not fresh else 1
-        alike = f"{'fresh' if fresh else wish.how}{', parallel' * (workers > 1)}"
+        alike = f"{'fresh' if fresh else wish.how}{'+' * (workers > 1)}"
         self.ledger = Ledger(
             explorer.book,
             explorer.journal,

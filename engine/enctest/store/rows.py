@@ -12,7 +12,7 @@ class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
 
     `file` is the node id's file, `position` its place in the suite, `key` stands for the state of all that it
     needed when it ran. `figures` are those of its last run, `base` those of its last pass before, `recent`
-    its last runs, the newest last.
+    its last runs (see `remembered`), the newest last.
     """
 
     info: TestInfo
@@ -26,7 +26,17 @@ class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
     key: bytes = b""
     figures: Figures | None = None
     base: Figures | None = None
-    recent: tuple[Recent, ...] = ()
+    recent: bytes = b""
+
+
+def remembered(recent: bytes) -> tuple[Recent, ...]:
+    """Return a test's last runs, the newest last; they are stored packed, since few are asked for."""
+    return msgspec.msgpack.decode(recent, type=tuple[Recent, ...]) if recent else ()
+
+
+def with_last(recent: bytes, last: Recent, keep: int) -> bytes:
+    """Return a test's last runs with one more, `keep` of them at most."""
+    return msgspec.msgpack.encode((*remembered(recent), last)[-keep:])
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ import pytest
 from tests.engine.explorer.lab import Lab, explore
 
 from enctest.events import Explain, Findings, Measured, RunTests, TestFinished
+from enctest.store.rows import remembered
 
 TEST = "test_shop.py::test_lines"
 FILES = {
@@ -60,7 +61,7 @@ def test_queries_in_a_loop_are_counted_found_and_remembered(
 
         (stored,) = lab.explorer.journal.history.tests()
         assert (stored.figures, stored.base) == (second.figures, second.base)
-        assert [one.outcome for one in stored.recent] == ["passed", "passed"]
+        assert [one.outcome for one in remembered(stored.recent)] == ["passed", "passed"]
 
     explore(tmp_path, monkeypatch, FILES, story)
 

@@ -176,6 +176,8 @@ def test_assignments_that_do_not_need_each_other(project: Project) -> None:
     (found,) = project.find(*awaits)
     assert found.kind == "sequential-awaits"
     assert found.spans == (3, 4)  # the third needs the second
+    project.write(AWAITS.replace("prices =", "client.prices ="))
+    assert project.find(*awaits) == []  # what is kept elsewhere may be needed
 
 
 def test_what_overlaps_runs_together_already(project: Project) -> None:

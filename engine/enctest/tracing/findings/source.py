@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import os
 from dataclasses import dataclass
-from functools import cached_property
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
-_LARGEST = 1_000_000
-"""Bytes of a source file that is read."""
+_LARGEST = 200_000
+"""Bytes that a source file may have to be read."""
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -54,7 +53,7 @@ class Site:
         if not first < last:
             return False
         between = self.block[first:last]
-        if not all(isinstance(each, ast.Assign | ast.AnnAssign) for each in between):
+        if not all(map(_makes_names_only, between)):
             return False
         made = set().union(*map(_names_made, between))
         return made.isdisjoint(_names_used(other.statement)) and _awaits_once(other.statement)
@@ -87,24 +86,25 @@ class _File:
     def __init__(self, tree: ast.Module) -> None:
         self._tree = tree
 
-    @cached_property
-    def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)}
-
     def site(self, line: int) -> Site | None:
-        around = [
-            node
-            for node in ast.walk(self._tree)
-            if isinstance(node, ast.stmt | ast.expr)
-            and node.lineno <= line <= (node.end_lineno or node.lineno)
-        ]
-        if not around:
+        """Return what is around a line; None where there is no code."""
+        parents: dict[ast.AST, ast.AST] = {}
+        innermost: ast.AST | None = None
+        level: list[ast.AST] = [self._tree]
+        for node in level:  # grows: breadth first, so the last is among the deepest
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.stmt | ast.expr):
+                    if not child.lineno <= line <= (child.end_lineno or child.lineno):
+                        continue
+                    innermost = child
+                parents[child] = node
+                level.append(child)
+        if innermost is None:
             return None
-        innermost = around[-1]  # breadth first: the last is among the deepest
         site = Site(None, None, None, [])
-        node: ast.AST | None = innermost
-        while node is not None:
-            above = self._parents.get(node)
+        node = innermost
+        while not isinstance(node, ast.Module):
+            above = parents[node]
             if site.statement is None and isinstance(node, ast.stmt):
                 site.statement, site.block = node, _block(above, node)
             if isinstance(node, Function):
@@ -131,6 +131,16 @@ def _block(above: ast.AST | None, statement: ast.stmt) -> list[ast.stmt]:
     return []
 
 
+def _makes_names_only(statement: ast.stmt) -> bool:
+    """Tell whether a statement assigns to local names, and does nothing else that somebody could need."""
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return not any(
+        isinstance(node, ast.Attribute | ast.Subscript) for target in targets for node in ast.walk(target)
+    )
+
+
 def _names_made(statement: ast.stmt) -> set[str]:
     return {
         node.id
@@ -154,6 +164,7 @@ def _awaits_once(statement: ast.stmt) -> bool:
 def _read(path: str) -> _File | None:
     try:
         with open(path, "rb") as stream:
-            return _File(ast.parse(stream.read(_LARGEST)))
+            source = stream.read(_LARGEST + 1)
+        return _File(ast.parse(source)) if len(source) <= _LARGEST else None
     except (OSError, SyntaxError, ValueError):  # gone, or half written: nothing is known then
         return None
