@@ -72,13 +72,27 @@ def test_findings_are_asked_for_shown_and_lead_to_their_spans(play: PlayFixture)
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.main)
         view = app.main.side.trace.view
+        await until(pilot, lambda: view.row is not None and view.row.span.id == 6)
         assert view.has_focus
-        assert view.row is not None
-        assert view.row.span.id == 6
         marked = [view.rows.rows[at].span.id for at in range(view.line_count) if view.marked(at)]
         assert set(marked) == set(range(6, 18))
 
     play(app, scene)
+
+
+def test_on_a_narrow_screen_the_spans_are_shown_alone(play: PlayFixture) -> None:
+    app, _ = app_with(N_PLUS_1)
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "i")
+        await until(pilot, lambda: shows(app, "12x SELECT"))
+        await pilot.press("enter")
+        await until(pilot, lambda: shows(app, "tests/database/test_order_history.py:"))
+        view = app.main.side.trace.view
+        await until(pilot, lambda: view.row is not None and view.row.span.id == 6)
+        assert not app.main.left.display
+
+    play(app, scene, (80, 24))
 
 
 def test_nothing_found_says_so(play: PlayFixture) -> None:
@@ -277,12 +291,14 @@ def test_narrow_lists_show_fewer_columns(play: PlayFixture) -> None:
 
 def test_screen_of_columns(play: PlayFixture, screenshot: Screenshot) -> None:
     """You should see tests sorted by queries, with what their traces add up to, and one that has grown."""
-    app = make_app(with_figures())
+    feed = with_figures()
+    feed.details[HISTORY] = traces.history()
+    app = make_app(feed)
 
     async def scene(pilot: Pilot[None]) -> None:
         await in_the_list(pilot, app)
         await pilot.press("v", "s", "s")
-        await until(pilot, lambda: shows(app, "most queries first"))
+        await until(pilot, lambda: shows(app, "most queries first") and shows(app, "12x"))
         await at_rest(pilot, app)
         screenshot(app, "columns")
 

@@ -33,6 +33,10 @@ class Overlays(Screen[None]):
     _keys: Mapping[str, str]
     _ask: Ask
 
+    def _show_side(self, *, on_: bool) -> None:
+        """Show the side of the trace where there is room for one only."""
+        raise NotImplementedError
+
     def show_overlay(self, changes: Changes) -> None:
         """Keep the open one up to date."""
         top = self.app.screen
@@ -56,5 +60,5 @@ class Overlays(Screen[None]):
     def _go_to_spans(self, spans: tuple[int, ...] | None) -> None:
         if spans:
             self.side.open_tab("trace")
-            self.set_class(not self.has_class("-full") and self.has_class("-narrow"), "-side")
-            self.side.trace.point(spans)
+            self._show_side(on_=True)
+            self.call_after_refresh(self.side.trace.point, spans)
