@@ -37,6 +37,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.screen
 	$(BIN)/python -m tests.benchmarks.large
 	$(BIN)/python -m tests.benchmarks.comparison
+	$(BIN)/python -m tests.benchmarks.findings
 	$(BIN)/python -m tests.benchmarks.engines
 	$(BIN)/python -m tests.benchmarks.kinds --peer testmon
 	$(BIN)/python -m tests.benchmarks.mutants

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 
 from enctest.errors import EnctestError
+from enctest.events.findings import FINDING_KINDS
 
 _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Env: TypeAlias = str | list[str] | dict[str, str]
@@ -53,11 +54,22 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """What a provider of your own asks for."""
 
 
+class FindingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """`[tool.enctest.findings]`: what is not to be told about traces."""
+
+    off: list[str] = []
+    """Kinds that are not looked for."""
+    silence: dict[str, list[str]] = {}
+    """Kind, or `*`, to glob patterns of the test, the place (`file:line`) or the title not to tell of."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Everything under `[tool.enctest]`."""
 
     databases: dict[str, DatabaseSettings] = {}
     """Managed databases by name."""
+    findings: FindingSettings = FindingSettings()
+    """What is not to be told about traces."""
     keys: dict[str, str] = {}
     """Action to key(s), comma separated, such as `run-failed = "F"`."""
     theme: str = "textual-dark"
@@ -140,6 +152,7 @@ def load(root: Path) -> Settings:
             f"[tool.enctest] in {path}: {error}", "README.md lists the settings under Configuration."
         ) from error
     _check_patterns(settings.redact, path)
+    _check_kinds(settings.findings, path)
     return settings
 
 
@@ -185,3 +198,15 @@ def _mistakes(table: object) -> Iterator[tuple[str, str, str]]:
 def _unknown(table: Mapping[str, Any], settings: type[msgspec.Struct]) -> list[str]:
     known = names(settings)
     return [key for key in table if key not in known]
+
+
+def _check_kinds(settings: FindingSettings, path: Path) -> None:
+    for table, names in (("", settings.off), (".silence", settings.silence)):
+        for name in names:
+            if name not in FINDING_KINDS and not (table and name == "*"):
+                close = difflib.get_close_matches(name, FINDING_KINDS, 1, 0.4)
+                raise EnctestError(
+                    f"[tool.enctest.findings{table}] in {path} names an unknown kind: {name!r}",
+                    f"Did you mean {close[0]!r}? " * bool(close)
+                    + f"The kinds are: {', '.join(FINDING_KINDS)}.",
+                )

@@ -95,3 +95,29 @@ def test_a_runtime_folder_open_to_others_is_refused(tmp_path: Path, short: Path)
     next(short.glob("enctest-*")).chmod(0o755)
     with pytest.raises(EnctestError, match="not private"):
         Project.find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('off = ["repeated-querys"]', "names an unknown kind: 'repeated-querys'"),
+        ('silence = { flakey = ["*"] }', "[tool.enctest.findings.silence]"),
+        ("of = []", "unknown field `of`"),
+    ],
+)
+def test_a_kind_of_finding_that_does_not_exist_is_an_error(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.enctest.findings]\n{text}\n")
+    with pytest.raises(EnctestError) as caught:
+        config.load(tmp_path)
+    assert said in caught.value.title
+    if "unknown kind" in caught.value.title:
+        assert caught.value.hint.startswith(("Did you mean 'repeated-query'?", "Did you mean 'flaky'?"))
+
+
+def test_findings_are_silenced_by_kind_and_pattern(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.enctest.findings]\noff = ["slow"]\nsilence = { "*" = ["tests/load/*"], flaky = ["a"] }\n'
+    )
+    settings = config.load(tmp_path).findings
+    assert settings.off == ["slow"]
+    assert settings.silence == {"*": ["tests/load/*"], "flaky": ["a"]}

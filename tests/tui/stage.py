@@ -34,6 +34,7 @@ class FakeFeed:
         self.sent: list[ev.Command] = []
         self.details: dict[str, ev.Details] = {}
         self.users: list[ev.Users] = []
+        self.findings: dict[str, tuple[ev.Finding, ...]] = {}
         self.bases: dict[tuple[str, ev.Against], tuple[int, tuple[ev.Span, ...]]] = {}
         self.was_closed = False
         self._events: deque[ev.ExplorerEvent] = deque(told)
@@ -66,6 +67,9 @@ class FakeFeed:
         if isinstance(command, ev.FindUsers):
             asked = (command.path, command.function)
             self.tell(*(answer for answer in self.users if (answer.path, answer.function) == asked))
+        if isinstance(command, ev.Explain):
+            found = self.findings.get(command.test, ())
+            self.tell(ev.Findings(test=command.test, run=command.run, findings=found))
         if isinstance(command, ev.FindBase):
             run, spans = self.bases.get((command.test, command.against), (0, ()))
             answer = ev.Base(

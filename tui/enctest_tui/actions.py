@@ -69,6 +69,10 @@ def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
     return Action(id_, keys, label, text, "Trace", where="trace", rank=rank)
 
 
+def _analyse(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
+    return Action(id_, keys, label, text, "Trace", rank=rank, method=f"analyse('{id_}')", in_palette=True)
+
+
 ACTIONS: Final[tuple[Action, ...]] = (
     _run("run", "r", "Run", "Run the selected test, file or folder.", 2),
     _run("run-all", "R", "All", "Run every test.", 5),
@@ -89,6 +93,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _look("previous-failure", "N", "", "Go to the previous failing test.", method="failure(-1)"),
     _look("used-by", "u", "Used by", "Turn the tests round: by function.", 9),
     _look("polluter", "P", "", "Go to the test this one fails after."),
+    _look("running", "W", "Running", "Show what runs now, and where it hangs.", 3),
     _look("missed", "m", "", "Go to the test that selection missed."),
     _look("trace", "t", "Trace", "Show the trace on the full screen.", 10),
     _look("tab-trace", "1", "", "Show what the test did.", method="tab('trace')"),
@@ -127,6 +132,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _move("turn", "space", "Fold or unfold.", "tree"),
     _move("unfold-all", "E", "Unfold everything.", "tree"),
     _move("fold-all", "C", "Fold everything but folders.", "tree"),
+    Action("columns", "v", "", "Show figures from traces, or not.", "Look", where="tree"),
+    Action("sort", "s", "", "Sort by time, queries, growth and so on.", "Look", where="tree"),
     _move("scroll-left", "left,h", "Scroll to the left.", "text"),
     _move("scroll-right", "right,l", "Scroll to the right.", "text"),
     _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),
@@ -140,6 +147,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
     _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 12),
     _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _analyse("findings", "i", "Findings", "Show what was found in the trace.", 7),
+    _analyse("statistics", "S", "", "Show times by operation."),
+    _analyse("critical-path", "c", "", "Show the critical path."),
     _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
 )
 

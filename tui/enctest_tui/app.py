@@ -21,7 +21,6 @@ from enctest.events import (
     DebugHow,
     Error,
     FindBase,
-    FindUsers,
     Follow,
     How,
     Hunt,
@@ -76,6 +75,8 @@ class EnctestApp(App[None]):
         "screens/help.tcss",
         "screens/ide.tcss",
         "screens/tables.tcss",
+        "screens/analysis.tcss",
+        "screens/running.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -211,7 +212,7 @@ class EnctestApp(App[None]):
         if self.feed is not None and self.model.details.test:
             self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
 
-    def _ask(self, question: FindUsers) -> None:
+    def _ask(self, question: Command) -> None:
         if self.feed is not None:
             self.feed.send(question)
 

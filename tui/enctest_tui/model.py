@@ -38,6 +38,8 @@ class Changes(enum.Flag):
     CHANGED = enum.auto()
     """A file was saved."""
     ATTACHED = enum.auto()
+    FINDINGS = enum.auto()
+    STACKS = enum.auto()
     USERS = enum.auto()
     """Who uses a file or a function."""
 
@@ -51,6 +53,10 @@ class Model:
 
     Attributes:
         base: What the shown trace is compared with.
+        findings: What was found about the shown trace, None until it is known; `explained`: what was asked.
+        running: Since when (seconds since the epoch), and in which worker, tests run that run now.
+        stacks: Where running tests were when somebody last asked.
+        wall: The clock that goes with these times.
         users: The tests turned round, as far as the user has asked.
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
@@ -66,6 +72,11 @@ class Model:
         self.details = Details()
         self.trace = Trace(clock)
         self.base = Baseline()
+        self.findings: tuple[ev.Finding, ...] | None = None
+        self.explained: ev.Explain | None = None
+        self.running: dict[str, tuple[float, int]] = {}
+        self.stacks: dict[str, ev.Stacked] = {}
+        self.wall: Callable[[], float] = time.time
         self.users = UserTree()
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
@@ -96,6 +107,7 @@ class Model:
             )
             self.trace.clear()
             self.base.forget()
+            self.findings = self.explained = None
 
     # --- the project ---------------------------------------------------------------------------------
 
@@ -104,6 +116,7 @@ class Model:
         self.tests = TestTree()
         self.tests.structure = structure
         self.tests.load(event.tests, choices)
+        self.running = {state.info.test: (self.wall(), 0) for state in event.tests if state.running}
         for miss in self.misses.values():
             self.tests.miss(miss)
         self.status = Status(
@@ -223,14 +236,17 @@ class Model:
 
     def _test_started(self, event: ev.TestStarted) -> Changes:
         self.tests.start(event.test, event.run)
+        self.running[event.test] = event.t, event.worker
         if event.test != self.details.test:
             return Changes.TESTS
         self.details.running = True
         self.trace.clear(event.run)
+        self.findings = self.explained = None
         return Changes.TESTS | Changes.DETAILS | Changes.TRACE
 
     def _test_finished(self, event: ev.TestFinished) -> Changes:
         self.tests.finish(event)
+        self.running.pop(event.test, None)
         if event.outcome not in ev.BAD_OUTCOMES and event.test in self.hunts:
             del self.hunts[event.test]
         run = self.status.run
@@ -258,6 +274,7 @@ class Model:
 
     def _run_finished(self, event: ev.RunFinished) -> Changes:
         self.tests.stop(event.run)
+        self.running.clear()
         run = self.status.run
         if run is not None and run.run != event.run and not run.is_over:
             return Changes.TESTS  # one that went on elsewhere: the status line is about ours
@@ -324,6 +341,22 @@ class Model:
             return Changes.NONE
         self.base.take(event)
         return Changes.TRACE
+
+    def _findings(self, event: ev.Findings) -> Changes:
+        if self.explained is None or (event.test, event.run) != (self.explained.test, self.explained.run):
+            return Changes.NONE
+        self.findings = event.findings
+        return Changes.FINDINGS
+
+    def _stacked(self, event: ev.Stacked) -> Changes:
+        self.stacks[event.test] = event
+        if event.test in self.running and event.since:
+            self.running[event.test] = event.since, event.worker
+        return Changes.STACKS
+
+    def _measured(self, event: ev.Measured) -> Changes:
+        self.tests.measure(event)
+        return Changes.TESTS
 
     def _span_started(self, event: ev.SpanStarted) -> Changes:
         if event.test != self.details.test:

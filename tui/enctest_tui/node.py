@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from enctest.events import BAD_OUTCOMES, Miss, Outcome, TestInfo
+from enctest.events import BAD_OUTCOMES, Figures, Miss, Outcome, TestInfo
 from enctest_tui.outcomes import OUTCOMES
 
 Kind = Literal["root", "folder", "file", "class", "function", "test"]
@@ -41,12 +41,13 @@ class Node:
         stamp: Grows with every change that can be seen in the row.
         warm: What the warm session said of a test where a fresh process said otherwise; that is `outcome`.
         miss: What an audit found of a test that selection had left out.
+        figures: What this test's last trace adds up to; `base` is that of the last pass before.
     """
 
     __slots__ = (
-        "children", "counts", "depth", "duration_ms", "expanded", "id", "in_order", "kind", "line", "markers",
-        "message", "miss", "name", "outcome", "outdated", "outdated_by", "parent", "path", "running", "stamp",
-        "warm",
+        "base", "children", "counts", "depth", "duration_ms", "expanded", "figures", "id", "in_order", "kind",
+        "line", "markers", "message", "miss", "name", "outcome", "outdated", "outdated_by", "parent", "path",
+        "running", "stamp", "warm",
     )  # fmt: skip
 
     def __init__(self, kind: Kind, name: str, id: str, parent: Node | None, path: str = "") -> None:  # noqa: A002 - pytest's word
@@ -71,6 +72,8 @@ class Node:
         self.running = False
         self.warm: Outcome | None = None
         self.miss: Miss | None = None
+        self.figures: Figures | None = None
+        self.base: Figures | None = None
 
     @property
     def is_test(self) -> bool:

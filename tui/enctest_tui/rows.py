@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
+from enctest_tui.figures import Order, sorted_by
 from enctest_tui.node import BAD, NONE, OUTDATED, TOTAL, Node, ordered
 from enctest_tui.outcomes import BAD_PLACES
 from enctest_tui.testtree import TestTree
@@ -58,6 +59,7 @@ class Rows:
         nodes: The rows.
         cursor: Index of the selected row; stays on its node when rows come and go.
         filter: What the user typed.
+        order: How tests are sorted; in another order than the suite's there are no groups.
         matches: How many tests the filter leaves.
         cost: Seconds that computing all rows took last time.
     """
@@ -67,10 +69,11 @@ class Rows:
         self.nodes: list[Node] = []
         self.cursor = 0
         self.filter = ""
+        self.order: Order = "suite"
         self.matches = 0
         self.cost = 0.0
         self._match: Match | None = None
-        self._built = -1
+        self._built = (-1, 0)
 
     @property
     def selected(self) -> Node | None:
@@ -93,6 +96,16 @@ class Rows:
         self._match = matcher(text)
         self.rebuild()
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether the rows are tests alone, sorted."""
+        return self.order != "suite"
+
+    def set_order(self, order: Order) -> None:
+        """Sort the tests; the cursor stays on its test."""
+        self.order = order
+        self.rebuild()
+
     def refresh(self) -> bool:
         """Bring the rows up to date with the tree; say whether anything was done."""
         if not self.is_stale:
@@ -103,14 +116,21 @@ class Rows:
     @property
     def is_stale(self) -> bool:
         """Whether rows may have come or gone since they were computed."""
-        return self._built != self.tree.structure or "is:" in self.filter
+        return self._built != self._version() or "is:" in self.filter
+
+    def _version(self) -> tuple[int, int]:
+        return self.tree.structure, self.tree.runs if self.is_flat else 0
 
     def rebuild(self) -> None:
         """Compute all rows; the cursor stays on its node, else on the nearest group that is left."""
         began = time.perf_counter()
         anchor = self.selected
-        self._built = self.tree.structure
-        if self._match is None:
+        self._built = self._version()
+        if self.is_flat:
+            tests = [test for test in self.tree.tests.values() if self._match is None or self._match(test)]
+            self.matches = len(tests)
+            self.nodes = sorted_by(self.order, tests)
+        elif self._match is None:
             self.nodes = []
             self._show(self.tree.root, self.nodes)
         else:
@@ -197,12 +217,12 @@ class Rows:
 
     def parent(self, index: int) -> int | None:
         """Return the row of the group above a row."""
-        depth = self.nodes[index].depth
+        depth = 0 if self.is_flat else self.nodes[index].depth
         return next((at for at in range(index - 1, -1, -1) if self.nodes[at].depth < depth), None)
 
     def reveal(self, test: Node) -> int | None:
         """Open the groups above a test and put the cursor on it; None when the filter hides it."""
-        closed = [group for group in test.ancestors() if not self.is_open(group)]
+        closed = [group for group in test.ancestors() if not (self.is_flat or self.is_open(group))]
         for group in closed:
             group.expanded = True
         if closed:
@@ -220,7 +240,7 @@ class Rows:
         Under a filter, only among those that it leaves.
         """
         start = self.selected
-        if self._match is not None:
+        if self._match is not None or self.is_flat:
             return self._next_bad_left(step)
         chain = {start, *start.ancestors()} if start is not None else set()
         found: list[Node] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from enctest.events import Miss, Outcome, TestFinished, TestInfo, TestState
+from enctest.events import Measured, Miss, Outcome, TestFinished, TestInfo, TestState
 from enctest_tui.node import (
     SIZE,
     THIS_FOLDER,
@@ -26,6 +26,7 @@ class TestTree:
     Attributes:
         tests: Node id to test.
         structure: Grows when rows may have come or gone; `rows.Rows` compares it.
+        runs: How many runs have ended: only then are sorted lists sorted anew.
     """
 
     __test__ = False
@@ -34,6 +35,7 @@ class TestTree:
         self.root = Node("root", "", "", None)
         self.tests: dict[str, Node] = {}
         self.structure = 0
+        self.runs = 0
         self._files: dict[str, Node] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._running: dict[Node, int] = {}
@@ -122,6 +124,7 @@ class TestTree:
         if state is not None:
             test.outcome, test.duration_ms, test.message = state.outcome, state.duration_ms, state.message
             test.outdated, test.running, test.warm = state.outdated, state.running, state.warm
+            test.figures, test.base = state.figures, state.base
             if test.running:
                 self._running[test] = 0
             if test.bad:
@@ -130,6 +133,7 @@ class TestTree:
             test.outcome, test.duration_ms, test.message = former.outcome, former.duration_ms, former.message
             test.outdated, test.running, test.stamp = former.outdated, former.running, former.stamp + 1
             test.warm, test.miss, test.outdated_by = former.warm, former.miss, former.outdated_by
+            test.figures, test.base = former.figures, former.base
             if test.running:
                 self._running[test] = self._running.pop(former, 0)
         self.tests[test.id] = test
@@ -247,6 +251,13 @@ class TestTree:
             warm=event.warm,
         )
 
+    def measure(self, event: Measured) -> None:
+        """Note what a test's trace adds up to."""
+        test = self.tests.get(event.test)
+        if test is not None:
+            test.figures, test.base = event.figures, event.base
+            test.stamp += 1
+
     def begin(self, run: int) -> None:
         """Note that a run begins: it sees all changes up to now."""
         self._began.setdefault(run, self._change)
@@ -279,6 +290,7 @@ class TestTree:
     def stop(self, run: int) -> None:
         """Note that nothing of this run goes on any more."""
         self._began.pop(run, None)
+        self.runs += 1
         for test in [test for test, its_run in self._running.items() if its_run in {0, run}]:
             before = state_places(test)
             test.running = False

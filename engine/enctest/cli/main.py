@@ -12,6 +12,7 @@ from enctest import __version__
 from enctest.errors import EnctestError
 
 if TYPE_CHECKING:
+    from enctest.cli.trace import View
     from enctest.events import Against
 
 USAGE = """\
@@ -29,15 +30,19 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
-       enctest trace NODEID [--compare [previous]] [--otlp-json FILE]
-                                       print a test's last span tree, or how it differs from
-                                       that of its last pass (or of the run before), or write
-                                       it as OTLP JSON
+       enctest trace NODEID [--stats | --critical-path | --compare [previous] | --otlp-json FILE]
+                                       print a test's last span tree and what is found in it, times by
+                                       operation, the spans that decided how long it took, or how it
+                                       differs from that of its last pass (or of the run before); or
+                                       write it as OTLP JSON
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
        enctest init [--yes]            look at the project, show its configuration, write it on a yes
        enctest schema                  print the JSON schema of [tool.enctest]
        enctest completion SHELL        print what bash, zsh or fish needs to complete enctest's words
+       enctest stacks [PART OF A NODEID]
+                                       print where the tests that run now in an open enctest are:
+                                       stacks of their threads and tasks, without stopping them
        enctest doctor                  say what was found here, and what to do about problems
        enctest-tui                     the same with a screen
 
@@ -72,6 +77,7 @@ def _dispatch(args: list[str]) -> int:
         "affected": _affected,
         "trace": _trace,
         "report": _report,
+        "stacks": _stacks,
         "doctor": _doctor,
         "init": _init,
         "schema": _schema,
@@ -175,11 +181,18 @@ def _trace(args: list[str]) -> int:
         at = args.index("--compare")
         against = "previous" if args[at + 1 : at + 2] == ["previous"] else "pass"
         del args[at : at + (2 if against == "previous" else 1)]
+    view: View = "tree"
+    if "--stats" in args:
+        args.remove("--stats")
+        view = "statistics"
+    if "--critical-path" in args:
+        args.remove("--critical-path")
+        view = "critical path"
     if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
     if file is not None and against is not None:
         raise EnctestError("--otlp-json writes one trace, --compare shows two", USAGE)
-    return trace(args[0], against, file)
+    return trace(args[0], against, view, file)
 
 
 def _report(args: list[str]) -> int:
@@ -188,6 +201,14 @@ def _report(args: list[str]) -> int:
     if len(args) > 1 or any(arg.startswith("-") for arg in args):
         raise EnctestError("enctest report takes one file", USAGE)
     return report(args[0] if args else "")
+
+
+def _stacks(args: list[str]) -> int:
+    from enctest.cli.stacks import stacks
+
+    if len(args) > 1 or any(arg.startswith("-") for arg in args):
+        raise EnctestError("enctest stacks takes at most one part of a node id", USAGE)
+    return stacks(args[0] if args else "")
 
 
 def _doctor(args: list[str]) -> int:

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enctest import __version__
+from enctest import __version__, config
 from enctest.errors import EnctestError
-from enctest.events import BAD_OUTCOMES, TestFinished
+from enctest.events import BAD_OUTCOMES, Finding, TestFinished
+from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History
 from enctest.store.rows import StoredTest
@@ -60,7 +61,8 @@ def report(target: str) -> int:
                 "Run the tests once: enctest, or open enctest-tui.",
                 exit_code=1,
             )
-        text = "\n".join(_page(project.root.name, tests, history))
+        explaining = Explaining(project.root, config.load(project.root))
+        text = "\n".join(_page(project.root.name, tests, history, explaining))
     path = Path(target or DEFAULT).absolute()
     try:
         _write(path, text)
@@ -83,7 +85,7 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _page(name: str, tests: Sequence[StoredTest], history: History) -> Iterator[str]:
+def _page(name: str, tests: Sequence[StoredTest], history: History, explaining: Explaining) -> Iterator[str]:
     ran = [test for test in tests if test.outcome is not None]
     counts = Counter(str(test.outcome) for test in ran)
     bad = [test for test in ran if test.outcome in BAD_OUTCOMES]
@@ -96,6 +98,7 @@ def _page(name: str, tests: Sequence[StoredTest], history: History) -> Iterator[
         yield "<h2>Failures</h2>"
     for test in bad:
         yield from _failure(test, history)
+    yield from _findings(ran, history, explaining)
     yield f"<h2>The slowest {len(slow)}</h2>" if slow else ""
     for test in slow:
         yield from _trace_of(test, history)
@@ -113,6 +116,25 @@ def _summary(counts: Counter[str], ran: Sequence[StoredTest]) -> str:
         parts.append(f"{outdated} outdated: a change has reached them since")
     parts.append(f"<span class=quiet>{_ms(sum(test.duration_ms for test in ran))} in all</span>")
     return ", ".join(parts)
+
+
+def _findings(tests: Sequence[StoredTest], history: History, explaining: Explaining) -> Iterator[str]:
+    """Yield what is found in traces, what matters most first; nothing where there is nothing."""
+    found: list[tuple[Finding, str]] = []
+    for stored in tests:
+        if stored.figures is None or not stored.figures.findings:
+            continue
+        test = stored.info.test
+        run, spans = history.trace(test)
+        _, base = history.base(test, run, "pass")
+        told = explaining.findings(test, run, Trace(spans), stored.recent, base)
+        found += [(finding, test) for finding in told.findings]
+    if found:
+        yield "<h2>Findings</h2>"
+    for finding, test in sorted(found, key=lambda each: -each[0].rank):
+        place = f" <code>{_text(finding.place)}</code>" if finding.place else ""
+        title = f"{finding.kind}: {_text(finding.title)}{place} <span class=quiet>{_text(test)}</span>"
+        yield f"<details><summary>{title}</summary><p>{_text(finding.why)}</p></details>"
 
 
 def _failure(test: StoredTest, history: History) -> Iterator[str]:

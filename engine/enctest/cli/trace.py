@@ -1,35 +1,48 @@
-"""`enctest trace NODEID`: a test's last span tree, or what is different from its last pass."""
+"""`enctest trace NODEID`: a test's last span tree and what is found in it, or another view of it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
+from enctest import config
 from enctest.errors import EnctestError
 from enctest.events import Against, Span
+from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History, names
 from enctest.tracing.comparison import compare
+from enctest.tracing.critical_path import steps
 from enctest.tracing.model import Trace
+from enctest.tracing.statistics import statistics
+from enctest.tracing.tables import render_findings, render_path, render_statistics
 from enctest.tracing.text import render, render_comparison
 
 _Found = tuple[float, str, int, tuple[Span, ...]]
 """When, in which history, run, spans."""
 
 
-def trace(test: str, against: Against | None = None, file: str | None = None) -> int:
+View = Literal["tree", "statistics", "critical path"]
+
+
+def trace(test: str, against: Against | None = None, view: View = "tree", file: str | None = None) -> int:
     """Print the tree of the test's newest run, whatever arguments that had, or what an earlier one has else.
 
     Args:
-        test: Its node id.
-        against: What to compare with, if anything.
+        test: A node id.
+        against: Print only what is different from that earlier run.
+        view: What to print of the newest run otherwise.
         file: Where to write it as OTLP JSON instead; `-` is standard output.
 
     Raises:
         EnctestError: The test, or its trace, or an earlier one, is not known.
     """
-    state = Project.find().state
+    project = Project.find()
+    state = project.state
     newest: _Found = (0.0, "", 0, ())
     known: dict[str, None] = {}
     for name in names(state) or ["history"]:
@@ -46,7 +59,13 @@ def trace(test: str, against: Against | None = None, file: str | None = None) ->
     if file is not None:
         return _write(test, newest, file)
     print(f"{test}  (run {run})")
-    for line in render(Trace(spans)):
+    tree = Trace(spans)
+    lines: dict[View, Callable[[], Iterable[str]]] = {
+        "tree": lambda: chain(render(tree), _findings(project, name, test, run, tree)),
+        "statistics": lambda: render_statistics(statistics(tree.tops(), _end(tree))),
+        "critical path": lambda: _critical_path(tree),
+    }
+    for line in lines[view]():
         print(line)
     return 0
 
@@ -66,6 +85,25 @@ def _write(test: str, newest: _Found, file: str) -> int:
     except OSError as error:
         raise EnctestError(f"{file} cannot be written: {error.strerror}") from error
     return 0
+
+
+def _findings(project: Project, name: str, test: str, run: int, tree: Trace) -> Iterator[str]:
+    with contextlib.closing(History(project.state, name)) as history:
+        _, base = history.base(test, run, "pass")
+        recent = next((stored.recent for stored in history.tests() if stored.info.test == test), b"")
+    explaining = Explaining(project.root, config.load(project.root))
+    return render_findings(explaining.findings(test, run, tree, recent, base).findings)
+
+
+def _critical_path(tree: Trace) -> Iterator[str]:
+    if tree.root is None:
+        return iter(())
+    end = _end(tree)
+    return render_path(steps(tree.root, end), tree.root.duration_ns(end))
+
+
+def _end(tree: Trace) -> int:
+    return max((top.last_ns() for top in tree.tops()), default=0)
 
 
 def _compare(history: History, test: str, newest: _Found, against: Against) -> int:

@@ -14,7 +14,9 @@ from enctest.dependencies import DependencyRecord
 from enctest.events.commands import (
     Command,
     Debug,
+    Explain,
     FindBase,
+    FindStacks,
     FindUsers,
     Follow,
     FollowRun,
@@ -26,6 +28,7 @@ from enctest.events.commands import (
     Subscribe,
     TakeRun,
 )
+from enctest.events.findings import Figures, Finding, FindingKind, Findings, Measured, Recent
 from enctest.events.kinds import (
     BAD_OUTCOMES,
     Against,
@@ -36,6 +39,7 @@ from enctest.events.kinds import (
     SpanKind,
     SpanStatus,
 )
+from enctest.events.live import Stack, Stacked
 from enctest.events.runs import (
     Collected,
     FileCollected,
@@ -91,6 +95,7 @@ WorkerEvent = (
     | DependencyRecord
     | Error
     | Notice
+    | Stacked
 )
 ExplorerEvent = (
     FileCollected
@@ -119,6 +124,9 @@ ExplorerEvent = (
     | Audited
     | Users
     | Base
+    | Measured
+    | Findings
+    | Stacked
 )
 
 __all__ = [
@@ -139,16 +147,23 @@ __all__ = [
     "DebugReady",
     "Details",
     "Error",
+    "Explain",
     "ExplorerEvent",
+    "Figures",
     "FileCollected",
     "FindBase",
+    "FindStacks",
     "FindUsers",
+    "Finding",
+    "FindingKind",
+    "Findings",
     "Follow",
     "FollowRun",
     "How",
     "Hunt",
     "Hunted",
     "IdeWaits",
+    "Measured",
     "Miss",
     "Notice",
     "Outcome",
@@ -156,6 +171,7 @@ __all__ = [
     "Paused",
     "Phase",
     "Ready",
+    "Recent",
     "RunFailed",
     "RunFinished",
     "RunStarted",
@@ -170,6 +186,8 @@ __all__ = [
     "SpanRecord",
     "SpanStarted",
     "SpanStatus",
+    "Stack",
+    "Stacked",
     "Stop",
     "Subscribe",
     "TakeRun",

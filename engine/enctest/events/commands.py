@@ -74,6 +74,19 @@ class FollowRun(Record, frozen=True, kw_only=True):
     folder: str
 
 
+class Explain(Record, frozen=True, kw_only=True):
+    """What this test's trace, as of `run`, and its earlier runs give away; `Findings` answers."""
+
+    test: str
+    run: int
+
+
+class FindStacks(Record, frozen=True, kw_only=True):
+    """Where this test, which runs now, is; `Stacked` answers."""
+
+    test: str
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -92,5 +105,7 @@ Command = (
     | FindUsers
     | FindBase
     | FollowRun
+    | Explain
+    | FindStacks
     | TakeRun
 )

@@ -47,12 +47,13 @@ class RunStarted(Event, frozen=True, kw_only=True):
 
 
 class TestStarted(Event, frozen=True, kw_only=True):
-    """A test's setup begins."""
+    """A test's setup begins, in the worker of this number."""
 
     __test__ = False
 
     run: int
     test: str
+    worker: int = 0
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):

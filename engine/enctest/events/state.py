@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from enctest.events.findings import Figures
 from enctest.events.kinds import Against, Attributes, Outcome, SpanKind, SpanStatus
 from enctest.events.runs import Section, TestInfo
 from enctest.record import Event
@@ -14,7 +15,7 @@ from enctest.record import Event
 class TestState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a test when a front end attaches.
 
-    `outcome` None means never run; `warm` is as in `TestFinished`.
+    `outcome` None means never run; `warm` is as in `TestFinished`; `figures` and `base` as in `Measured`.
     """
 
     __test__ = False
@@ -26,6 +27,8 @@ class TestState(msgspec.Struct, frozen=True, kw_only=True):
     outdated: bool = False
     running: bool = False
     warm: Outcome | None = None
+    figures: Figures | None = None
+    base: Figures | None = None
 
 
 class DatabaseStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from enctest.events import BAD_OUTCOMES, Outcome, TestFinished, TestInfo, TestState
+from enctest.events import BAD_OUTCOMES, Figures, Outcome, TestFinished, TestInfo, TestState
 from enctest.session.job import KnownTest
 from enctest.store.rows import StoredTest
 
@@ -26,6 +26,8 @@ class Entry:
         ran: Number of the last change before that.
         warm: What a warm run said, where a fresh process said otherwise.
         key: Stands for the state of all that it needs; empty until that is known.
+        figures: What its last trace adds up to; `base` is that of the last pass before.
+        recent: Its last runs, see `remembered`.
     """
 
     info: TestInfo
@@ -40,6 +42,9 @@ class Entry:
     ran: int = 0
     warm: Outcome | None = None
     key: bytes = b""
+    figures: Figures | None = None
+    base: Figures | None = None
+    recent: bytes = b""
 
     def state(self) -> TestState:
         """Return what front ends are told."""
@@ -51,6 +56,8 @@ class Entry:
             outdated=self.outdated is not None,
             running=self.running,
             warm=self.warm,
+            figures=self.figures,
+            base=self.base,
         )
 
     def stored(self) -> StoredTest:
@@ -65,6 +72,9 @@ class Entry:
             outdated=self.outdated is not None,
             run=self.run,
             key=self.key,
+            figures=self.figures,
+            base=self.base,
+            recent=self.recent,
         )
 
 
@@ -247,6 +257,9 @@ def _entry(test: StoredTest) -> Entry:
         outdated=NEVER if test.outdated else None,
         run=test.run,
         key=test.key,
+        figures=test.figures,
+        base=test.base,
+        recent=test.recent,
     )
 
 

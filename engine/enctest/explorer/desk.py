@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ from enctest.events import (
     Command,
     Debug,
     Details,
+    Explain,
     FindBase,
+    FindStacks,
     FindUsers,
     Follow,
     FollowRun,
@@ -23,7 +26,9 @@ from enctest.events import (
     TakeRun,
 )
 from enctest.explorer.debugging import Debugging
+from enctest.explorer.explaining import explain
 from enctest.explorer.front_ends import FrontEnd
+from enctest.explorer.stacks import find_stacks
 from enctest.record import Event
 
 if TYPE_CHECKING:
@@ -36,15 +41,28 @@ class Desk:
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
         self.debugging = Debugging(explorer)
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def obey(self, front_end: FrontEnd, command: Command) -> None:
         """Do what a front end asks."""
-        explorer = self._explorer
         match command:
             case Follow(test=str(test)):
                 front_end.send([self._details(test)])
             case FindUsers() | FindBase():
                 front_end.send([self._answer(command)])
+            case Debug():
+                self.debugging.begin(front_end, command)
+            case FindStacks() | Explain():
+                task = asyncio.create_task(self._answer_later(front_end, command))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case _:
+                self._do(command)
+
+    def _do(self, command: Command) -> None:
+        """Do what is answered by what happens."""
+        explorer = self._explorer
+        match command:
             case FollowRun() | TakeRun():
                 explorer.handed_in.told(command)
             case RunTests():
@@ -57,8 +75,12 @@ class Desk:
                 explorer.stop()
             case Pause(on=on):
                 explorer.pause(on=on)
-            case Debug():
-                self.debugging.begin(front_end, command)
+
+    async def _answer_later(self, front_end: FrontEnd, question: FindStacks | Explain) -> None:
+        if isinstance(question, FindStacks):
+            front_end.send([await find_stacks(self._explorer, question.test)])
+        else:
+            front_end.send([await explain(self._explorer, question.test, question.run)])
 
     def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):

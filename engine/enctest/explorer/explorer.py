@@ -283,6 +283,7 @@ class Explorer:
             env=dict(env),
             root=str(self.project.root),
             state=str(self.project.state),
+            stacks=str(self.project.runtime),
             spans=self.settings.spans,
             redact=tuple(self.settings.redact),
             ambient=self.settings.ambient,

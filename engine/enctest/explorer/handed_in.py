@@ -31,6 +31,7 @@ from enctest.events import (
     WorkerEvent,
 )
 from enctest.explorer.ledger import Ledger
+from enctest.explorer.measuring import PLAIN, Measuring
 from enctest.session.spool import PREFIX, Tail, owner_of, read
 
 if TYPE_CHECKING:
@@ -188,7 +189,12 @@ class _Guest:
             explorer = self._explorer
             since = explorer.changes.last_before(first.t)
             self._ledger = Ledger(
-                explorer.book, explorer.journal, explorer.selector, since=since, whole=False
+                explorer.book,
+                explorer.journal,
+                explorer.selector,
+                since=since,
+                measuring=Measuring(explorer.project, explorer.settings.findings, PLAIN),
+                whole=False,
             )
         return self._ledger
 

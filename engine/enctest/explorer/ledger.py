@@ -19,6 +19,7 @@ from enctest.events import (
 )
 from enctest.explorer.book import Book, file_of
 from enctest.explorer.journal import Journal
+from enctest.explorer.measuring import Measuring
 from enctest.explorer.selector import Selector
 from enctest.explorer.sharing import around
 from enctest.explorer.traces import LiveTraces
@@ -33,17 +34,26 @@ class Ledger:
         journal: The memory.
         selector: The dependency index.
         since: Number of the last change before the run began.
+        measuring: Takes the figures of its tests.
         whole: The run sees all tests of the files it collects: what it does not name is gone.
     """
 
     def __init__(
-        self, book: Book, journal: Journal, selector: Selector, *, since: int, whole: bool = True
+        self,
+        book: Book,
+        journal: Journal,
+        selector: Selector,
+        *,
+        since: int,
+        measuring: Measuring,
+        whole: bool = True,
     ) -> None:
         self.book = book
         self.traces = LiveTraces()
         self._journal = journal
         self._selector = selector
         self._since = since
+        self._measuring = measuring
         self._whole = whole
 
     def fold(self, event: WorkerEvent) -> list[Event]:
@@ -59,9 +69,7 @@ class Ledger:
             case TestStarted() if entry := self.book.tests.get(event.test):
                 entry.running = True
             case TestFinished():
-                self._journal.finished(self.book.finished(event, self._since), event)
-                self._journal.traced(event.test, self.traces.of(event.test))
-                self.traces.finished(event.test)
+                return self._finished(event)
             case BlocksDeclared() | ModuleRecorded() | TestRecorded():
                 self._selector.feed(event)
             case ModulesImported():
@@ -74,6 +82,17 @@ class Ledger:
                 self._journal.changed(self.book.entries_of(event.path))
                 return self.forget(gone)
         return []
+
+    def _finished(self, result: TestFinished) -> list[Event]:
+        test = result.test
+        known = self.book.tests.get(test)
+        former = known.state() if known is not None else None
+        entry = self.book.finished(result, self._since)
+        measured = self._measuring.take(entry, result, self.traces.tree(test), former)
+        self._journal.finished(entry, result)
+        self._journal.traced(test, self.traces.of(test))
+        self.traces.finished(test)
+        return [measured] if measured is not None else []
 
     def everything_collected(self, event: Collected) -> list[Event]:
         """A run without a choice of files names all there is: drop the tests of other files."""

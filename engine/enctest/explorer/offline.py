@@ -13,6 +13,7 @@ from enctest.explorer.book import Book
 from enctest.explorer.effect import Effect
 from enctest.explorer.journal import Journal
 from enctest.explorer.ledger import Ledger
+from enctest.explorer.measuring import PLAIN, Measuring
 from enctest.explorer.selector import Selector
 from enctest.paths import Project
 from enctest.record import Event
@@ -51,7 +52,8 @@ class Offline:
         effect = self._with_migrations(self.selector.scan())
         since = 1
         self.book.outdate(self._reach(effect), since)
-        ledger = Ledger(self.book, self.journal, self.selector, since=since, whole=False)
+        measuring = Measuring(self._project, config.load(self._project.root).findings, PLAIN)
+        ledger = Ledger(self.book, self.journal, self.selector, since=since, measuring=measuring, whole=False)
         ran: list[str] = []
         for event in events:
             ledger.fold(event)

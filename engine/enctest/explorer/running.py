@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +21,7 @@ from enctest.events import (
     SpanEnded,
     SpanEvent,
     SpanStarted,
+    Stacked,
     TestFinished,
     TestStarted,
     WorkerEvent,
@@ -28,8 +30,10 @@ from enctest.explorer.agenda import Wish
 from enctest.explorer.book import Entry
 from enctest.explorer.crew import Crew
 from enctest.explorer.ledger import Ledger
+from enctest.explorer.measuring import Measuring
 from enctest.session.job import Job
 from enctest.session.points import Process
+from enctest.session.stacks import answer_file
 
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
@@ -51,16 +55,21 @@ class Running:
         wish: What it is to run.
         job: The same as a worker is told it.
         since: Number of the last change before it began.
+
+    Attributes:
+        current: The test that each worker runs now.
+        stacks: What workers have told of where they are, by test.
     """
 
     def __init__(self, explorer: Explorer, wish: Wish, job: Job, since: int) -> None:
         self.job = job
         self.since = since
-        self.ledger = Ledger(explorer.book, explorer.journal, explorer.selector, since=since)
         self._wish = wish
         self._explorer = explorer
         self._remaining: dict[str, None] = {}
-        self._current: dict[Process, str] = {}
+        self.current: dict[Process, str] = {}
+        self.stacks: dict[str, Stacked] = {}
+        self._since: dict[Process, float] = {}
         self._collected = False
         self._finished: dict[Process, RunFinished] = {}
         self._counts: Counter[str] = Counter()
@@ -73,6 +82,14 @@ class Running:
         share = unknown or explorer.book.cost(tests) > _WORTH_SHARING
         fresh = wish.how == "fresh" or not explorer.hosts.forks
         workers = explorer.hosts.workers if share and not fresh else 1
+        alike = f"{'fresh' if fresh else wish.how}{'+' * (workers > 1)}"
+        self.ledger = Ledger(
+            explorer.book,
+            explorer.journal,
+            explorer.selector,
+            since=since,
+            measuring=Measuring(explorer.project, explorer.settings.findings, alike),
+        )
         self._crew = Crew(
             explorer.hosts,
             explorer.leases,
@@ -90,7 +107,14 @@ class Running:
 
     def process_of(self, test: str) -> Process | None:
         """Return the process in which a test runs now."""
-        return next((process for process, its in self._current.items() if its == test), None)
+        found = self.where(test)
+        return None if found is None else found[0]
+
+    def where(self, test: str) -> tuple[Process, float] | None:
+        """Return the worker that a test runs in now, and since when (seconds since the epoch)."""
+        found = (process for process, current in self.current.items() if current == test)
+        process = next(found, None)
+        return (process, self._since[process]) if process is not None else None
 
     def cancel(self, why: str) -> None:
         """End it: `stopped` by the user, or `superseded` by something more urgent."""
@@ -109,7 +133,7 @@ class Running:
             self._explorer.tell(error)
         await self._crew.ended(_EXIT_PATIENCE)
         for process in self._crew.processes:
-            if process in self._current and not self._cancelled:
+            if process in self.current and not self._cancelled:
                 self._crashed(process)
         if self._suspects:
             await self._verify()
@@ -120,8 +144,8 @@ class Running:
     def _fold(self, process: Process, event: WorkerEvent) -> None:
         if isinstance(event, TestFinished):
             self._remaining.pop(event.test, None)
-            if event.test == self._current.get(process):
-                del self._current[process]
+            if event.test == self.current.get(process):
+                del self.current[process]
             entry = self._explorer.book.tests.get(event.test)
             if entry is not None and entry.outdated is not None:
                 self._explorer.audit.caught(entry.outcome, event.outcome)
@@ -155,7 +179,10 @@ class Running:
                 self._remaining = dict.fromkeys(event.tests)
                 explorer.began(self.job.run)
             case TestStarted() if process is not None:
-                self._current[process] = event.test
+                self.current[process], self._since[process] = event.test, event.t
+            case Stacked() if process is not None:
+                self.stacks[self.current.get(process, "")] = event
+                return
             case TestFinished():
                 self._counts[event.outcome] += 1
                 self._ran.append(event.test)
@@ -192,7 +219,8 @@ class Running:
         explorer.ended(self.job.run, self._ran, self.since)
         for process in self._crew.processes:
             explorer.hosts.finish(process.job.stream)
-        for test in [*self._current.values(), *self._remaining]:
+            Path(answer_file(process.job.stacks, process.job.stream)).unlink(missing_ok=True)
+        for test in [*self.current.values(), *self._remaining]:
             entry = explorer.book.tests.get(test)
             if entry is not None:
                 entry.running = False
@@ -252,7 +280,7 @@ class Running:
         """Blame the test that ran."""
         host = self._explorer.hosts.host
         output = process.output or (host.output() if host else "")
-        test = self._current[process]
+        test = self.current[process]
         entry = self._explorer.book.tests.get(test)
         self.ledger.traces.close(test)
         self._fold(

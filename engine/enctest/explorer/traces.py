@@ -42,6 +42,10 @@ class LiveTraces:
         trace = self._traces.get(test)
         return trace.freeze() if trace else None
 
+    def tree(self, test: str) -> Trace | None:
+        """Return a test's spans as a tree, to be read only; None when this run has none of it."""
+        return self._traces.get(test)
+
     def node(self, test: str, span: int) -> Node | None:
         """Return a span of a test, if it is known."""
         trace = self._traces.get(test)

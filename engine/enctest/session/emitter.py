@@ -44,7 +44,7 @@ class Emitter:
         self._owner = os.getpid()
         self._parked = False
         self.error = ""
-        self.look: Callable[[], None] | None = None
+        self.lookers: list[Callable[[], None]] = []
         """Called on the thread before each send, to look for what is to be sent."""
         self.hear: Callable[[bytes], None] | None = None
         """Takes what comes from the other end, on the thread; None where nothing does."""
@@ -119,8 +119,9 @@ class Emitter:
         try:
             while not self._stopping:
                 self._wake.acquire(timeout=INTERVAL)
-                if self.look is not None and not self._stopping:
-                    self.look()
+                for look in self.lookers:
+                    if not self._stopping:
+                        look()
                 if self.hear is not None and not self._stopping:
                     self._listen(self.hear)
                 if self._queue and not self._stopping:

@@ -73,6 +73,7 @@ class Job(Record, frozen=True, kw_only=True):
     places: tuple[str, ...] = ()
     last: tuple[str, ...] = ()
     hold: Literal["", "run", "stop"] = ""
+    stacks: str = ""
     worker: int = 0
     workers: int = 1
     isolate: bool = False

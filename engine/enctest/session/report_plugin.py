@@ -62,7 +62,7 @@ class ReportPlugin:
         """Around everything, other plugins' part included: when a result is told, its trace is whole."""
         nodeid = item.nodeid
         self._results[nodeid] = outcomes.Result()
-        self._emit(TestStarted(run=self.job.run, test=nodeid))
+        self._emit(TestStarted(run=self.job.run, test=nodeid, worker=self.job.worker))
         self._flush()
         try:
             return (yield)

@@ -136,7 +136,8 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         from enctest.session import database_plugins
 
         logs = database_plugins.register(config, isolation, instruments.spans, spool.root)
-        emitter.look = logs.look if logs is not None else None
+        if logs is not None:
+            emitter.lookers.append(logs.look)
     recording = SpoolRecording(spool, emitter, report, instruments, databases, isolation)
     config.pluginmanager.register(recording, "enctest-closer")
     if not is_worker:

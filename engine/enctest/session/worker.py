@@ -30,6 +30,7 @@ from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
 from enctest.session.resetting import ResetPlugin
+from enctest.session.stacks import StackTeller
 from enctest.wire import Unpacker
 
 
@@ -54,6 +55,7 @@ class Worker:
         self._resets = ResetPlugin(self.job.env.get(resets.VARIABLE, ""))
         self._isolation = IsolationPlugin(self.job.env.get(handout.VARIABLE, ""))
         self._config: pytest.Config | None = None
+        self._stacks = StackTeller(self._emitter.emit)
         self._depth = 0
 
     def begin(self, config: pytest.Config, args: list[str]) -> None:
@@ -69,6 +71,7 @@ class Worker:
         os.close(null)
         os.environ.update(self.job.env)
         self._resets.begin()
+        self._emitter.lookers.append(self._stacks.look)
         self._emitter.start()
         adjust(config, args)
         self._hazards.install()
@@ -85,7 +88,8 @@ class Worker:
         if handout.VARIABLE in self.job.env:
             spans = self._instruments.spans
             logs = database_plugins.register(config, self._isolation, spans, self.job.root)
-            self._emitter.look = logs.look if logs is not None else None
+            if logs is not None:
+                self._emitter.lookers.append(logs.look)
         if not config.pluginmanager.hasplugin("xdist"):
             config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
         self._take(self.job)
@@ -213,6 +217,7 @@ class Worker:
         if self._config is not None and job.workers > 1:
             self._config.workerinput = _workerinput(self._config, job)  # type: ignore[attr-defined]
         self._report.take(job)
+        self._stacks.take(job)
         self._collection.take(job)
         self._isolation.take(job.env.get(handout.VARIABLE, ""))
         self._loop.take(job, self._orders.queue)

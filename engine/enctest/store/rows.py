@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from enctest.events import Outcome, Span, TestFinished, TestInfo
+from enctest.events import Figures, Outcome, Recent, Span, TestFinished, TestInfo
 
 
 class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
     """A test as the history knows it.
 
     `file` is the node id's file, `position` its place in the suite, `key` stands for the state of all that it
-    needed when it ran.
+    needed when it ran. `figures` are those of its last run, `base` those of its last pass before, `recent`
+    its last runs (see `remembered`), the newest last.
     """
 
     info: TestInfo
@@ -23,6 +24,19 @@ class StoredTest(msgspec.Struct, frozen=True, kw_only=True):
     outdated: bool = True
     run: int = 0
     key: bytes = b""
+    figures: Figures | None = None
+    base: Figures | None = None
+    recent: bytes = b""
+
+
+def remembered(recent: bytes) -> tuple[Recent, ...]:
+    """Return a test's last runs, the newest last; they are stored packed, since few are asked for."""
+    return msgspec.msgpack.decode(recent, type=tuple[Recent, ...]) if recent else ()
+
+
+def with_last(recent: bytes, last: Recent, keep: int) -> bytes:
+    """Return a test's last runs with one more, `keep` of them at most."""
+    return msgspec.msgpack.encode((*remembered(recent), last)[-keep:])
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,12 +24,14 @@ def seal(key: str, data: bytes) -> bytes:
     return data + _sum(key, data)
 
 
-def opened(key: str, sealed: bytes) -> bytes:
+def opened(key: str | bytes, sealed: str | bytes) -> bytes:
     """Return what `seal` was given.
 
     Raises:
         DamagedError: It is something else now.
     """
+    if isinstance(key, bytes) or isinstance(sealed, str):  # a flipped bit can turn one into the other
+        raise DamagedError("an entry is damaged")
     data = sealed[:-_CHECK]
     if sealed[-_CHECK:] != _sum(key, data):
         raise DamagedError(f"the entry of {key} is damaged")

@@ -37,6 +37,10 @@ class HasAttributes(Protocol):
     attributes: Attributes
 
 
+CONNECT = "enctest.db.connect"
+"""Attribute of a span in which a connection to a database is opened."""
+
+
 class Node:
     """A span in its tree; read it, leave changes to `Trace`.
 

@@ -16,6 +16,7 @@ from enctest.events import Audited
 from enctest_tui.actions import ACTIONS, Action, display
 from enctest_tui.outcomes import CONTRADICTED, MISSED, OUTCOMES, OUTDATED, SHAPES
 from enctest_tui.widgets.headline import COLOURS, coloured
+from enctest_tui.widgets.signs import FOUND
 from enctest_tui.widgets.status import audit_line
 
 _COLUMNS = (("Run", "Look"), ("Move", "Trace"))
@@ -43,14 +44,14 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes"
+            yield Static(_signs(), markup=False)
+            if self._audit is not None:
+                yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
             with Horizontal():
                 for groups in _COLUMNS:
                     with Vertical():
                         for group in groups:
                             yield Static(self._group(group), markup=False)
-            yield Static(_signs(), markup=False)
-            if self._audit is not None:
-                yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
@@ -82,6 +83,7 @@ def _signs() -> Content:
         (OUTDATED, COLOURS["outdated"], "outdated: a change has reached it"),
         (CONTRADICTED, COLOURS["warn"], "warm and fresh differ"),
         (MISSED, COLOURS["warn"], "missed by selection"),
+        (FOUND, "$text-accent", "findings"),
     ]
     return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,16 +11,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 
-from enctest.events import FindUsers
 from enctest_tui.actions import Where, display
 from enctest_tui.focus import focus_now
 from enctest_tui.keys import bindings
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD, Node
+from enctest_tui.screens.analysis import Ask
 from enctest_tui.screens.help import HelpScreen
+from enctest_tui.screens.overlays import Overlays, labels_of
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
 from enctest_tui.widgets.find_box import FindBox
@@ -38,7 +38,7 @@ _PATIENCE = 0.3
 """Seconds the former test's details stay while those of the next are under way."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(Overlays):
     """Shows the model; commands go to the app."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("app")
@@ -50,11 +50,11 @@ class MainScreen(Screen[None]):
 
         test: str
 
-    def __init__(self, model: Model, keys: Mapping[str, str], ask: Callable[[FindUsers], None]) -> None:
+    def __init__(self, model: Model, keys: Mapping[str, str], ask: Ask) -> None:
         super().__init__()
         self.model = model
         self.lost = ""
-        self._keys = keys
+        self._keys, self._ask = keys, ask
         self._rest: Timer | None = None
         self._patience: Timer | None = None
         self._ticker: Timer | None = None
@@ -98,6 +98,7 @@ class MainScreen(Screen[None]):
                 self._selected_another()
             self._show_headline()
             self._show_status()
+        self.show_overlay(changes)
         if Changes.TROUBLE in changes:
             self._show_trouble()
         if Changes.DETAILS in changes:
@@ -144,6 +145,7 @@ class MainScreen(Screen[None]):
         node = self.left.selected
         if node is None or not node.is_test or not node.bad:
             labels["hunt"] = ""
+        labels |= labels_of(node, status)
         if self.left.shows_users:
             labels["used-by"] = "Tests"
         if self.has_class("-full"):

@@ -13,6 +13,7 @@ from enctest_tui.facts import Status
 from enctest_tui.model import Changes, Model
 from enctest_tui.node import TOTAL, Node
 from enctest_tui.users import UserRow
+from enctest_tui.widgets.column_head import ColumnHead
 from enctest_tui.widgets.find_box import FindBox
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.test_tree import TestTreeView
@@ -31,12 +32,14 @@ class LeftPane(Vertical):
         self._model = model
         self.shows_users = False
         self.tests = TestTreeView(model.tests, id="tests")
+        self.head = ColumnHead(self.tests)
         self.users = UsersView(model.users, lambda: model.tests, ask, id="users")
         self.filter = FindBox("words of a node id, is:failed, mark:slow", id="filter")
         self.users_filter = FindBox("words of a file's path and a function's name", id="users-filter")
 
     def compose(self) -> ComposeResult:
         """One list over its filter."""
+        yield self.head
         yield self.tests
         yield self.users
         yield self.filter
@@ -115,6 +118,11 @@ class LeftPane(Vertical):
         rows = self.tests.rows
         if rows.filter:
             self.filter.count(f"{rows.matches:,} of {self._model.tests.root.counts[TOTAL]:,}")
+
+    @on(TestTreeView.ColumnsChanged)
+    def _columns_changed(self) -> None:
+        self.set_class(self.tests.all_columns, "-columns")
+        self.head.refresh_head()
 
     @on(FindBox.Typed, "#filter")
     def _filter_typed(self, event: FindBox.Typed) -> None:

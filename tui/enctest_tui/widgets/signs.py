@@ -9,6 +9,14 @@ from enctest_tui.rows import is_old, rolled_up
 Sign = tuple[str, str]
 """A character and the name of its ink."""
 
+FOUND = "◆"
+"""Stands before the numbers of a test in whose trace something was found."""
+
+
+def found_in(test: Node) -> bool:
+    """Tell whether something was found in the trace of a test's last run."""
+    return test.figures is not None and test.figures.findings > 0 and not test.running
+
 
 def mark(test: Node) -> Sign:
     """Return what stands before a test's shape: a space when its outcome is simply true."""

@@ -9,18 +9,20 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.binding import BindingType
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
 from enctest_tui.actions import Where
+from enctest_tui.figures import ORDERS, Column, shown
 from enctest_tui.keys import bindings
 from enctest_tui.node import BAD, OUTDATED, TOTAL, Node
 from enctest_tui.outcomes import OUTDATED as OUTDATED_MARK
 from enctest_tui.rows import Rows, is_old
 from enctest_tui.testtree import TestTree
-from enctest_tui.text import clean, duration, fit, one_line
+from enctest_tui.text import clean, fit, one_line
 from enctest_tui.widgets.line_view import LineView
-from enctest_tui.widgets.signs import mark, shape
+from enctest_tui.widgets.signs import FOUND, found_in, mark, shape
 
 _NUMBERS = 8
 """Cells of the right column: durations and counts."""
@@ -28,6 +30,8 @@ _CHEAP = 0.01
 """Seconds that computing the rows may take with every batch of events."""
 _SHARE = 8
 """Rows that take longer are computed in at most one part of so many of the time."""
+_PLACE = 12
+"""Cells from which on a sorted test's file stands behind its name."""
 _ROOM = 24
 """Cells a name keeps before a message may stand beside it."""
 
@@ -39,10 +43,14 @@ class TestTreeView(LineView):
     BINDINGS: ClassVar[list[BindingType]] = bindings("tree")
     KIND: ClassVar[Where] = "tree"
 
+    class ColumnsChanged(Message):
+        """Other columns are shown, or another one sorts."""
+
     def __init__(self, tree: TestTree, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self.rows = Rows(tree)
         self.why_empty = ""
+        self.all_columns = False
         self.was_touched = False
         self.spin = 0
         self._painted: list[tuple[Node, int]] = []
@@ -205,6 +213,31 @@ class TestTreeView(LineView):
         if not node.is_test and 2 * node.depth <= x <= 2 * node.depth + 2:
             self.action_turn()
 
+    # --- columns -------------------------------------------------------------------------------------
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        """Return the columns that are shown on so many cells."""
+        return shown(width, _ROOM, self.rows.order, all_=self.all_columns)
+
+    def action_columns(self) -> None:
+        """Show what traces add up to, or durations alone."""
+        self.all_columns = not self.all_columns
+        self._columns_changed()
+
+    def action_sort(self, step: int = 1) -> None:
+        """Sort by the next column; after the last one, show the tree again."""
+        self.touched()
+        before = self.rows.cursor
+        self.rows.set_order(ORDERS[(ORDERS.index(self.rows.order) + step) % len(ORDERS)])
+        self._rows_changed(before)
+        self.show_cursor()
+        self._columns_changed()
+        self.post_message(self.Moved(self))
+
+    def _columns_changed(self) -> None:
+        self.post_message(self.ColumnsChanged())
+        self.refresh()
+
     # --- drawing -------------------------------------------------------------------------------------
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -216,16 +249,21 @@ class TestTreeView(LineView):
     def draw(self, index: int, width: int) -> list[Segment]:
         """Return one row: mark or fold arrow, shape, name, message, numbers."""
         node = self.rows.nodes[index]
-        left = [Segment(" " + "  " * node.depth)]
+        left = [Segment(" " + "  " * node.depth * (not self.rows.is_flat))]
         fold = "▾" if self.rows.is_open(node) else "▸"
         signs = (mark(node) if node.is_test else (fold, "faint"), shape(node, self.spin))
         left += [Segment(f"{sign} ", self.ink(ink)) for sign, ink in signs]
-        right = self._numbers(node)
+        right = self._numbers(node, width)
         used = sum(segment.cell_length for segment in left)
         free = width - used - sum(segment.cell_length for segment in right) - 1
-        name = fit(clean(node.name), free)
+        full = node.id.removeprefix(f"{node.path}::") if self.rows.is_flat else node.name
+        name = fit(clean(full), free)
         left.append(Segment(name, self._name_ink(node)))
         free -= cell_len(name)
+        if self.rows.is_flat and free > _PLACE:
+            place = fit(f"  {clean(node.path)}", free)
+            left.append(Segment(place, self.ink("faint")))
+            free -= cell_len(place)
         if node.is_test and node.bad and node.message and free > _ROOM // 2 and width > 2 * _ROOM:
             message = fit(one_line(node.message), free - 2)
             left.append(Segment(f"  {message}", self.ink("faint")))
@@ -238,11 +276,11 @@ class TestTreeView(LineView):
             return self.ink("dim" if quiet and not node.running else "plain")
         return self.ink("plain" if node.kind in {"folder", "function"} else "strong")
 
-    def _numbers(self, node: Node) -> list[Segment]:
+    def _numbers(self, node: Node, width: int) -> list[Segment]:
         if node.is_test:
-            ran = node.outcome not in {None, "skipped"} and not node.running and node.duration_ms
-            text = duration(node.duration_ms) if ran else ""
-            return [Segment(f"{text:>{_NUMBERS}} ", self.ink("faint"))]
+            found = [Segment(f" {FOUND} ", self.ink("accent"))] if found_in(node) else []
+            *others, last = (self._number(node, column) for column in self.columns(width))
+            return [*found, *others, Segment(f"{last.text} ", last.style)]
         bad = f" ✗ {node.counts[BAD]}  " if node.counts[BAD] else ""
         outdated = f" {OUTDATED_MARK} {node.counts[OUTDATED]}  " if node.counts[OUTDATED] else ""
         return [
@@ -250,3 +288,9 @@ class TestTreeView(LineView):
             Segment(outdated, self.ink("outdated")),
             Segment(f"{node.counts[TOTAL]:>{_NUMBERS}} ", self.ink("faint")),
         ]
+
+    def _number(self, test: Node, column: Column) -> Segment:
+        value = column.value(test)
+        text = column.text(value) if value is not None else ""
+        grown = column.order == "growth" and value is not None and value > 0
+        return Segment(f"{text:>{column.width}}", self.ink("warn" if grown else "faint"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events, on
@@ -145,6 +146,14 @@ class TracePane(Vertical):
             self.front.focus()
         if self.shows_details:
             self._describe()
+
+    def point(self, spans: Sequence[int]) -> None:
+        """Go to the first of these spans in the waterfall, and mark all of them."""
+        if self._base.against is not None:
+            self._base.against = "previous"
+            self.turn_comparison()
+        self.view.focus()
+        self.view.point(spans)
 
     def go_back(self) -> bool:
         """Close the details, else the comparison, if the focus is here; say whether anything was closed."""

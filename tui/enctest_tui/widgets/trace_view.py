@@ -47,6 +47,7 @@ class TraceView(FoldingView):
         self.why_empty = ""
         self.tail = True
         self.words: list[str] = []
+        self.pointed: frozenset[int] = frozenset()
         self.match_count = self.match_place = 0
         self.axis = Axis(0, 1, 1)
         self._shown_run: tuple[int, int] = (-1, -1)
@@ -72,6 +73,7 @@ class TraceView(FoldingView):
         """Show another test's trace from its beginning."""
         self.tail = True
         self.words = []
+        self.pointed = frozenset()
         with self.prevent(self.Moved):
             self.cursor = 0
         self.scroll_to(y=0, animate=False, force=True)
@@ -196,6 +198,19 @@ class TraceView(FoldingView):
     def _matches(self, span: SpanNode) -> bool:
         text = f"{span.name} {' '.join(f'{name}={value}' for name, value in span.attributes.items())}".lower()
         return all(word in text for word in self.words)
+
+    def point(self, spans: Sequence[int]) -> None:
+        """Mark these spans, by number, and go to the first."""
+        self.pointed = frozenset(spans)
+        known = [span for number in spans if (span := self.trace.spans.get(number)) is not None]
+        if known:
+            self._go_to_one_of(known[:1], 0)
+        self.refresh()
+
+    def marked(self, index: int) -> bool:
+        """Say whether a row is one of those that were pointed at."""
+        row = self.rows.rows[index]
+        return row.span.id in self.pointed and row.note is None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave n and N to the app unless there is a search."""

@@ -6,6 +6,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from enctest.tracing.hooks.calls import Calls
+from enctest.tracing.hooks.connects import Connects
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.hooks.queries import QuerySpans
 from enctest.tracing.recorder import TraceRecorder
@@ -19,6 +20,7 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     """Instrument asyncpg's connections and prepared statements."""
     library: Any = module
     spans = _Spans(recorder)
+    patches.wrap(library, "connect", Connects(recorder, "asyncpg").coroutine)
     for name in _QUERIES:
         patches.wrap(library.Connection, name, spans.calls(spans.query).coroutine)
         patches.wrap(library.prepared_stmt.PreparedStatement, name, spans.calls(spans.prepared).coroutine)

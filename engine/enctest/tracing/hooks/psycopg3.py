@@ -7,6 +7,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from enctest.tracing.hooks.calls import Calls, argument
+from enctest.tracing.hooks.connects import hook_psycopg
 from enctest.tracing.hooks.patching import Patches
 from enctest.tracing.hooks.queries import QuerySpans, query_text
 from enctest.tracing.recorder import TraceRecorder
@@ -31,6 +32,7 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
     patches.wrap(library.AsyncCursor, "copy", one.async_manager)
     patches.wrap(library.AsyncCursor, "stream", stream.async_iterator)
     patches.wrap(library.AsyncServerCursor, "execute", declare.coroutine)
+    hook_psycopg(library, recorder, patches)
     for kind in library.Connection.__mro__[:-1]:
         patches.wrap(kind, "_exec_command", command.delegating)
 

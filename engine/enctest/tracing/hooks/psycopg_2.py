@@ -7,7 +7,8 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from enctest.tracing.hooks.calls import Begin, Calls, argument
-from enctest.tracing.hooks.patching import Patches
+from enctest.tracing.hooks.connects import Connects
+from enctest.tracing.hooks.patching import Patches, transparent
 from enctest.tracing.hooks.queries import QuerySpans, query_text
 from enctest.tracing.hooks.traced_cursors import Subclasses
 from enctest.tracing.recorder import TraceRecorder
@@ -52,7 +53,7 @@ def hook(module: ModuleType, recorder: TraceRecorder, patches: Patches) -> None:
             traced = connections.of(factory) if isinstance(factory, type) else factory
             return original(dsn, traced, *args, **kwargs)
 
-        return connect
+        return Connects(recorder, "psycopg2").function(transparent(connect))
 
     patches.wrap(module, "connect", make_connect)
 
