@@ -8,12 +8,17 @@ from enctest.errors import EnctestError
 from enctest_tui.actions import ACTIONS, BY_ID, display, footer, key_map
 from enctest_tui.app import EnctestApp
 from enctest_tui.screens.main import MainScreen
+from enctest_tui.widgets.details_view import SpanDetails
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.test_tree import TestTreeView
 from enctest_tui.widgets.text_view import TextView
+from enctest_tui.widgets.trace_pane import TracePane
 from enctest_tui.widgets.trace_view import TraceView
 
-HOMES: dict[str, type] = {"list": LineView, "tree": TestTreeView, "trace": TraceView, "text": TextView}
+HOMES: dict[str, type] = {
+    "list": LineView, "tree": TestTreeView, "trace": TraceView, "text": TextView, "span": TracePane,
+    "details": SpanDetails,
+}  # fmt: skip
 
 
 def test_every_action_has_a_method_and_a_sentence() -> None:

@@ -15,6 +15,7 @@ from enctest_tui.bars import Axis, round_up
 from enctest_tui.span_details import describe
 from enctest_tui.spanrows import Row, SpanRows, label
 from enctest_tui.spans import Trace
+from enctest_tui.sqltext import layout
 
 
 def live(*events: ev.SpanRecord, clock: Clock | None = None) -> Trace:
@@ -202,8 +203,8 @@ def test_details_of_a_group_add_up_its_members() -> None:
 
 
 def test_sql_written_over_several_lines_keeps_them() -> None:
-    assert code.sql("\n    SELECT a\n      FROM b\n    ") == "SELECT a\nFROM b"
-    assert code.sql("SELECT 1") == "SELECT 1"
+    assert layout("\n    SELECT a\n      FROM b\n    ") == "SELECT a\nFROM b"
+    assert layout("SELECT 1") == "SELECT 1"
 
 
 def test_colouring_loses_no_text() -> None:

@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 from enctest.errors import EnctestError
 
-Where = Literal["app", "list", "tree", "trace", "text"]
-"""Who answers: the whole app, or a focused list of that kind; `list` is every list."""
+Where = Literal["app", "list", "tree", "trace", "span", "details", "text"]
+"""Who answers: the whole app, or a focused list of that kind; `list` is every list, `span` all of the Trace tab."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,16 @@ def _move(id_: str, keys: str, text: str, where: Where = "list") -> Action:
     return Action(id_, keys, "", text, "Move", where=where)
 
 
-def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
-    return Action(id_, keys, label, text, "Trace", where="trace", rank=rank)
+def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Trace", where="trace", rank=rank, method=method)
+
+
+def _details(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Trace", where="details", rank=rank, method=method)
+
+
+def _span(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
+    return Action(id_, keys, label, text, "Trace", where="span", rank=rank)
 
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -127,16 +135,42 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _move("scroll-right", "right,l", "Scroll to the right.", "text"),
     _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),
     _trace("trace-unfold", "right,l", "", "Unfold the span, or go to its first child."),
-    _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 2),
+    _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 4),
     _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 12),
     _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 12),
+    _trace("trace-level-less", "left_curly_bracket", "", "Show one level less.", method="trace_level(-1)"),
+    _trace("trace-level-more", "right_curly_bracket", "", "Show one level more.", method="trace_level(1)"),
+    _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 13),
     _trace("trace-next-error", "full_stop", "Next error", "Go to the next failed span, or difference.", 3),
     _trace("trace-previous-error", "comma", "", "Go to the previous one."),
+    _trace("trace-next-same", "asterisk", "Next same", "Go to the next span that does the same.", 9),
+    _trace("trace-previous-same", "number_sign", "", "Go to the previous span that does the same."),
     _trace("trace-next-match", "n", "", "Go to the next match of the search."),
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
-    _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 12),
-    _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _span("trace-filter", "ampersand", "Only", "Show only spans like: kind:sql >5ms error.", 6),
+    _trace("trace-zoom-fit", "z", "Zoom", "Zoom to the span; once more: back.", 2),
+    _trace("trace-zoom-in", "plus", "", "Zoom in on the span.", method="trace_zoom(1)"),
+    _trace("trace-zoom-out", "minus", "", "Zoom out.", method="trace_zoom(-1)"),
+    _trace("trace-zoom-reset", "0", "All time", "Show all of the time.", 1),
+    _trace("trace-earlier", "less_than_sign,shift+left", "", "Show the time before.", method="trace_pan(-1)"),
+    _trace("trace-later", "greater_than_sign,shift+right", "", "Show the time after.", method="trace_pan(1)"),
+    _trace("trace-pin", "P", "Pin", "Keep a span's details while the cursor moves.", 11),
     _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
+    _span("trace-copy", "y", "Copy", "Copy the SQL, address, value or message.", 7),
+    _span("trace-source", "o", "Source", "Open the span's line, or the frame, in $EDITOR.", 5),
+    _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _details("details-fold", "space,right,left,h,l", "Fold", "In the details: fold or unfold a value.", 2),
+    _details(
+        "details-next",
+        "n,full_stop",
+        "Next",
+        "In the details: to the next frame or value.",
+        3,
+        "details_next(1)",
+    ),
+    _details(
+        "details-previous", "N,comma", "", "In the details: to the one before.", method="details_next(-1)"
+    ),
 )
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -144,17 +178,18 @@ BY_ID: Final = {action.id: action for action in ACTIONS}
 _NAMES: Final = {
     "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "equals_sign": "=",
     "left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc", "enter": "Enter",
-    "space": "Space", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp",
+    "left_curly_bracket": "{", "right_curly_bracket": "}", "asterisk": "*", "number_sign": "#",
+    "ampersand": "&", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+    "space": "Space", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "shift+left": "⇧←", "shift+right": "⇧→", "pageup": "PgUp",
     "pagedown": "PgDn", "home": "Home", "end": "End",
 }  # fmt: skip
 _CHARACTERS: Final = {
     **{shown: name for name, shown in _NAMES.items() if len(shown) == 1 and shown.isascii()},
-    "+": "plus", "-": "minus", "!": "exclamation_mark", "@": "at", "#": "number_sign",
-    "$": "dollar_sign", "%": "percent_sign", "&": "ampersand", "*": "asterisk", "(": "left_parenthesis",
+    "!": "exclamation_mark", "@": "at", "$": "dollar_sign", "%": "percent_sign", "(": "left_parenthesis",
     ")": "right_parenthesis", "_": "underscore", ";": "semicolon", ":": "colon", "'": "apostrophe",
-    '"': "quotation_mark", "<": "less_than_sign", ">": "greater_than_sign", "|": "vertical_line",
-    "\\": "backslash", "~": "tilde", "`": "grave_accent", "^": "circumflex_accent",
-    "{": "left_curly_bracket", "}": "right_curly_bracket", " ": "space",
+    '"': "quotation_mark", "|": "vertical_line", "\\": "backslash", "~": "tilde", "`": "grave_accent",
+    "^": "circumflex_accent", " ": "space",
 }  # fmt: skip
 _KEY: Final = re.compile(
     r"((ctrl|shift|alt|super|meta)\+)*"

@@ -36,6 +36,7 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import BAD
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.themes import LIGHT
+from enctest_tui.widgets.places import SourceWanted
 from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
@@ -261,6 +262,13 @@ class EnctestApp(App[None]):
         if not path:
             self.notify("select a test or a file to edit", markup=False, timeout=2)
             return
+        self._edit(path, line)
+
+    @on(SourceWanted)
+    def _source_wanted(self, event: SourceWanted) -> None:
+        self._edit(event.path, event.line)
+
+    def _edit(self, path: str, line: int) -> None:
         self._complain(foreground.edit(self, Path(self.model.status.root or self._root), path, line))
 
     def action_database(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from enctest.events import SpanNote
@@ -48,65 +49,107 @@ class SpanRows:
     Attributes:
         rows: Top to bottom.
         grouped: Whether equal siblings are shown as one.
+        kept: Ids of the spans that a filter leaves, with all above them; None without a filter.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.rows: list[Row] = []
         self.grouped = True
+        self.kept: set[int] | None = None
+        self._matching: set[int] = set()
         self._unfolded: set[int] = set()
         self._built: tuple[int, int] = (-1, -1)
+        self._same: dict[int, tuple[str, str]] = {}
+        self._run = -1
 
     def refresh(self, *, force: bool = False) -> bool:
         """Recompute the rows if the trace has grown; say whether it had."""
-        built = (self.trace.structure, self.trace.stamp if self.grouped else 0)
+        built = (self.trace.structure, self.trace.stamp if self.grouped or self.kept is not None else 0)
         if built == self._built and not force:
             return False
         self._built = built
-        self.rows = []
-        self._show(self.trace.roots, 0)
+        if self._run != self.trace.run or len(self._same) > len(self.trace.spans):
+            self._run = self.trace.run
+            self._same.clear()
+        self.rows = _unfolded(self._siblings(self.trace.roots, 0), self._below)
         return True
 
-    def _show(self, siblings: list[SpanNode], depth: int) -> None:
+    def show_only(self, matching: Iterable[SpanNode] | None) -> None:
+        """Leave only these spans and what is above them, unfolded; None shows everything again."""
+        self.kept = None
+        if matching is not None:
+            self.kept, self._matching = set(), set()
+            for span in matching:
+                self._matching.add(span.id)
+                each: SpanNode | None = span
+                while each is not None and each.id not in self.kept:
+                    self.kept.add(each.id)
+                    each = each.parent
+                    if each is not None:
+                        each.expanded = True
+        self.refresh(force=True)
+
+    # --- which rows ----------------------------------------------------------------------------------
+
+    def _siblings(self, siblings: Sequence[SpanNode], depth: int) -> Iterator[Row]:
+        """Yield a row for each span, or for each run of equal ones."""
+        kept = self.kept
+        if kept is not None:
+            siblings = [span for span in siblings if span.id in kept]
         at = 0
         while at < len(siblings):
-            members = self._equal(siblings, at) if self.grouped else ()
-            if members:
-                is_open = members[0].id in self._unfolded
-                self.rows.append(Row(members[0], depth, members=members, folds=True, is_open=is_open))
-                for member in members if is_open else ():
-                    self._show_one(member, depth + 1)
-                at += len(members)
+            end = self._equal_until(siblings, at) if self.grouped else at
+            if end - at >= GROUP_FROM:
+                members = tuple(siblings[at:end])
+                yield Row(members[0], depth, None, members, True, members[0].id in self._unfolded)
             else:
-                self._show_one(siblings[at], depth)
-                at += 1
+                end = max(end, at + 1)
+                for span in siblings[at:end]:
+                    yield self._row(span, depth)
+            at = end
 
-    def _equal(self, siblings: list[SpanNode], at: int) -> tuple[SpanNode, ...]:
-        first = siblings[at]
-        end = at
-        label = _sameness(first)
-        while end < len(siblings) and _can_group(siblings[end]) and _sameness(siblings[end]) == label:
+    def _equal_until(self, siblings: Sequence[SpanNode], at: int) -> int:
+        """Return where the run of spans ends that are equal to the one at `at`."""
+        if not _can_group(siblings[at]):
+            return at + 1
+        same, end = self._sameness(siblings[at]), at + 1
+        while end < len(siblings) and _can_group(siblings[end]) and self._sameness(siblings[end]) == same:
             end += 1
-        return tuple(siblings[at:end]) if end - at >= GROUP_FROM else ()
+        return end
 
-    def _show_one(self, span: SpanNode, depth: int) -> None:
-        notes = [note for note in span.events if note.name in _DETAIL_EVENTS]
-        folds = bool(span.children or notes)
-        self.rows.append(Row(span, depth, folds=folds, is_open=folds and span.expanded))
-        if not span.expanded:
+    def _sameness(self, span: SpanNode) -> tuple[str, str]:
+        """Return what equal spans have in common; it is asked of spans that have ended."""
+        found = self._same.get(span.id)
+        if found is None:
+            found = self._same[span.id] = span.kind, statement(span) or label(span)
+        return found
+
+    def _row(self, span: SpanNode, depth: int) -> Row:
+        folds = bool(span.children) if self.kept is None else any(c.id in self.kept for c in span.children)
+        folds = folds or any(note.name in _DETAIL_EVENTS for note in self._notes(span))
+        return Row(span, depth, None, (), folds, folds and span.expanded)
+
+    def _notes(self, span: SpanNode) -> Sequence[SpanNote]:
+        return span.events if self.kept is None or span.id in self._matching else ()
+
+    def _below(self, row: Row) -> Iterator[Row]:
+        """Yield the rows right below an open one; what happened stands between the children where it did."""
+        span, depth = row.span, row.depth + 1
+        if row.members:
+            yield from (self._row(member, depth) for member in row.members)
             return
-        if not notes:
-            self._show(span.children, depth + 1)
-            return
-        # What happened stands between the children where it happened.
+        notes = [note for note in self._notes(span) if note.name in _DETAIL_EVENTS]
         at = 0
         for note in notes:
             start = at
             while at < len(span.children) and span.children[at].start_ns <= note.at_ns:
                 at += 1
-            self._show(span.children[start:at], depth + 1)
-            self.rows.append(Row(span, depth + 1, note=note))
-        self._show(span.children[at:], depth + 1)
+            yield from self._siblings(span.children[start:at], depth)
+            yield Row(span, depth, note)
+        yield from self._siblings(span.children[at:] if at else span.children, depth)
+
+    # --- folding -------------------------------------------------------------------------------------
 
     def fold(self, row: Row, open_: bool) -> bool:
         """Open or close what is below a row; say whether that changed anything."""
@@ -116,7 +159,13 @@ class SpanRows:
             (self._unfolded.add if open_ else self._unfolded.discard)(row.span.id)
         else:
             row.span.expanded = open_
-        self.refresh(force=True)
+        row.is_open = open_
+        first = next(at for at, each in enumerate(self.rows) if each is row) + 1
+        if open_:
+            self.rows[first:first] = _unfolded(self._below(row), self._below)
+        else:
+            after = (at for at in range(first, len(self.rows)) if self.rows[at].depth <= row.depth)
+            del self.rows[first : next(after, len(self.rows))]
         return True
 
     def fold_all(self, open_: bool) -> None:
@@ -126,28 +175,54 @@ class SpanRows:
         self._unfolded = {span.id for span in self.trace.walk()} if open_ else set()
         self.refresh(force=True)
 
+    def fold_to(self, step: int) -> int:
+        """Show one level more (1) or less (-1) than now, everywhere; return how many levels that is."""
+        depths: dict[int, int] = {}
+        for span in self.trace.walk():
+            depths[span.id] = depths[span.parent.id] + 1 if span.parent is not None else 0
+        shown = max((depths[row.span.id] for row in self.rows if row.note is None), default=0)
+        level = min(max(shown + step, 0), max(depths.values(), default=0))
+        for span in self.trace.walk():
+            span.expanded = depths[span.id] < level
+        self.refresh(force=True)
+        return level + 1
+
     def reveal(self, span: SpanNode) -> int | None:
         """Open what hides a span; return its row."""
-        above = span.parent
+        above, hidden = span.parent, False
         while above is not None:
+            hidden = hidden or not above.expanded
             above.expanded = True
             above = above.parent
-        self.refresh(force=True)
+        if hidden:
+            self.refresh(force=True)
         for index, row in enumerate(self.rows):
-            if span in row.members and not row.is_open:
-                self.fold(row, open_=True)
-                return self.reveal(span)
-            if row.span is span and row.note is None and not row.members:
+            if row.members:
+                if not row.is_open and span in row.members:
+                    self.fold(row, open_=True)
+                    return index + 1 + row.members.index(span)
+            elif row.span is span and row.note is None:
                 return index
         return None
 
 
+def _unfolded(rows: Iterator[Row], below: Callable[[Row], Iterator[Row]]) -> list[Row]:
+    """Return rows and all that is shown below them; no recursion, as traces may be deep."""
+    found: list[Row] = []
+    stack = [rows]
+    while stack:
+        row = next(stack[-1], None)
+        if row is None:
+            stack.pop()
+            continue
+        found.append(row)
+        if row.is_open:
+            stack.append(below(row))
+    return found
+
+
 def _can_group(span: SpanNode) -> bool:
     return not span.is_open and not span.is_error and not span.children and not span.events
-
-
-def _sameness(span: SpanNode) -> tuple[str, str]:
-    return span.kind, statement(span) or label(span)
 
 
 def label(span: SpanNode) -> str:

@@ -163,6 +163,11 @@ class Trace:
     # --- questions -----------------------------------------------------------------------------------
 
     @property
+    def version(self) -> tuple[int, int]:
+        """What is another one after anything has come."""
+        return self.structure, self.stamp
+
+    @property
     def is_live(self) -> bool:
         """Whether a span is open and growing."""
         return self.open > 0 and self.frozen_ns is None

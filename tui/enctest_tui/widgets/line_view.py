@@ -91,6 +91,14 @@ class LineView(ScrollView, can_focus=True):
         """Say whether a line stands out though the cursor is elsewhere."""
         return False
 
+    def shows_cursor(self) -> bool:
+        """Say whether the cursor's line stands out."""
+        return self.HAS_CURSOR
+
+    def labels(self) -> dict[str, str]:
+        """Return what some actions are called here, by id; empty for those that do nothing now."""
+        return {}
+
     def ink(self, name: str) -> Style:
         """Return a text style of the theme; on the cursor's line, one that can be read there."""
         key = (name, self._on_cursor)
@@ -129,7 +137,7 @@ class LineView(ScrollView, can_focus=True):
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
             return Strip(segments).adjust_cell_length(width, base).apply_style(base)
-        self._on_cursor = self.HAS_CURSOR and index == self.cursor
+        self._on_cursor = index == self.cursor and self.shows_cursor()
         strip = Strip(self.draw(index, width)).adjust_cell_length(width)
         if self._on_cursor:
             self._on_cursor = False

@@ -114,7 +114,7 @@ class SidePane(Vertical):
         self.trace.view.why_empty = self._why_no_trace()
         node = self._node
         self.trace.axis.is_old = node is not None and node.is_test and node.standing == "outdated"
-        self.trace.refresh_trace(other=test != self._shown_test)
+        self.trace.refresh_trace(other=test != self._shown_test, root=self._model.status.root)
         self._shown_test = test
 
     def _why_no_trace(self) -> str:
@@ -170,11 +170,10 @@ class SidePane(Vertical):
     def place(self) -> tuple[str, int]:
         """Return file (relative to the root) and line that the user looks at; no file when there is none."""
         node, details = self._node, self._model.details
-        row = self.trace.view.row
-        if self.tabs.active == "trace" and self.trace.view.has_focus and row is not None:
-            attributes = row.note.attributes if row.note is not None else row.span.attributes
-            if "code.file.path" in attributes:
-                return str(attributes["code.file.path"]), int(attributes.get("code.line.number", 0))
+        if self.tabs.active == "trace" and self.trace.has_focus_within:
+            found = self.trace.place()
+            if found is not None:
+                return found
         if self._use is not None:
             return self._use.path, self.source.cursor + 1 if self.source.has_focus else self._use.line
         if node is None or node.kind == "folder":

@@ -60,9 +60,17 @@ class TextView(LineView):
         if self._width != self.scrollable_content_region.width:
             self._lay_out()
 
+    def source_line(self, row: int) -> int | None:
+        """Return which line (from 0) a row of the screen shows; None if there is no such row."""
+        return self._parts[row][0] if 0 <= row < len(self._parts) else None
+
+    def row_of(self, source: int) -> int:
+        """Return the row at which line `source` (from 0) begins."""
+        return next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+
     def show_from(self, source: int) -> None:
         """Scroll so that line `source` (from 0) is in the last third, if it does not fit as it is."""
-        row = next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+        row = self.row_of(source)
         height = self.scrollable_content_region.height
         if row >= height > 0:
             self._user_goes_to(row - height * 2 // 3)
