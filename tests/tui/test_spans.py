@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.tui import traces
@@ -53,7 +53,7 @@ def _line(row: Row) -> str:
     return "  " * row.depth + group + text
 
 
-def text_of(lines: list[list[tuple[str, str]]]) -> str:
+def text_of(lines: Sequence[Sequence[tuple[str, str]]]) -> str:
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
@@ -174,7 +174,8 @@ def test_details_hold_everything_about_a_query() -> None:
     text = text_of(describe(rows.rows[0], trace))
     for line in (
         "FROM orders",
-        "WHERE customer = %s",
+        "WHERE customer = 'ada'",
+        "-- for display: arguments filled in",
         "  AND note = 'a WHERE b'",
         "at shop/store.py:7",
         "2.5 ms",

@@ -10,7 +10,8 @@ from typing import Final, Literal
 from enctest.errors import EnctestError
 
 Where = Literal["app", "list", "tree", "trace", "span", "details", "text"]
-"""Who answers: the whole app, or a focused list of that kind; `list` is every list, `span` all of the Trace tab."""
+"""Who answers: the whole app, or a focused list of that kind; `list` is every list, `span`
+every list of the Trace tab."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _trace("trace-zoom-reset", "0", "All time", "Show all of the time.", 1),
     _trace("trace-earlier", "less_than_sign,shift+left", "", "Show the time before.", method="trace_pan(-1)"),
     _trace("trace-later", "greater_than_sign,shift+right", "", "Show the time after.", method="trace_pan(1)"),
-    _trace("trace-pin", "P", "Pin", "Keep a span's details while the cursor moves.", 11),
+    _trace("trace-pin", "P", "Pin", "Keep these details while the cursor moves.", 11),
     _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
     _span("trace-copy", "y", "Copy", "Copy the SQL, address, value or message.", 7),
-    _span("trace-source", "o", "Source", "Open the span's line, or the frame, in $EDITOR.", 5),
+    _span("trace-source", "o", "Source", "Open the span's line, or a frame, in $EDITOR.", 5),
+    _span("trace-explain", "X", "Explain", "EXPLAIN ANALYZE, on what the test has left.", 8),
     _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
     _details("details-fold", "space,right,left,h,l", "Fold", "In the details: fold or unfold a value.", 2),
     _details(

@@ -19,6 +19,7 @@ from enctest.events import (
     Command,
     Debug,
     Error,
+    Explain,
     FindBase,
     FindUsers,
     Follow,
@@ -179,6 +180,13 @@ class EnctestApp(App[None]):
     def _base_wanted(self, event: TracePane.BaseWanted) -> None:
         if self.feed is not None and self.model.details.test:
             self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
+
+    @on(TracePane.PlanWanted)
+    def _plan_wanted(self, event: TracePane.PlanWanted) -> None:
+        test = self.model.details.test
+        self._send(
+            Explain(test=test, run=event.run, span=event.span, query=event.query, namespace=event.database)
+        )
 
     def _ask(self, question: FindUsers) -> None:
         if self.feed is not None:

@@ -57,7 +57,7 @@ def value_lines(name: str, value: object, width: int, fold: str, turned: Collect
 
 
 def _as_json(value: object) -> Any:
-    """Return what a text, list or dictionary says when it is a JSON object or list that has something in it."""
+    """Return what a text, list or dictionary says when it is a JSON object or list with something in it."""
     if isinstance(value, str) and value[:1] in "[{" and value[-1:] in "]}":
         try:
             found = json.loads(value)

@@ -59,7 +59,7 @@ class Finder:
         return [each for each in self._trace.walk() if each.kind == span.kind and key(each) == wanted]
 
     def place(self, spans: Sequence[SpanNode], here: SpanNode | None, step: int) -> int:
-        """Return which of some spans comes next (1), before (-1), or is nearest from `here` on (0), going round."""
+        """Return which of some spans comes next (1), before (-1) or is nearest (0), going round."""
         ordered = (self._trace.structure, self._trace.run)
         if ordered != self._ordered:
             self._ordered = ordered

@@ -47,6 +47,7 @@ class Model:
 
     Attributes:
         base: What the shown trace is compared with.
+        plans: What EXPLAIN said of the shown test's queries, by run and span; None: under way.
         users: The tests turned round, as far as the user has asked.
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
@@ -60,6 +61,7 @@ class Model:
         self.details = Details()
         self.trace = Trace(clock)
         self.base = Baseline()
+        self.plans: dict[tuple[int, int], ev.Explained | None] = {}
         self.users = UserTree()
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
@@ -88,6 +90,7 @@ class Model:
             )
             self.trace.clear()
             self.base.forget()
+            self.plans.clear()
 
     # --- the project ---------------------------------------------------------------------------------
 
@@ -309,6 +312,12 @@ class Model:
         if event.test != self.details.test or event.against != self.base.against:
             return Changes.NONE
         self.base.take(event)
+        return Changes.TRACE
+
+    def _explained(self, event: ev.Explained) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.plans[event.run, event.span] = event
         return Changes.TRACE
 
     def _span_started(self, event: ev.SpanStarted) -> Changes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from enctest.events import Attributes, SpanNote
+from enctest.events import Attributes, Explained, SpanNote
 from enctest.tracing.filled import Filled, fill
 from enctest_tui import code
 from enctest_tui.detail_lines import DetailLine, Piece, Place, value_lines
@@ -22,6 +23,7 @@ _SQL = ("db.query.text", "db.statement")
 _STACKS = ("exception.stack", "exception.stacktrace", "code.stacktrace")
 _SITE = ("code.file.path", "code.line.number")
 _SAID = {"exception.type", "exception.message", "log.message", "log.level", "enctest.name"}
+_PLAN_LINE: Final = re.compile(r"(.*?)(\s*\(cost=[^)]*\))?(\s*\(actual [^)]*\)|\s*\(never executed\))?")
 _NAME_WIDTH: Final = 30
 _GROUPS: Final = {
     "db": "database", "http": "request", "url": "request", "server": "network", "client": "network",
@@ -39,12 +41,12 @@ class Reading:
     Attributes:
         sources: Where lines of source come from.
         turned: What the user has folded or unfolded.
-        plans: What EXPLAIN said, by run and span.
+        plans: What EXPLAIN said, by run and span; None while the answer is under way.
     """
 
     sources: Sources = field(default_factory=Sources)
     turned: set[str] = field(default_factory=set)
-    plans: dict[tuple[int, int], list[Piece]] = field(default_factory=dict)
+    plans: dict[tuple[int, int], Explained | None] = field(default_factory=dict)
 
 
 def describe(row: Row, trace: Trace, reading: Reading | None = None) -> list[DetailLine]:
@@ -54,7 +56,7 @@ def describe(row: Row, trace: Trace, reading: Reading | None = None) -> list[Det
     if row.note is not None:
         return _note_lines(row.note, span, reading)
     parts = [_head(row, trace), _group(row, trace) if row.members else []]
-    parts += _attributes(span.attributes, str(span.id), reading, reading.plans.get((trace.run, span.id)))
+    parts += _attributes(span.attributes, str(span.id), reading, _plan(reading, trace.run, span.id))
     for note in span.events:
         parts.append(_note_lines(note, span, reading))
     return [line for part in parts if part for line in [*part, DetailLine()]]
@@ -114,7 +116,7 @@ def _group(row: Row, trace: Trace) -> list[DetailLine]:
 
 
 def _attributes(
-    attributes: Attributes, owner: str, reading: Reading, plan: list[Piece] | None = None
+    attributes: Attributes, owner: str, reading: Reading, plan: Sequence[DetailLine] = ()
 ) -> list[list[DetailLine]]:
     """Return call site, SQL, plan, attributes by group, and stack, each a part of its own."""
     place = place_of(attributes)
@@ -123,7 +125,7 @@ def _attributes(
         if place
         else [],
         _statement(attributes),
-        [DetailLine([piece]) for piece in plan or ()],
+        list(plan),
         *_grouped(attributes, owner, reading),
     ]
     stack = next((attributes[name] for name in _STACKS if name in attributes), None)
@@ -159,6 +161,26 @@ def _statement(attributes: Attributes) -> list[DetailLine]:
             told += f", but for {statement.missing} that are not known in full"
         lines.append(DetailLine([(f"-- {told}", "comment")]))
     return lines
+
+
+def _plan(reading: Reading, run: int, span: int) -> list[DetailLine]:
+    """Return what EXPLAIN said of a query, if it was asked."""
+    if (run, span) not in reading.plans:
+        return []
+    plan = reading.plans[run, span]
+    if plan is None:
+        return [DetailLine([("EXPLAIN ANALYZE …", "dim")])]
+    if plan.problem:
+        return [DetailLine([(clean(plan.problem), "bad")])]
+    head = f"EXPLAIN ANALYZE on {plan.database}; rolled back, but sequences went on"
+    return [DetailLine([(clean(head), "dim")]), *(DetailLine(_plan_line(line)) for line in plan.plan)]
+
+
+def _plan_line(line: str) -> list[Piece]:
+    text = clean(line)
+    found = _PLAN_LINE.fullmatch(text)
+    node, estimate, measured = found.groups("") if found is not None else (text, "", "")
+    return [(node, "warn" if "Seq Scan" in node else "plain"), (estimate, "faint"), (measured, "number")]
 
 
 def _grouped(attributes: Attributes, owner: str, reading: Reading) -> Iterable[list[DetailLine]]:

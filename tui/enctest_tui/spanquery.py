@@ -23,6 +23,10 @@ _KINDS: Final[dict[str, Collection[str]]] = {
 _STATES: Final = {
     "error": "error", "failed": "error", "ok": "ok", "open": "open", "running": "open", "slow": "slow",
 }  # fmt: skip
+_SHOWN: Final = {
+    "kind": "sql, http, client, server, fixture, phase, test, send, receive, internal",
+    "status": "error, ok, open, slow",
+}
 _BARE_STATES: Final = ("error", "failed", "open", "slow")
 _FIELDS: Final = ("kind", "status", "own")
 _UNITS: Final = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1000.0, "": 1.0}
@@ -74,8 +78,8 @@ def parse(text: str) -> Query | None:
     """Read what was typed; None when that is nothing.
 
     Words are looked for in names, attributes (as `name=value`) and events, whatever their case; quotes keep
-    words together and take their special meaning. `kind:sql,http`, `status:ok`, `error`, `open`, `slow`,
-    `>5ms`, `<=1.5s`, `own>200us` (time that no child covers); `-` before anything means that it must not hold.
+    words together and make them mere words. `kind:sql,http`, `status:ok`, `error`, `open`, `slow`, `>5ms`,
+    `<=1.5s`, `own>200us` (time that no child covers); `-` before anything means that it must not hold.
 
     Raises:
         EnctestError: There is no such kind, status or duration; a quote is not closed.
@@ -126,7 +130,7 @@ def _field(name: str, value: str) -> Test | None:
 def _look_up(table: Mapping[str, T], word: str, what: str) -> T:
     if word not in table:
         near = get_close_matches(word, table, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(table)}."
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {_SHOWN[what]}."
         raise EnctestError(f"no {what} is called {word!r}", hint)
     return table[word]
 

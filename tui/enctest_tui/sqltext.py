@@ -61,38 +61,36 @@ class _Layout:
         return "\n".join(line.rstrip() for line in self._lines).strip()
 
     def _take(self, kind: str, text: str) -> None:
-        level = self._levels[-1]
-        opened, self._opened = self._opened, kind == "open"
         if kind == "space":
-            self._opened = opened
-            self._lines[-1] += " " if self._lines[-1].strip() and not opened else ""
-        elif kind == "open":
-            self._lines[-1] += text
-            self._levels.append(_Level(level.indent + 1, is_query=False))
-        elif kind == "close":
-            if len(self._levels) > 1:
-                self._levels.pop()
-                if level.is_query:
-                    self._break(self._levels[-1].indent)
-            self._lines[-1] = self._lines[-1] + text
-        elif kind == "begin" and opened:
+            self._lines[-1] += " " if self._lines[-1].strip() and not self._opened else ""
+            return
+        level = self._levels[-1]
+        if kind == "begin" and self._opened:
             level.is_query = True
-            self._break(level.indent)
-            self._lines[-1] += text
-        elif level.is_query and (kind == "clause" or text.upper() == "SELECT"):
-            self._break(level.indent)
-            self._lines[-1] += text
-        elif kind == "and" and level.is_query and not level.between:
+        self._opened = kind == "open"
+        indent = self._indent_of(kind, text, level)
+        if indent is not None:
+            self._break(indent)
+        self._lines[-1] += ", " if kind == "comma" else text
+        if kind == "open":
+            self._levels.append(_Level(level.indent + 1, is_query=False))
+        elif kind == "close" and len(self._levels) > 1:
+            self._levels.pop()
+        elif kind == "comma" and len(self._lines[-1]) > _WIDTH:
             self._break(level.indent + 1)
-            self._lines[-1] += text
-        elif kind == "comma":
-            self._lines[-1] += ", "
-            if len(self._lines[-1]) > _WIDTH:
-                self._break(level.indent + 1)
-        else:
-            self._lines[-1] += text
-        if kind in {"between", "and"}:
+        elif kind in {"between", "and"}:
             level.between = kind == "between"
+
+    def _indent_of(self, kind: str, text: str, level: _Level) -> int | None:
+        """Return the indentation of a new line that begins with this; None when it goes on in the last."""
+        if not level.is_query:
+            return None
+        if kind == "close":
+            return level.indent - 1
+        if kind == "and":
+            return None if level.between else level.indent + 1
+        is_first = kind == "begin" and not self._lines[-1].strip("( ")
+        return level.indent if kind == "clause" or text.upper() == "SELECT" or is_first else None
 
     def _break(self, indent: int) -> None:
         if self._lines[-1].strip():

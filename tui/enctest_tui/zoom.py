@@ -19,8 +19,7 @@ class Zoom:
 
     def __init__(self) -> None:
         self.chosen: Interval | None = None
-        self._fitted: Interval | None = None
-        self._before: Interval | None = None
+        self._before: list[Interval | None] = []
 
     def shown(self, bounds: Interval) -> Interval:
         """Return what is shown."""
@@ -28,7 +27,8 @@ class Zoom:
 
     def reset(self) -> None:
         """Show everything."""
-        self.chosen = self._fitted = self._before = None
+        self.chosen = None
+        self._before.clear()
 
     def magnify(self, factor: float, around_ns: int, bounds: Interval) -> None:
         """Show less (`factor` over 1) or more of the time; the moment `around_ns` stays where it is."""
@@ -46,12 +46,12 @@ class Zoom:
 
     def fit(self, start_ns: int, end_ns: int, bounds: Interval) -> None:
         """Let a span fill the axis; once more goes back to what was shown before."""
-        if self.chosen is not None and self.chosen == self._fitted:
-            self.chosen, self._fitted = self._before, None
-            return
         before = self.chosen
         self.show(start_ns, end_ns, bounds)
-        self._fitted, self._before = self.chosen, before
+        if self.chosen != before:
+            self._before.append(before)
+        elif self._before:
+            self.chosen = self._before.pop()
 
     def show(self, start_ns: int, end_ns: int, bounds: Interval) -> None:
         """Show this stretch, with a little room around it."""
@@ -76,7 +76,7 @@ class Zoom:
     def _choose(self, start_ns: int, length_ns: int, bounds: Interval) -> None:
         first, last = bounds
         if length_ns >= last - first:
-            self.reset()
+            self.chosen = None
             return
         start = min(max(start_ns, first), last - length_ns)
         self.chosen = start, start + length_ns

@@ -14,6 +14,7 @@ from enctest.dependencies import DependencyRecord
 from enctest.events.commands import (
     Command,
     Debug,
+    Explain,
     FindBase,
     FindUsers,
     Follow,
@@ -58,6 +59,7 @@ from enctest.events.state import (
     DebugReady,
     Details,
     Error,
+    Explained,
     Hunted,
     Miss,
     Notice,
@@ -110,6 +112,7 @@ ExplorerEvent = (
     | Notice
     | Details
     | DebugReady
+    | Explained
     | Hunted
     | Audited
     | Users
@@ -133,6 +136,8 @@ __all__ = [
     "DebugReady",
     "Details",
     "Error",
+    "Explain",
+    "Explained",
     "ExplorerEvent",
     "FileCollected",
     "FindBase",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from enctest.errors import EnctestError
 from enctest.events import (
@@ -14,6 +16,8 @@ from enctest.events import (
     Debug,
     DebugReady,
     Details,
+    Explain,
+    Explained,
     FindBase,
     FindUsers,
     Follow,
@@ -67,10 +71,32 @@ class Desk:
                 explorer.stop()
             case Pause(on=on):
                 explorer.pause(on=on)
-            case Debug(test=test):
-                task = asyncio.create_task(self._debug(front_end, test))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            case Debug() | Explain():
+                self._later(self._answer_later(front_end, command))
+
+    def _later(self, answer: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(answer)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer_later(self, front_end: FrontEnd, command: Debug | Explain) -> None:
+        if isinstance(command, Debug):
+            await self._debug(front_end, command.test)
+        else:
+            await self._explain(front_end, command)
+
+    async def _explain(self, front_end: FrontEnd, asked: Explain) -> None:
+        from enctest.databases.explaining import explain
+
+        explorer = self._explorer
+        root, settings = explorer.project.root, explorer.settings.databases
+        told = Explained(test=asked.test, run=asked.run, span=asked.span)
+        try:
+            plan = await asyncio.to_thread(explain, root, settings, asked.test, asked.namespace, asked.query)
+            told = replace(told, plan=plan.lines, database=plan.database)
+        except EnctestError as error:
+            told = replace(told, problem=f"{error.title}. {error.hint}".rstrip(". "))
+        front_end.send([told])
 
     def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):

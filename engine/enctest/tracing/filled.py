@@ -89,7 +89,7 @@ def _arguments(parameters: object) -> tuple[Sequence[str], dict[str, str]]:
         texts = [str(each) for each in parameters]
     else:
         texts = []
-    pairs = [match.groups() for each in texts if (match := _NAMED.fullmatch(each))]
+    pairs = [(match[1], match[2]) for each in texts if (match := _NAMED.fullmatch(each))]
     return ([], dict(pairs)) if texts and len(pairs) == len(texts) else (texts, {})
 
 
@@ -184,29 +184,29 @@ def _is_utc(tree: ast.expr) -> bool:
 
 
 def _datetime(numbers: Sequence[Any], named: dict[Any, Any], in_utc: bool) -> tuple[str, str]:
-    import datetime
+    import datetime as dt
 
-    zone = datetime.UTC if in_utc else None
-    text = datetime.datetime(*numbers, **named, tzinfo=zone).isoformat(" ")
+    made = dt.datetime(*numbers, **named)  # noqa: DTZ001 - SQL is told the zone beside it
+    text = made.isoformat(" ") + "+00:00" * in_utc
     return text, "timestamptz" if in_utc else "timestamp"
 
 
 def _date(numbers: Sequence[Any], named: dict[Any, Any], _: bool) -> tuple[str, str]:
-    import datetime
+    import datetime as dt
 
-    return datetime.date(*numbers, **named).isoformat(), "date"
+    return dt.date(*numbers, **named).isoformat(), "date"
 
 
 def _time(numbers: Sequence[Any], named: dict[Any, Any], _: bool) -> tuple[str, str]:
-    import datetime
+    import datetime as dt
 
-    return datetime.time(*numbers, **named).isoformat(), "time"
+    return dt.time(*numbers, **named).isoformat(), "time"
 
 
 def _timedelta(numbers: Sequence[Any], named: dict[Any, Any], _: bool) -> tuple[str, str]:
-    import datetime
+    import datetime as dt
 
-    return f"{datetime.timedelta(*numbers, **named).total_seconds()} seconds", "interval"
+    return f"{dt.timedelta(*numbers, **named).total_seconds()} seconds", "interval"
 
 
 _MAKERS: Final[dict[str, Callable[[Sequence[Any], dict[Any, Any], bool], tuple[str, str]]]] = {

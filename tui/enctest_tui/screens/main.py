@@ -360,7 +360,8 @@ class MainScreen(Screen[None]):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.app.push_screen(HelpScreen(self._keys, self.model.status.audit))
+        in_a_trace = self.side.trace.has_focus_within
+        self.app.push_screen(HelpScreen(self._keys, self.model.status.audit, in_a_trace=in_a_trace))
 
     def action_command_palette(self) -> None:
         """Find any action by name."""

@@ -77,6 +77,6 @@ class SpanDetails(TextView):
             at = (beyond or found)[0 if step > 0 else -1]
             self.go_to(self.row_of(at))
 
-    def clicked(self, index: int, x: int) -> None:
+    def clicked(self, _index: int, _x: int) -> None:
         """Fold or unfold a value that was clicked."""
         self.action_details_fold()

@@ -52,5 +52,5 @@ class KeyLine(Bar):
             return
         for node in (self.screen.focused or self.screen).ancestors_with_self:
             if "." in action or hasattr(node, f"action_{action.partition('(')[0]}"):
-                await node.run_action(action)
+                await self.app.run_action(action, node)
                 return

@@ -35,7 +35,7 @@ class SidePane(Vertical):
         self._shown_test = ""
         self.headline = Headline()
         self.tabs = TabStrip()
-        self.trace = TracePane(model.trace, model.base, id="trace")
+        self.trace = TracePane(model, id="trace")
         self.failure = FailureView(id="failure")
         self.output = OutputView(id="output")
         self.source = SourceView(id="source")

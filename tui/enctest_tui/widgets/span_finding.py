@@ -53,11 +53,11 @@ class SpanFinding(SpanList):
     # --- search and filter ---------------------------------------------------------------------------
 
     def search(self, text: str) -> str:
-        """Look for spans and go to the first from the cursor on; return what is wrong with `text`, if anything."""
+        """Look for spans and go to the nearest; return what is wrong with `text`, if anything."""
         return self._ask(self.finder, text) or self._go_to_match(0)
 
     def show_only(self, text: str) -> str:
-        """Show only spans that match, and what is above them; return what is wrong with `text`, if anything."""
+        """Show only what matches, and what is above; return what is wrong with `text`, if anything."""
         problem = self._ask(self.filter, text)
         if not problem:
             found = self.filter.found() if self.filter.query is not None else None

@@ -121,7 +121,7 @@ class SpanPainter:
         side = axis.side(start, end)
         if side:
             hint = self._ink("faint")
-            return [Segment("‹" + " " * (cells - 1) if side < 0 else " " * (cells - 1) + "›", hint)]
+            return [Segment("◂" + " " * (cells - 1) if side < 0 else " " * (cells - 1) + "▸", hint)]
         if row.note is not None:
             ink = "bad" if row.note.name == "exception" else "faint"
             return self._placed(axis.column(start), [Segment("•", self._ink(ink))], cells)

@@ -1,4 +1,4 @@
-"""What stands above the waterfall: a picture of the whole trace, and the times at both ends of what is shown."""
+"""What stands above the waterfall: a picture of the whole trace, and the times of what is shown of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from textual.widget import Widget
 from enctest_tui.bars import Axis
 from enctest_tui.minimap import Minimap
 from enctest_tui.outcomes import OUTDATED
+from enctest_tui.spanrows import label
 from enctest_tui.text import duration, plural
 from enctest_tui.widgets.headline import COLOURS
 from enctest_tui.widgets.trace_view import TraceView
@@ -51,13 +52,13 @@ class TimeAxis(Widget):
             (follow, "$foreground 45%"),
             (old, COLOURS["outdated"]),
             (f" {view.said}" if view.said else "", "$foreground 70%"),
-            (f" pinned: {view.pinned.name}" if view.pinned is not None else "", "$text-warning"),
+            (f" pinned: {label(view.pinned)}" if view.pinned is not None else "", "$text-warning"),
         ).truncate(max(0, width - 1), ellipsis=True)
         return Content.assemble(head, " " * max(0, width - head.cell_length))
 
 
 def scale(axis: Axis, start_ns: int) -> str:
-    """Return the numbers above an axis: times since the trace's beginning, as exact as its length asks for."""
+    """Return the numbers above an axis: times since the trace's beginning, as exact as it is short."""
     length = axis.length_ns / 1e6
     first, middle, last = (
         moment((axis.start_ns - start_ns) / 1e6 + share * length, length) for share in (0, 0.5, 1)
@@ -81,7 +82,7 @@ def moment(ms: float, length_ms: float) -> str:
 
 
 class MinimapBar(Widget):
-    """The whole trace in one or two lines; what is shown of it stands out. A click or a drag shows a part of it.
+    """The whole trace in one or two lines; what is shown of it stands out. A click or drag shows a part.
 
     It takes room only where there is more than fits on the screen.
     """
@@ -100,7 +101,7 @@ class MinimapBar(Widget):
         self.display = view.zoom.chosen is not None or view.line_count > height > 0
         self.refresh(layout=True)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """Take a second line where there is much room."""
         return 2 if container.height >= _TALL else 1
 

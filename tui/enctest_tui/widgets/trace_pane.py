@@ -19,10 +19,10 @@ from enctest_tui.copying import copied
 from enctest_tui.detail_lines import DetailLine, Place
 from enctest_tui.difference import Baseline, summary
 from enctest_tui.keys import bindings
-from enctest_tui.span_details import Reading, describe, describe_line, place_of
+from enctest_tui.model import Model
+from enctest_tui.span_details import Reading, describe, describe_line, filled, place_of
 from enctest_tui.spanquery import EXAMPLE
 from enctest_tui.spanrows import Row
-from enctest_tui.spans import Trace
 from enctest_tui.stack import Sources
 from enctest_tui.text import plural
 from enctest_tui.widgets.details_view import SpanDetails
@@ -72,11 +72,21 @@ class TracePane(Vertical):
     class KeysChanged(Message):
         """Other keys do something now."""
 
-    def __init__(self, trace: Trace, base: Baseline, *, id: str) -> None:  # noqa: A002 - Textual's word
+    @dataclass
+    class PlanWanted(Message):
+        """A query is to be explained."""
+
+        run: int
+        span: int
+        query: str
+        database: str
+
+    def __init__(self, model: Model, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self._base = base
+        trace = model.trace
+        self._base = base = model.base
         self._asked_for = 0
-        self.reading = Reading()
+        self.reading = Reading(plans=model.plans)
         self.view = TraceView(trace, id="spans")
         self.axis = TimeAxis(self.view)
         self.minimap = MinimapBar(self.view)
@@ -320,3 +330,28 @@ class TracePane(Vertical):
             return
         self.app.copy_to_clipboard(text)
         self.notify(f"copied the {what}, {plural(len(text), 'character')}", markup=False, timeout=2)
+
+    def action_trace_explain(self) -> None:
+        """Ask what the query costs on the database that the test has left."""
+        row = self.row
+        statement = filled(row.span.attributes) if row is not None and row.note is None else None
+        problem = ""
+        if row is None or statement is None or row.span.attribute("db.system.name") != "postgresql":
+            problem = "EXPLAIN is for queries of PostgreSQL"
+        elif statement.is_cut:
+            problem = "the query was too long to be kept as a whole"
+        elif statement.missing:
+            problem = f"{plural(statement.missing, 'argument')} of the query not known in full"
+        else:
+            run = self._run_of(row)
+            self.reading.plans[run, row.span.id] = None
+            database = str(row.span.attribute("db.namespace"))
+            self.post_message(self.PlanWanted(run, row.span.id, statement.sql, database))
+            self.show_details(on_=True)
+        if problem:
+            self.notify(problem, markup=False, timeout=3)
+
+    def _run_of(self, row: Row) -> int:
+        """Return the run that a compared span is of."""
+        trace = self.view.trace
+        return trace.run if trace.spans.get(row.span.id) is row.span else self._base.run

@@ -34,9 +34,15 @@ class TraceView(SpanFinding):
         self._painter = SpanPainter(trace, self.own, self.ink, self.finder.matches)
 
     def labels(self) -> dict[str, str]:
-        """Return what the keys that do nothing now are called: nothing."""
-        hidden = () if self.zoom.chosen is not None else ("trace-zoom-reset",)
-        return dict.fromkeys(hidden, "")
+        """Return what keys do here; those that can do nothing now are left out."""
+        labels = {"filter": "Find"}
+        if self.zoom.chosen is None:
+            labels["trace-zoom-reset"] = ""
+        if self.finder.query is not None:
+            labels["next-failure"] = "Next match"
+        if self.row is None or self.row.span.kind != "db":
+            labels["trace-explain"] = ""
+        return labels
 
     def reset(self) -> None:
         """Show another test's trace, all of its time."""
