@@ -99,7 +99,9 @@ def trace_of(*children: tuple[float, float | None]) -> Trace:
         (((60, None), (10, 20)), 50),
     ],
 )
-def test_own_time_is_what_no_child_covers(children: tuple[tuple[float, float | None], ...], own: float) -> None:
+def test_own_time_is_what_no_child_covers(
+    children: tuple[tuple[float, float | None], ...], own: float
+) -> None:
     trace = trace_of(*children)
     assert OwnTime(trace).ms(trace.spans[1]) == pytest.approx(own)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from enctest.events import SpanNote
@@ -60,8 +60,6 @@ class SpanRows:
         self._matching: set[int] = set()
         self._unfolded: set[int] = set()
         self._built: tuple[int, int] = (-1, -1)
-        self._same: dict[int, tuple[str, str]] = {}
-        self._run = -1
 
     def refresh(self, *, force: bool = False) -> bool:
         """Recompute the rows if the trace has grown; say whether it had."""
@@ -69,10 +67,7 @@ class SpanRows:
         if built == self._built and not force:
             return False
         self._built = built
-        if self._run != self.trace.run or len(self._same) > len(self.trace.spans):
-            self._run = self.trace.run
-            self._same.clear()
-        self.rows = _unfolded(self._siblings(self.trace.roots, 0), self._below)
+        self.rows = self._unfolded_rows(self._siblings(self.trace.roots, 0))
         return True
 
     def show_only(self, matching: Iterable[SpanNode] | None) -> None:
@@ -92,62 +87,65 @@ class SpanRows:
 
     # --- which rows ----------------------------------------------------------------------------------
 
-    def _siblings(self, siblings: Sequence[SpanNode], depth: int) -> Iterator[Row]:
-        """Yield a row for each span, or for each run of equal ones."""
+    def _siblings(self, siblings: Sequence[SpanNode], depth: int) -> list[Row]:
+        """Return a row for each span, or for each run of equal ones."""
         kept = self.kept
         if kept is not None:
             siblings = [span for span in siblings if span.id in kept]
+        if not self.grouped or len(siblings) < GROUP_FROM:
+            return [self._row(span, depth) for span in siblings]
+        rows: list[Row] = []
         at = 0
         while at < len(siblings):
-            end = self._equal_until(siblings, at) if self.grouped else at
+            end = _equal_until(siblings, at)
             if end - at >= GROUP_FROM:
                 members = tuple(siblings[at:end])
-                yield Row(members[0], depth, None, members, True, members[0].id in self._unfolded)
+                is_open = members[0].id in self._unfolded
+                rows.append(Row(members[0], depth, None, members, folds=True, is_open=is_open))
             else:
-                end = max(end, at + 1)
-                for span in siblings[at:end]:
-                    yield self._row(span, depth)
+                rows += [self._row(span, depth) for span in siblings[at:end]]
             at = end
-
-    def _equal_until(self, siblings: Sequence[SpanNode], at: int) -> int:
-        """Return where the run of spans ends that are equal to the one at `at`."""
-        if not _can_group(siblings[at]):
-            return at + 1
-        same, end = self._sameness(siblings[at]), at + 1
-        while end < len(siblings) and _can_group(siblings[end]) and self._sameness(siblings[end]) == same:
-            end += 1
-        return end
-
-    def _sameness(self, span: SpanNode) -> tuple[str, str]:
-        """Return what equal spans have in common; it is asked of spans that have ended."""
-        found = self._same.get(span.id)
-        if found is None:
-            found = self._same[span.id] = span.kind, statement(span) or label(span)
-        return found
+        return rows
 
     def _row(self, span: SpanNode, depth: int) -> Row:
         folds = bool(span.children) if self.kept is None else any(c.id in self.kept for c in span.children)
-        folds = folds or any(note.name in _DETAIL_EVENTS for note in self._notes(span))
+        if span.events and not folds:
+            folds = bool(self._notes(span))
         return Row(span, depth, None, (), folds, folds and span.expanded)
 
-    def _notes(self, span: SpanNode) -> Sequence[SpanNote]:
-        return span.events if self.kept is None or span.id in self._matching else ()
+    def _notes(self, span: SpanNode) -> list[SpanNote]:
+        """Return the events that have rows of their own."""
+        if self.kept is not None and span.id not in self._matching:
+            return []
+        return [note for note in span.events if note.name in _DETAIL_EVENTS]
 
-    def _below(self, row: Row) -> Iterator[Row]:
-        """Yield the rows right below an open one; what happened stands between the children where it did."""
+    def _below(self, row: Row) -> list[Row]:
+        """Return the rows right below an open one; what happened stands between the children where it did."""
         span, depth = row.span, row.depth + 1
         if row.members:
-            yield from (self._row(member, depth) for member in row.members)
-            return
-        notes = [note for note in self._notes(span) if note.name in _DETAIL_EVENTS]
+            return [self._row(member, depth) for member in row.members]
+        if not span.events:
+            return self._siblings(span.children, depth)
+        rows: list[Row] = []
         at = 0
-        for note in notes:
+        for note in self._notes(span):
             start = at
             while at < len(span.children) and span.children[at].start_ns <= note.at_ns:
                 at += 1
-            yield from self._siblings(span.children[start:at], depth)
-            yield Row(span, depth, note)
-        yield from self._siblings(span.children[at:] if at else span.children, depth)
+            rows += self._siblings(span.children[start:at], depth)
+            rows.append(Row(span, depth, note))
+        return rows + self._siblings(span.children[at:], depth)
+
+    def _unfolded_rows(self, rows: list[Row]) -> list[Row]:
+        """Return rows and all that is shown below them; no recursion, as traces may be deep."""
+        found: list[Row] = []
+        stack = rows[::-1]
+        while stack:
+            row = stack.pop()
+            found.append(row)
+            if row.is_open:
+                stack += reversed(self._below(row))
+        return found
 
     # --- folding -------------------------------------------------------------------------------------
 
@@ -162,7 +160,7 @@ class SpanRows:
         row.is_open = open_
         first = next(at for at, each in enumerate(self.rows) if each is row) + 1
         if open_:
-            self.rows[first:first] = _unfolded(self._below(row), self._below)
+            self.rows[first:first] = self._unfolded_rows(self._below(row))
         else:
             after = (at for at in range(first, len(self.rows)) if self.rows[at].depth <= row.depth)
             del self.rows[first : next(after, len(self.rows))]
@@ -180,8 +178,9 @@ class SpanRows:
         depths: dict[int, int] = {}
         for span in self.trace.walk():
             depths[span.id] = depths[span.parent.id] + 1 if span.parent is not None else 0
-        shown = max((depths[row.span.id] for row in self.rows if row.note is None), default=0)
-        level = min(max(shown + step, 0), max(depths.values(), default=0))
+        deepest = max((depths[span.id] + bool(span.events) for span in self.trace.walk()), default=0)
+        shown = max((depths[row.span.id] + (row.note is not None) for row in self.rows), default=0)
+        level = min(max(shown + step, 0), deepest)
         for span in self.trace.walk():
             span.expanded = depths[span.id] < level
         self.refresh(force=True)
@@ -206,23 +205,22 @@ class SpanRows:
         return None
 
 
-def _unfolded(rows: Iterator[Row], below: Callable[[Row], Iterator[Row]]) -> list[Row]:
-    """Return rows and all that is shown below them; no recursion, as traces may be deep."""
-    found: list[Row] = []
-    stack = [rows]
-    while stack:
-        row = next(stack[-1], None)
-        if row is None:
-            stack.pop()
-            continue
-        found.append(row)
-        if row.is_open:
-            stack.append(below(row))
-    return found
+def _equal_until(siblings: Sequence[SpanNode], at: int) -> int:
+    """Return where the run of spans ends that are equal to the one at `at`."""
+    end = at + 1
+    if _can_group(siblings[at]):
+        same = _sameness(siblings[at])
+        while end < len(siblings) and _can_group(siblings[end]) and _sameness(siblings[end]) == same:
+            end += 1
+    return end
 
 
 def _can_group(span: SpanNode) -> bool:
-    return not span.is_open and not span.is_error and not span.children and not span.events
+    return span.end_ns is not None and not span.children and not span.events and span.status != "error"
+
+
+def _sameness(span: SpanNode) -> tuple[str, str]:
+    return span.kind, str(span.attribute("db.query.text", "db.statement")) or label(span)
 
 
 def label(span: SpanNode) -> str:

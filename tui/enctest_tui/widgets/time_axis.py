@@ -92,14 +92,19 @@ class MinimapBar(Widget):
         self._view = view
         self._map = Minimap(view.trace)
         self._from: int | None = None
+        self._shown: object = None
         self.display = False
 
     def follow(self) -> None:
         """Appear or vanish as the trace and what is shown of it ask for, and draw again."""
         view = self._view
-        height = view.size.height
-        self.display = view.zoom.chosen is not None or view.line_count > height > 0
-        self.refresh(layout=True)
+        wanted = view.zoom.chosen is not None or view.line_count > view.size.height > 0
+        if wanted != self.display:
+            self.display = wanted
+        shown = view.trace.version, view.trace.run, view.bounds(), view.zoom.chosen
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's
         """Take a second line where there is much room."""

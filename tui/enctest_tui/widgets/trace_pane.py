@@ -129,10 +129,14 @@ class TracePane(Vertical):
         if self.shows_details:
             self._describe()
 
-    @on(TraceView.Zoomed)
     def _refresh_axis(self) -> None:
         self.axis.refresh()
         self.minimap.follow()
+
+    @on(TraceView.Zoomed)
+    def _zoomed(self, event: TraceView.Zoomed) -> None:
+        event.stop()
+        self._refresh_axis()
         self.post_message(self.KeysChanged())
 
     # --- comparing -----------------------------------------------------------------------------------
@@ -258,8 +262,8 @@ class TracePane(Vertical):
     @on(LineView.Moved, "#differences")
     def _moved(self, event: LineView.Moved) -> None:
         event.stop()
-        self.axis.refresh()
-        self.minimap.follow()
+        self._refresh_axis()
+        self.post_message(self.KeysChanged())
         if self.shows_details:
             self._describe()
 
