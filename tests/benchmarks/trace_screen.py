@@ -19,6 +19,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks.screen import Terminal  # noqa: E402 - the script is run from anywhere
 
+from enctest import events as ev  # noqa: E402
+
 SMALL, BIG = "a.py::test_small", "a.py::test_with_a_big_trace"
 KEYS = (
     ("j", "next row"), ("k", "previous row"), ("\x04", "half a page"), ("h", "to the parent"),
@@ -27,14 +29,14 @@ KEYS = (
     ("0", "all of the time"), ("{", "a level less"), ("}", "a level more"), ("C", "fold all"),
     ("E", "unfold all"), ("G", "last row"), ("g", "first row"),
 )  # fmt: skip
-SEARCH = "/step"
+SEARCH, SEARCHING = "/step", "a letter of a search"
 TEXT = "SELECT id, name FROM table_0 WHERE id = %s"
 
 
 # --- the child ------------------------------------------------------------------------------------------
 
 
-def spans(count: int) -> Iterator[object]:
+def spans(count: int) -> Iterator[ev.Span]:
     """Yield the spans of a test: steps of queries, a step in a hundred fails."""
     from tests.tui.traces import query, span
 
@@ -45,10 +47,10 @@ def spans(count: int) -> Iterator[object]:
     while number < count:
         below = min(2 + step % 8, count - number - 1)
         start = number * 0.1
-        status = "error" if step % 100 == 99 else "ok"
+        status: ev.SpanStatus = "error" if step % 100 == 99 else "ok"
         yield span(
             number, 2, "internal", f"step {step % 7}", start, start + below * 0.1 + 0.05, status=status
-        )  # type: ignore[arg-type]
+        )
         for at in range(below):
             text = TEXT.replace("0", str((step + at) % 5))
             begin = start + 0.02 + at * 0.1
@@ -64,7 +66,6 @@ def serve(count: int) -> None:
     import msgspec
     from tests.tui.stage import NOW, FakeFeed, attached, make_app, state
 
-    from enctest import events as ev
     from enctest_tui.start import spare_modules
 
     class EncodedFeed(FakeFeed):
@@ -75,7 +76,7 @@ def serve(count: int) -> None:
                 self.tell(msgspec.msgpack.decode(encoded, type=ev.Details))
 
     encoded = msgspec.msgpack.encode(
-        ev.Details(t=NOW, test=BIG, run=1, outcome="passed", duration_ms=1.0, spans=tuple(spans(count)))  # type: ignore[arg-type]
+        ev.Details(t=NOW, test=BIG, run=1, outcome="passed", duration_ms=1.0, spans=tuple(spans(count)))
     )
     app = make_app(EncodedFeed(attached(state(SMALL), state(BIG)), ev.Ready(t=NOW)), clock=time.monotonic_ns)
     spare_modules()
@@ -126,7 +127,7 @@ def shown(times: Times) -> str:
 def measure(count: int, rounds: int) -> None:
     """Measure a trace of so many spans, and print."""
     opened: Times = []
-    times: dict[str, Times] = {name: [] for _, name in KEYS} | {"a letter of a search": []}
+    times: dict[str, Times] = {name: [] for name in (*(name for _, name in KEYS), SEARCHING)}
     memory = 0
     for _ in range(rounds):
         terminal = Terminal("--serve", str(count), script=__file__)
@@ -136,7 +137,7 @@ def measure(count: int, rounds: int) -> None:
         press(terminal, "t")
         for key, name in KEYS:
             times[name].append(press(terminal, key))
-        times["a letter of a search"] += [press(terminal, key) for key in SEARCH][1:]
+        times[SEARCHING] += [press(terminal, key) for key in SEARCH][1:]
         terminal.end()
     print(f"{count:,} spans, {memory / 1e6:.0f} MB")
     for name, found in {"open": opened, **times}.items():

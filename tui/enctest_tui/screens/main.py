@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -371,7 +371,7 @@ class MainScreen(Screen[None]):
         """Change between dark and light."""
         self.app.theme = LIGHT.name if self.app.current_theme.dark else DARK
 
+    @on(events.DescendantFocus)
     @on(TracePane.KeysChanged)
-    def on_descendant_focus(self) -> None:
-        """Show the keys of what is focused now."""
+    def _keys_changed(self) -> None:
         self.show_keys()
