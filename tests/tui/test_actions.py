@@ -7,6 +7,7 @@ import pytest
 from enctest.errors import EnctestError
 from enctest_tui.actions import ACTIONS, BY_ID, display, footer, key_map
 from enctest_tui.app import EnctestApp
+from enctest_tui.screens.help import PAIRS
 from enctest_tui.screens.main import MainScreen
 from enctest_tui.widgets.details_view import SpanDetails
 from enctest_tui.widgets.line_view import LineView
@@ -29,6 +30,13 @@ def test_every_action_has_a_method_and_a_sentence() -> None:
         assert len(action.help) < 50
         assert not action.rank or action.label
     assert len(BY_ID) == len(ACTIONS)
+
+
+def test_lines_of_the_help_fit_beside_their_keys() -> None:
+    for action, (other, text) in PAIRS.items():
+        assert {action, other} <= set(BY_ID)
+        assert len(text) <= 40
+    assert all(len(action.help) <= 41 for action in ACTIONS if action.group == "Trace")
 
 
 def test_the_default_keys_are_parsed_as_users_would_write_them() -> None:

@@ -56,7 +56,8 @@ def describe(row: Row, trace: Trace, reading: Reading | None = None) -> list[Det
     if row.note is not None:
         return _note_lines(row.note, span, reading)
     parts = [_head(row, trace), _group(row, trace) if row.members else []]
-    parts += _attributes(span.attributes, str(span.id), reading, _plan(reading, trace.run, span.id))
+    plan = _plan(reading, trace.run, span.id)
+    parts += _attributes(span.attributes, str(span.id), reading, plan, of_many=bool(row.members))
     for note in span.events:
         parts.append(_note_lines(note, span, reading))
     return [line for part in parts if part for line in [*part, DetailLine()]]
@@ -116,7 +117,12 @@ def _group(row: Row, trace: Trace) -> list[DetailLine]:
 
 
 def _attributes(
-    attributes: Attributes, owner: str, reading: Reading, plan: Sequence[DetailLine] = ()
+    attributes: Attributes,
+    owner: str,
+    reading: Reading,
+    plan: Sequence[DetailLine] = (),
+    *,
+    of_many: bool = False,
 ) -> list[list[DetailLine]]:
     """Return call site, SQL, plan, attributes by group, and stack, each a part of its own."""
     place = place_of(attributes)
@@ -124,7 +130,7 @@ def _attributes(
         [DetailLine([("at ", "dim"), (f"{clean(place[0])}:{place[1]}", "accent")], place=place)]
         if place
         else [],
-        _statement(attributes),
+        _statement(attributes, of_many=of_many),
         list(plan),
         *_grouped(attributes, owner, reading),
     ]
@@ -150,15 +156,15 @@ def filled(attributes: Attributes) -> Filled | None:
     return fill(str(text), attributes.get("db.query.parameters"), system)
 
 
-def _statement(attributes: Attributes) -> list[DetailLine]:
+def _statement(attributes: Attributes, *, of_many: bool) -> list[DetailLine]:
     statement = filled(attributes)
     if statement is None:
         return []
     lines = [DetailLine(line) for line in code.lines(layout(statement.sql), "sql")]
     if "db.query.parameters" in attributes:
-        told = "for display: arguments filled in"
+        told = f"for display: arguments {'of the first ' if of_many else ''}filled in"
         if statement.missing:
-            told += f", but for {statement.missing} that are not known in full"
+            told += f", but for {statement.missing} not known in full"
         lines.append(DetailLine([(f"-- {told}", "comment")]))
     return lines
 
@@ -180,7 +186,7 @@ def _plan_line(line: str) -> list[Piece]:
     text = clean(line)
     found = _PLAN_LINE.fullmatch(text)
     node, estimate, measured = found.groups("") if found is not None else (text, "", "")
-    return [(node, "warn" if "Seq Scan" in node else "plain"), (estimate, "faint"), (measured, "number")]
+    return [(node, "warn" if "Seq Scan" in node else "plain"), (estimate, "faint"), (measured, "accent")]
 
 
 def _grouped(attributes: Attributes, owner: str, reading: Reading) -> Iterable[list[DetailLine]]:

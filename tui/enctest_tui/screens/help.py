@@ -20,8 +20,8 @@ from enctest_tui.widgets.status import audit_line
 
 _COLUMNS = (("Run", "Look"), ("Move", "Trace"))
 _IN_A_TRACE = (("Trace",), ("Move", "Look", "Run"))
-_PAIRS = {
-    "next-failure": ("previous-failure", "Go to the next or previous failing test"),
+PAIRS = {
+    "next-failure": ("previous-failure", "Next, previous failing test"),
     "next-tab": ("previous-tab", "Show the next or previous tab"),
     "up": ("down", "One line up or down"),
     "page-up": ("page-down", "One page up or down"),
@@ -31,12 +31,12 @@ _PAIRS = {
     "scroll-left": ("scroll-right", "Scroll to the left or right"),
     "trace-unfold-all": ("trace-fold-all", "Unfold or fold everything"),
     "trace-level-more": ("trace-level-less", "Show one level more or less"),
-    "trace-next-error": ("trace-previous-error", "To the next or previous failure, or difference"),
-    "trace-next-same": ("trace-previous-same", "To the next or previous that does the same"),
-    "trace-next-match": ("trace-previous-match", "To the next or previous match of the search"),
+    "trace-next-error": ("trace-previous-error", "Next, previous failure or difference"),
+    "trace-next-same": ("trace-previous-same", "Next, previous span that does the same"),
+    "trace-next-match": ("trace-previous-match", "Next, previous match of the search"),
     "trace-zoom-in": ("trace-zoom-out", "Zoom in on the span, or out"),
     "trace-earlier": ("trace-later", "Show the time before or after"),
-    "details-next": ("details-previous", "In the details: next or previous frame, value"),
+    "details-next": ("details-previous", "In the details: next, previous frame"),
 }
 """Actions that are the reverse of each other share a line."""
 
@@ -77,13 +77,13 @@ class HelpScreen(ModalScreen[None]):
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
-        second = {other for other, _ in _PAIRS.values()}
+        second = {other for other, _ in PAIRS.values()}
         actions = (action for action in ACTIONS if action.group == group and action.id not in second)
         lines += [line for action in actions if (line := self._line(action)) is not None]
         return Content("\n").join([*lines, Content("")])
 
     def _line(self, action: Action) -> Content | None:
-        other, text = _PAIRS.get(action.id, ("", action.help.rstrip(".")))
+        other, text = PAIRS.get(action.id, ("", action.help.rstrip(".")))
         keys = display(self._keys[action.id], 1 if other else 2)
         if other:
             keys = f"{keys} {display(self._keys[other], 1)}".strip()

@@ -27,7 +27,10 @@ INKS = (
 """Names of text styles; `line_view.tcss` gives them colours from the theme."""
 
 
-_CLEARER = {"rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim"}
+_CLEARER = {
+    "rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim", "bar-phase": "dim", "bar-fixture": "dim",
+    "bar-bad-outer": "bar-bad", "bar-open-outer": "bar-open",
+}  # fmt: skip
 """What takes the place of a quiet ink on the cursor's line."""
 
 
