@@ -10,6 +10,7 @@ from tests.tui.traces import note, query, span
 from enctest.errors import EnctestError
 from enctest_tui.finding import Finder
 from enctest_tui.selftime import OwnTime
+from enctest_tui.spanquery import Known
 from enctest_tui.spans import Trace
 
 SPANS = (
@@ -59,7 +60,7 @@ SPANS = (
 def test_spans_are_found_by_words_kind_status_and_duration(text: str, expected: list[int]) -> None:
     trace = Trace(Clock())
     trace.load(1, SPANS, live=False)
-    finder = Finder(trace, OwnTime(trace))
+    finder = Finder(Known(trace, OwnTime(trace)))
     finder.look_for(text)
     assert [found.id for found in finder.found()] == expected
 
@@ -80,7 +81,7 @@ def test_spans_are_found_by_words_kind_status_and_duration(text: str, expected: 
 def test_mistakes_are_told_and_the_last_search_stays(text: str, title: str, hint: str) -> None:
     trace = Trace(Clock())
     trace.load(1, SPANS, live=False)
-    finder = Finder(trace, OwnTime(trace))
+    finder = Finder(Known(trace, OwnTime(trace)))
     finder.look_for("orders")
     with pytest.raises(EnctestError) as error:
         finder.look_for(text)
@@ -92,14 +93,14 @@ def test_mistakes_are_told_and_the_last_search_stays(text: str, title: str, hint
 def test_spans_that_do_the_same_are_alike_whatever_their_arguments() -> None:
     trace = Trace(Clock())
     trace.load(1, traces.history().spans, live=False)
-    finder = Finder(trace, OwnTime(trace))
+    finder = Finder(Known(trace, OwnTime(trace)))
     assert [found.id for found in finder.like(trace.spans[9])] == list(range(6, 18))
 
 
 def test_the_next_one_goes_round_in_the_order_of_the_waterfall() -> None:
     trace = Trace(Clock())
     trace.load(1, SPANS, live=False)
-    finder = Finder(trace, OwnTime(trace))
+    finder = Finder(Known(trace, OwnTime(trace)))
     spans = [trace.spans[at] for at in (3, 5, 6)]
     assert [finder.place(spans, trace.spans[5], step) for step in (-1, 0, 1)] == [0, 1, 2]
     assert finder.place(spans, trace.spans[7], 1) == 0

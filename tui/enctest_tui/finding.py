@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from enctest.tracing.likeness import key
-from enctest_tui.selftime import OwnTime
 from enctest_tui.spanquery import Known, Query, parse
-from enctest_tui.spans import SpanNode, Trace
+from enctest_tui.spans import SpanNode
 
 
 class Finder:
@@ -17,10 +16,10 @@ class Finder:
         query: What is looked for; None while nothing is.
     """
 
-    def __init__(self, trace: Trace, own: OwnTime) -> None:
+    def __init__(self, known: Known) -> None:
         self.query: Query | None = None
-        self.known = Known(trace, own)
-        self._trace = trace
+        self._known = known
+        self._trace = known.trace
         self._found: list[SpanNode] = []
         self._found_in: object = None
         self._order: dict[int, int] = {}
@@ -42,12 +41,12 @@ class Finder:
         asked = (query, self._trace.version, self._trace.run)
         if asked != self._found_in or self._trace.is_live:
             self._found_in = asked
-            self._found = [span for span in self._trace.walk() if query.matches(span, self.known)]
+            self._found = [span for span in self._trace.walk() if query.matches(span, self._known)]
         return self._found
 
     def matches(self, span: SpanNode) -> bool:
         """Say whether a span is looked for."""
-        return self.query is not None and self.query.matches(span, self.known)
+        return self.query is not None and self.query.matches(span, self._known)
 
     def where(self, test: Callable[[SpanNode], bool]) -> list[SpanNode]:
         """Return the spans for which something holds."""

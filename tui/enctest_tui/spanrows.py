@@ -94,10 +94,13 @@ class SpanRows:
             siblings = [span for span in siblings if span.id in kept]
         if not self.grouped or len(siblings) < GROUP_FROM:
             return [self._row(span, depth) for span in siblings]
+        same = [_sameness(span) for span in siblings]
         rows: list[Row] = []
         at = 0
         while at < len(siblings):
-            end = _equal_until(siblings, at)
+            end = at + 1
+            while end < len(same) and same[at] is not None and same[end] == same[at]:
+                end += 1
             if end - at >= GROUP_FROM:
                 members = tuple(siblings[at:end])
                 is_open = members[0].id in self._unfolded
@@ -108,7 +111,8 @@ class SpanRows:
         return rows
 
     def _row(self, span: SpanNode, depth: int) -> Row:
-        folds = bool(span.children) if self.kept is None else any(c.id in self.kept for c in span.children)
+        kept = self.kept
+        folds = bool(span.children) and (kept is None or any(child.id in kept for child in span.children))
         if span.events and not folds:
             folds = bool(self._notes(span))
         return Row(span, depth, None, (), folds, folds and span.expanded)
@@ -205,22 +209,13 @@ class SpanRows:
         return None
 
 
-def _equal_until(siblings: Sequence[SpanNode], at: int) -> int:
-    """Return where the run of spans ends that are equal to the one at `at`."""
-    end = at + 1
-    if _can_group(siblings[at]):
-        same = _sameness(siblings[at])
-        while end < len(siblings) and _can_group(siblings[end]) and _sameness(siblings[end]) == same:
-            end += 1
-    return end
-
-
-def _can_group(span: SpanNode) -> bool:
-    return span.end_ns is not None and not span.children and not span.events and span.status != "error"
-
-
-def _sameness(span: SpanNode) -> tuple[str, str]:
-    return span.kind, str(span.attribute("db.query.text", "db.statement")) or label(span)
+def _sameness(span: SpanNode) -> tuple[str, str] | None:
+    """Return what equal spans have in common; None for those that always stand alone."""
+    if span.end_ns is None or span.children or span.events or span.status == "error":
+        return None
+    attributes = span.attributes
+    text = attributes.get("db.query.text") or attributes.get("db.statement")
+    return span.kind, str(text) if text else label(span)
 
 
 def label(span: SpanNode) -> str:

@@ -66,7 +66,7 @@ class FindBox(Horizontal):
     def open(self) -> None:
         """Show the box and type in it."""
         self.add_class("-open")
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next keys may be there already
 
     def clear(self) -> None:
         """Give the words up and hide the box."""

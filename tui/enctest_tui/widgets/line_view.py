@@ -28,8 +28,8 @@ INKS = (
 
 
 _CLEARER = {
-    "rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim", "bar-phase": "dim", "bar-fixture": "dim",
-    "bar-bad-outer": "bar-bad", "bar-open-outer": "bar-open",
+    "rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim",
+    "bar-phase": "dim", "bar-fixture": "dim", "bar-bad-outer": "bar-bad", "bar-open-outer": "bar-open",
 }  # fmt: skip
 """What takes the place of a quiet ink on the cursor's line."""
 

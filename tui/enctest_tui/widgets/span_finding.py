@@ -8,6 +8,7 @@ from textual.message import Message
 
 from enctest.errors import EnctestError
 from enctest_tui.finding import Finder
+from enctest_tui.spanquery import Known
 from enctest_tui.spanrows import label
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import fit, plural
@@ -30,8 +31,8 @@ class SpanFinding(SpanList):
 
     def __init__(self, trace: Trace, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(trace, id=id)
-        self.finder = Finder(trace, self.own)
-        self.filter = Finder(trace, self.own)
+        known = Known(trace, self.own)
+        self.finder, self.filter = Finder(known), Finder(known)
         self.match_count = self.match_place = 0
 
     def empty(self) -> str:
