@@ -14,6 +14,7 @@ from tests.tui.looking import shows, text_of, told, until
 from tests.tui.stage import START, FakeFeed, make_app, shop_attached
 from tests.tui.test_trace_view import app_at, here, opened
 from tests.tui.traces import note, query, span
+from textual import events
 from textual.pilot import Pilot
 
 from enctest import events as ev
@@ -131,6 +132,20 @@ def test_a_filter_leaves_matches_and_what_is_above_them(play: PlayFixture) -> No
         await until(pilot, lambda: shows(app, "no span is like that"))
         await pilot.press("escape")
         assert view.line_count == everything
+
+    play(app, scene)
+
+
+def test_words_typed_in_one_go_are_words_and_no_commands(play: PlayFixture) -> None:
+    app, _ = app_at(traces.bulk())
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await opened(pilot, app, BULK)
+        box = app.main.side.trace.filter
+        for character in "&a/b&sql":
+            name = {"&": "ampersand", "/": "slash"}.get(character, character)
+            app.post_message(events.Key(name, character))
+        await until(pilot, lambda: box.text == "a/b&sql")
 
     play(app, scene)
 
