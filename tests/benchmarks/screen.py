@@ -86,13 +86,13 @@ def serve(*, streaming: bool) -> None:
 class Terminal:
     """The app in a pseudo-terminal, read through a screen emulator."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, script: str = __file__) -> None:
         self.screen = pyte.Screen(COLUMNS, LINES)
         self._stream = pyte.ByteStream(self.screen)
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm-256color", COLORTERM="truecolor", LC_ALL="C.UTF-8")
-            os.execv(sys.executable, [sys.executable, __file__, *arguments])
+            os.execv(sys.executable, [sys.executable, script, *arguments])
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
 
     def press(self, key: str) -> None:
@@ -122,6 +122,16 @@ class Terminal:
         """Return the processor time that the app has used."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def worked_ms(self) -> float:
+        """Return how long its threads have been on a processor, which other programs do not change."""
+        tasks = Path(f"/proc/{self.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
+
+    def memory(self) -> int:
+        """Return the bytes of memory that the app has."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def end(self) -> None:
         """Stop the app."""

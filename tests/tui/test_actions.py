@@ -7,13 +7,19 @@ import pytest
 from enctest.errors import EnctestError
 from enctest_tui.actions import ACTIONS, BY_ID, display, footer, key_map
 from enctest_tui.app import EnctestApp
+from enctest_tui.screens.help import PAIRS
 from enctest_tui.screens.main import MainScreen
+from enctest_tui.widgets.details_view import SpanDetails
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.test_tree import TestTreeView
 from enctest_tui.widgets.text_view import TextView
+from enctest_tui.widgets.trace_pane import TracePane
 from enctest_tui.widgets.trace_view import TraceView
 
-HOMES: dict[str, type] = {"list": LineView, "tree": TestTreeView, "trace": TraceView, "text": TextView}
+HOMES: dict[str, type] = {
+    "list": LineView, "tree": TestTreeView, "trace": TraceView, "text": TextView, "span": TracePane,
+    "details": SpanDetails,
+}  # fmt: skip
 
 
 def test_every_action_has_a_method_and_a_sentence() -> None:
@@ -24,6 +30,14 @@ def test_every_action_has_a_method_and_a_sentence() -> None:
         assert len(action.help) < 50
         assert not action.rank or action.label
     assert len(BY_ID) == len(ACTIONS)
+
+
+def test_lines_of_the_help_fit_beside_their_keys() -> None:
+    for action, (other, text) in PAIRS.items():
+        assert {action, other} <= set(BY_ID)
+        assert len(text) <= 40
+    paired = {action for pair, (other, _) in PAIRS.items() for action in (pair, other)}
+    assert all(len(each.help) <= 41 for each in ACTIONS if each.group == "Trace" and each.id not in paired)
 
 
 def test_the_default_keys_are_parsed_as_users_would_write_them() -> None:

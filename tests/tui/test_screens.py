@@ -126,6 +126,42 @@ def test_details(play: PlayFixture, screenshot: Screenshot) -> None:
     stage(play, screenshot, "trace", make_app(shop_feed()), keys, "at shop/orders/store.py:41", (160, 48))
 
 
+def test_zoomed(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see one request fill the axis, where it is in the whole trace, and its own time thick."""
+    keys = ["n", "t", "ampersand", *"-kind:fixture", "enter", *"jj", "z"]
+    stage(play, screenshot, "zoomed", make_app(shop_feed()), keys, "27 ms shown", (120, 30))
+
+
+def test_explained(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see only the slow queries, one with its arguments, and what it costs."""
+    app = make_app(feed := shop_feed())
+    plan = (
+        "Update on products  (cost=0.14..8.16 rows=0 width=0) (actual time=0.061..0.062 rows=0 loops=1)",
+        "  ->  Seq Scan on products  (cost=0.00..5.88 rows=1 width=10) (actual time=0.012..0.041 rows=1)",
+        "        Filter: (sku = 'tea-1'::text)",
+        "        Rows Removed by Filter: 211",
+        "Planning Time: 0.118 ms",
+        "Execution Time: 0.097 ms",
+    )
+    told = ev.Explained(
+        t=NOW, test=BULK, run=3, span=12, plan=plan, database="shop as the failed test has left it"
+    )
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "api"))
+        await at_rest(pilot, app)
+        await pilot.press(
+            "n", "t", "ampersand", *"kind:sql >1ms", "enter", "slash", *'"update products"', "enter", "X"
+        )
+        await until(pilot, lambda: feed.commands(ev.Explain))
+        feed.tell(told)
+        await until(pilot, lambda: shows(app, "Rows Removed by Filter"))
+        await at_rest(pilot, app)
+        screenshot(app, "explained")
+
+    play(app, scene, (160, 32))
+
+
 def test_comparison(play: PlayFixture, screenshot: Screenshot) -> None:
     """You should see where the failing run left the last pass: the discount is 0, no longer 800."""
     keys = ["n", "t", "D", "enter"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.tui import traces
@@ -15,6 +15,7 @@ from enctest_tui.bars import Axis, round_up
 from enctest_tui.span_details import describe
 from enctest_tui.spanrows import Row, SpanRows, label
 from enctest_tui.spans import Trace
+from enctest_tui.sqltext import layout
 
 
 def live(*events: ev.SpanRecord, clock: Clock | None = None) -> Trace:
@@ -52,7 +53,7 @@ def _line(row: Row) -> str:
     return "  " * row.depth + group + text
 
 
-def text_of(lines: list[list[tuple[str, str]]]) -> str:
+def text_of(lines: Sequence[Sequence[tuple[str, str]]]) -> str:
     return "\n".join("".join(text for text, _ in line) for line in lines)
 
 
@@ -173,7 +174,8 @@ def test_details_hold_everything_about_a_query() -> None:
     text = text_of(describe(rows.rows[0], trace))
     for line in (
         "FROM orders",
-        "WHERE customer = %s",
+        "WHERE customer = 'ada'",
+        "-- for display: arguments filled in",
         "  AND note = 'a WHERE b'",
         "at shop/store.py:7",
         "2.5 ms",
@@ -202,8 +204,8 @@ def test_details_of_a_group_add_up_its_members() -> None:
 
 
 def test_sql_written_over_several_lines_keeps_them() -> None:
-    assert code.sql("\n    SELECT a\n      FROM b\n    ") == "SELECT a\nFROM b"
-    assert code.sql("SELECT 1") == "SELECT 1"
+    assert layout("\n    SELECT a\n      FROM b\n    ") == "SELECT a\nFROM b"
+    assert layout("SELECT 1") == "SELECT 1"
 
 
 def test_colouring_loses_no_text() -> None:

@@ -10,8 +10,9 @@ from typing import Final, Literal
 from enctest.config import suggestion
 from enctest.errors import EnctestError
 
-Where = Literal["app", "list", "tree", "trace", "text"]
-"""Who answers: the whole app, or a focused list of that kind; `list` is every list."""
+Where = Literal["app", "list", "tree", "trace", "span", "details", "text"]
+"""Who answers: the whole app, or a focused list of that kind; `list` is every list, `span`
+every list of the Trace tab."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,16 @@ def _move(id_: str, keys: str, text: str, where: Where = "list") -> Action:
     return Action(id_, keys, "", text, "Move", where=where)
 
 
-def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
-    return Action(id_, keys, label, text, "Trace", where="trace", rank=rank)
+def _trace(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Trace", where="trace", rank=rank, method=method)
+
+
+def _details(id_: str, keys: str, label: str, text: str, rank: int = 0, method: str = "") -> Action:
+    return Action(id_, keys, label, text, "Trace", where="details", rank=rank, method=method)
+
+
+def _span(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
+    return Action(id_, keys, label, text, "Trace", where="span", rank=rank)
 
 
 def _analyse(id_: str, keys: str, label: str, text: str, rank: int = 0) -> Action:
@@ -83,7 +92,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _run("stop", "x", "Stop", "Stop what is running, or the hunt.", 1),
     _run("pause", "w", "Pause", "Pause or resume watching files.", 11),
     _run("debug", "d", "Debug", "Debug here, where the selected test fails.", 9),
-    _run("debug-start", "s", "Step", "Debug here, from the test's first line.", 14, "debug('start')"),
+    _run("debug-start", "B", "Step", "Debug here, from the test's first line.", 14, "debug('start')"),
     _run("debug-ide", "a", "Attach", "Let an IDE debug it; attach to a hung test.", 13, "debug('ide')"),
     _run("database", "p", "Database", "Open the test's database: psql, or its tables.", 12),
     _run("edit", "e", "Edit", "Open the line that matters in $EDITOR.", 8),
@@ -137,20 +146,47 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _move("scroll-left", "left,h", "Scroll to the left.", "text"),
     _move("scroll-right", "right,l", "Scroll to the right.", "text"),
     _trace("trace-fold", "left,h", "", "Fold the span, or go to its parent."),
-    _trace("trace-unfold", "right,l", "", "Unfold the span, or go to its first child."),
-    _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 2),
+    _trace("trace-unfold", "right,l", "", "Unfold it, or go to its first child."),
+    _trace("trace-toggle", "space", "Fold", "Fold or unfold the span.", 4),
     _trace("trace-unfold-all", "E", "Unfold all", "Unfold everything.", 12),
     _trace("trace-fold-all", "C", "Fold all", "Fold everything.", 12),
+    _trace("trace-level-less", "left_curly_bracket", "", "Show one level less.", method="trace_level(-1)"),
+    _trace("trace-level-more", "right_curly_bracket", "", "Show one level more.", method="trace_level(1)"),
+    _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 13),
     _trace("trace-next-error", "full_stop", "Next error", "Go to the next failed span, or difference.", 3),
     _trace("trace-previous-error", "comma", "", "Go to the previous one."),
+    _trace("trace-next-same", "asterisk", "Next same", "Go to the next span that does the same.", 9),
+    _trace("trace-previous-same", "number_sign", "", "Go to the previous span that does the same."),
     _trace("trace-next-match", "n", "", "Go to the next match of the search."),
     _trace("trace-previous-match", "N", "", "Go to the previous match of the search."),
-    _trace("trace-group", "equals_sign", "Group", "Group equal neighbours, or not.", 12),
-    _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _span("trace-filter", "ampersand", "Only", "Show only spans like: kind:sql >5ms.", 4),
+    _trace("trace-zoom-fit", "z", "Zoom", "Zoom to the span; once more: back.", 2),
+    _trace("trace-zoom-in", "plus", "", "Zoom in on the span.", method="trace_zoom(1)"),
+    _trace("trace-zoom-out", "minus", "", "Zoom out.", method="trace_zoom(-1)"),
+    _trace("trace-zoom-reset", "0", "All time", "Show all of the time.", 1),
+    _trace("trace-earlier", "less_than_sign,shift+left", "", "Show the time before.", method="trace_pan(-1)"),
+    _trace("trace-later", "greater_than_sign,shift+right", "", "Show the time after.", method="trace_pan(1)"),
+    _trace("trace-pin", "P", "Pin", "Keep these details, wherever you go.", 11),
     _analyse("findings", "i", "Findings", "Show what was found in the trace.", 7),
     _analyse("statistics", "S", "", "Show times by operation."),
     _analyse("critical-path", "c", "", "Show the critical path."),
     _trace("trace-tail", "L", "Follow", "Follow the newest span again.", 12),
+    _span("trace-copy", "y", "Copy", "Copy the SQL, address, value or message.", 7),
+    _span("trace-source", "o", "Source", "Open its line, or a frame, in $EDITOR.", 5),
+    _span("trace-explain", "X", "Explain", "EXPLAIN ANALYZE on what the test left.", 6),
+    _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _details("details-fold", "space,right,left,h,l", "Fold", "In the details: fold, unfold a value.", 2),
+    _details(
+        "details-next",
+        "n,full_stop",
+        "Next",
+        "In the details: next frame or value.",
+        3,
+        "details_next(1)",
+    ),
+    _details(
+        "details-previous", "N,comma", "", "In the details: to the one before.", method="details_next(-1)"
+    ),
 )
 
 BY_ID: Final = {action.id: action for action in ACTIONS}
@@ -158,17 +194,18 @@ BY_ID: Final = {action.id: action for action in ACTIONS}
 _NAMES: Final = {
     "slash": "/", "question_mark": "?", "full_stop": ".", "comma": ",", "equals_sign": "=",
     "left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc", "enter": "Enter",
-    "space": "Space", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp",
+    "left_curly_bracket": "{", "right_curly_bracket": "}", "asterisk": "*", "number_sign": "#",
+    "ampersand": "&", "plus": "+", "minus": "-", "less_than_sign": "<", "greater_than_sign": ">",
+    "space": "Space", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→",
+    "shift+left": "⇧←", "shift+right": "⇧→", "pageup": "PgUp",
     "pagedown": "PgDn", "home": "Home", "end": "End",
 }  # fmt: skip
 _CHARACTERS: Final = {
     **{shown: name for name, shown in _NAMES.items() if len(shown) == 1 and shown.isascii()},
-    "+": "plus", "-": "minus", "!": "exclamation_mark", "@": "at", "#": "number_sign",
-    "$": "dollar_sign", "%": "percent_sign", "&": "ampersand", "*": "asterisk", "(": "left_parenthesis",
+    "!": "exclamation_mark", "@": "at", "$": "dollar_sign", "%": "percent_sign", "(": "left_parenthesis",
     ")": "right_parenthesis", "_": "underscore", ";": "semicolon", ":": "colon", "'": "apostrophe",
-    '"': "quotation_mark", "<": "less_than_sign", ">": "greater_than_sign", "|": "vertical_line",
-    "\\": "backslash", "~": "tilde", "`": "grave_accent", "^": "circumflex_accent",
-    "{": "left_curly_bracket", "}": "right_curly_bracket", " ": "space",
+    '"': "quotation_mark", "|": "vertical_line", "\\": "backslash", "~": "tilde", "`": "grave_accent",
+    "^": "circumflex_accent", " ": "space",
 }  # fmt: skip
 _FUNCTION_KEY: Final = re.compile(r"f\d+")
 _KEY: Final = re.compile(

@@ -20,6 +20,7 @@ from enctest.events import (
     Command,
     DebugHow,
     Error,
+    ExplainQuery,
     FindBase,
     Follow,
     How,
@@ -39,7 +40,7 @@ from enctest_tui.screens.main import MainScreen
 from enctest_tui.screens.part_help import open_part_help
 from enctest_tui.themes import LIGHT, SIXTEEN, fitting
 from enctest_tui.type_ahead import TypeAhead
-from enctest_tui.widgets.text_view import TextView
+from enctest_tui.widgets.places import SourceWanted
 from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
@@ -212,6 +213,17 @@ class EnctestApp(App[None]):
         if self.feed is not None and self.model.details.test:
             self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
 
+    @on(TracePane.PlanWanted)
+    def _plan_wanted(self, event: TracePane.PlanWanted) -> None:
+        asked = ExplainQuery(
+            test=self.model.details.test,
+            run=event.run,
+            span=event.span,
+            query=event.query,
+            namespace=event.database,
+        )
+        self._send(asked)
+
     def _ask(self, question: Command) -> None:
         if self.feed is not None:
             self.feed.send(question)
@@ -296,8 +308,8 @@ class EnctestApp(App[None]):
             return
         self._edit(path, line)
 
-    @on(TextView.PlaceChosen)
-    def _place_chosen(self, event: TextView.PlaceChosen) -> None:
+    @on(SourceWanted)
+    def _source_wanted(self, event: SourceWanted) -> None:
         self._edit(event.path, event.line)
 
     def _edit(self, path: str, line: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from enctest_tui.text import clean
@@ -10,14 +9,6 @@ from enctest_tui.text import clean
 Piece = tuple[str, str]
 LARGEST = 400_000
 """Characters that are coloured; longer text stays plain, so that a key never waits for it."""
-
-_CLAUSES = re.compile(
-    r"('(?:[^']|'')*'|\"[^\"]*\"|\$\w*\$)|\s+"
-    r"(FROM|WHERE|GROUP BY|ORDER BY|HAVING|LIMIT|OFFSET|RETURNING|VALUES|SET|"
-    r"UNION(?: ALL)?|ON CONFLICT|FOR UPDATE|"
-    r"(?:(?:LEFT|RIGHT|FULL|INNER|CROSS)(?: OUTER)? )?JOIN|AND|OR)\b",
-    re.IGNORECASE,
-)
 
 
 def lines(text: str, language: str) -> list[list[Piece]]:
@@ -59,24 +50,3 @@ def _ink(token: Sequence[str]) -> str:
     if kind == "Name" and parts[1:2] in (["Function"], ["Class"], ["Decorator"]):
         return "name"
     return "plain"
-
-
-def sql(statement: str) -> str:
-    """Return a statement with a line for each clause; text within quotes stays as it is."""
-    if "\n" in statement.strip():
-        return _outdent(statement)
-
-    def break_before(match: re.Match[str]) -> str:
-        if match.group(1):
-            return match.group(0)
-        word = match.group(2)
-        return f"\n  {word}" if word.upper() in {"AND", "OR"} else f"\n{word}"
-
-    return _CLAUSES.sub(break_before, statement.strip())
-
-
-def _outdent(statement: str) -> str:
-    rows = [row.rstrip() for row in statement.expandtabs(4).strip("\n").split("\n")]
-    rest = [len(row) - len(row.lstrip()) for row in rows[1:] if row.strip()]
-    indent = min(rest, default=0)
-    return "\n".join([rows[0].strip(), *(row[indent:] for row in rows[1:])]).rstrip()

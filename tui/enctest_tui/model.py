@@ -57,6 +57,7 @@ class Model:
         running: Since when (seconds since the epoch), and in which worker, tests run that run now.
         stacks: Where running tests were when somebody last asked.
         wall: The clock that goes with these times.
+        plans: What EXPLAIN said of the shown test's queries, by run and span; None: under way.
         users: The tests turned round, as far as the user has asked.
         hunts: How the hunt for a test's polluter ended, by test.
         misses: What audits found and the user has not read yet, by test.
@@ -77,6 +78,7 @@ class Model:
         self.running: dict[str, tuple[float, int]] = {}
         self.stacks: dict[str, ev.Stacked] = {}
         self.wall: Callable[[], float] = time.time
+        self.plans: dict[tuple[int, int], ev.Explained | None] = {}
         self.users = UserTree()
         self.hunts: dict[str, ev.Hunted] = {}
         self.misses: dict[str, ev.Miss] = {}
@@ -108,6 +110,7 @@ class Model:
             self.trace.clear()
             self.base.forget()
             self.findings = self.explained = None
+            self.plans.clear()
 
     # --- the project ---------------------------------------------------------------------------------
 
@@ -357,6 +360,12 @@ class Model:
     def _measured(self, event: ev.Measured) -> Changes:
         self.tests.measure(event)
         return Changes.TESTS
+
+    def _explained(self, event: ev.Explained) -> Changes:
+        if event.test != self.details.test:
+            return Changes.NONE
+        self.plans[event.run, event.span] = event
+        return Changes.TRACE
 
     def _span_started(self, event: ev.SpanStarted) -> Changes:
         if event.test != self.details.test:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from enctest.events import SpanNote
@@ -49,65 +50,109 @@ class SpanRows:
     Attributes:
         rows: Top to bottom.
         grouped: Whether equal siblings are shown as one.
+        kept: Ids of the spans that a filter leaves, with all above them; None without a filter.
     """
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.rows: list[Row] = []
         self.grouped = True
+        self.kept: set[int] | None = None
+        self._matching: set[int] = set()
         self._unfolded: set[int] = set()
         self._built: tuple[int, int] = (-1, -1)
 
     def refresh(self, *, force: bool = False) -> bool:
         """Recompute the rows if the trace has grown; say whether it had."""
-        built = (self.trace.structure, self.trace.stamp if self.grouped else 0)
+        built = (self.trace.structure, self.trace.stamp if self.grouped or self.kept is not None else 0)
         if built == self._built and not force:
             return False
         self._built = built
-        self.rows = []
-        self._show(self.trace.roots, 0)
+        self.rows = self._unfolded_rows(self._siblings(self.trace.roots, 0))
         return True
 
-    def _show(self, siblings: list[SpanNode], depth: int) -> None:
+    def show_only(self, matching: Iterable[SpanNode] | None) -> None:
+        """Leave only these spans and what is above them, unfolded; None shows everything again."""
+        self.kept = None
+        if matching is not None:
+            self.kept, self._matching = set(), set()
+            for span in matching:
+                self._matching.add(span.id)
+                each: SpanNode | None = span
+                while each is not None and each.id not in self.kept:
+                    self.kept.add(each.id)
+                    each = each.parent
+                    if each is not None:
+                        each.expanded = True
+        self.refresh(force=True)
+
+    # --- which rows ----------------------------------------------------------------------------------
+
+    def _siblings(self, siblings: Sequence[SpanNode], depth: int) -> list[Row]:
+        """Return a row for each span, or for each run of equal ones."""
+        kept = self.kept
+        if kept is not None:
+            siblings = [span for span in siblings if span.id in kept]
+        if not self.grouped or len(siblings) < GROUP_FROM:
+            return [self._row(span, depth) for span in siblings]
+        same = [_sameness(span) for span in siblings]
+        rows: list[Row] = []
         at = 0
         while at < len(siblings):
-            members = self._equal(siblings, at) if self.grouped else ()
-            if members:
+            end = at + 1
+            while end < len(same) and same[at] is not None and same[end] == same[at]:
+                end += 1
+            if end - at >= GROUP_FROM:
+                members = tuple(siblings[at:end])
                 is_open = members[0].id in self._unfolded
-                self.rows.append(Row(members[0], depth, members=members, folds=True, is_open=is_open))
-                for member in members if is_open else ():
-                    self._show_one(member, depth + 1)
-                at += len(members)
+                rows.append(Row(members[0], depth, None, members, folds=True, is_open=is_open))
             else:
-                self._show_one(siblings[at], depth)
-                at += 1
+                rows += [self._row(span, depth) for span in siblings[at:end]]
+            at = end
+        return rows
 
-    def _equal(self, siblings: list[SpanNode], at: int) -> tuple[SpanNode, ...]:
-        first = siblings[at]
-        end = at
-        label = _sameness(first)
-        while end < len(siblings) and _can_group(siblings[end]) and _sameness(siblings[end]) == label:
-            end += 1
-        return tuple(siblings[at:end]) if end - at >= GROUP_FROM else ()
+    def _row(self, span: SpanNode, depth: int) -> Row:
+        kept = self.kept
+        folds = bool(span.children) and (kept is None or any(child.id in kept for child in span.children))
+        if span.events and not folds:
+            folds = bool(self._notes(span))
+        return Row(span, depth, None, (), folds, folds and span.expanded)
 
-    def _show_one(self, span: SpanNode, depth: int) -> None:
-        notes = [note for note in span.events if note.name in _DETAIL_EVENTS]
-        folds = bool(span.children or notes)
-        self.rows.append(Row(span, depth, folds=folds, is_open=folds and span.expanded))
-        if not span.expanded:
-            return
-        if not notes:
-            self._show(span.children, depth + 1)
-            return
-        # What happened stands between the children where it happened.
+    def _notes(self, span: SpanNode) -> list[SpanNote]:
+        """Return the events that have rows of their own."""
+        if self.kept is not None and span.id not in self._matching:
+            return []
+        return [note for note in span.events if note.name in _DETAIL_EVENTS]
+
+    def _below(self, row: Row) -> list[Row]:
+        """Return the rows right below an open one; what happened stands between the children where it did."""
+        span, depth = row.span, row.depth + 1
+        if row.members:
+            return [self._row(member, depth) for member in row.members]
+        if not span.events:
+            return self._siblings(span.children, depth)
+        rows: list[Row] = []
         at = 0
-        for note in notes:
+        for note in self._notes(span):
             start = at
             while at < len(span.children) and span.children[at].start_ns <= note.at_ns:
                 at += 1
-            self._show(span.children[start:at], depth + 1)
-            self.rows.append(Row(span, depth + 1, note=note))
-        self._show(span.children[at:], depth + 1)
+            rows += self._siblings(span.children[start:at], depth)
+            rows.append(Row(span, depth, note))
+        return rows + self._siblings(span.children[at:], depth)
+
+    def _unfolded_rows(self, rows: list[Row]) -> list[Row]:
+        """Return rows and all that is shown below them; no recursion, as traces may be deep."""
+        found: list[Row] = []
+        stack = rows[::-1]
+        while stack:
+            row = stack.pop()
+            found.append(row)
+            if row.is_open:
+                stack += reversed(self._below(row))
+        return found
+
+    # --- folding -------------------------------------------------------------------------------------
 
     def fold(self, row: Row, open_: bool) -> bool:
         """Open or close what is below a row; say whether that changed anything."""
@@ -117,7 +162,13 @@ class SpanRows:
             (self._unfolded.add if open_ else self._unfolded.discard)(row.span.id)
         else:
             row.span.expanded = open_
-        self.refresh(force=True)
+        row.is_open = open_
+        first = next(at for at, each in enumerate(self.rows) if each is row) + 1
+        if open_:
+            self.rows[first:first] = self._unfolded_rows(self._below(row))
+        else:
+            after = (at for at in range(first, len(self.rows)) if self.rows[at].depth <= row.depth)
+            del self.rows[first : next(after, len(self.rows))]
         return True
 
     def fold_all(self, open_: bool) -> None:
@@ -127,28 +178,45 @@ class SpanRows:
         self._unfolded = {span.id for span in self.trace.walk()} if open_ else set()
         self.refresh(force=True)
 
+    def fold_to(self, step: int) -> int:
+        """Show one level more (1) or less (-1) than now, everywhere; return how many levels that is."""
+        depths: dict[int, int] = {}
+        for span in self.trace.walk():
+            depths[span.id] = depths[span.parent.id] + 1 if span.parent is not None else 0
+        deepest = max((depths[span.id] + bool(span.events) for span in self.trace.walk()), default=0)
+        shown = max((depths[row.span.id] + (row.note is not None) for row in self.rows), default=0)
+        level = min(max(shown + step, 0), deepest)
+        for span in self.trace.walk():
+            span.expanded = depths[span.id] < level
+        self.refresh(force=True)
+        return level + 1
+
     def reveal(self, span: SpanNode) -> int | None:
         """Open what hides a span; return its row."""
-        above = span.parent
+        above, hidden = span.parent, False
         while above is not None:
+            hidden = hidden or not above.expanded
             above.expanded = True
             above = above.parent
-        self.refresh(force=True)
+        if hidden:
+            self.refresh(force=True)
         for index, row in enumerate(self.rows):
-            if span in row.members and not row.is_open:
-                self.fold(row, open_=True)
-                return self.reveal(span)
-            if row.span is span and row.note is None and not row.members:
+            if row.members:
+                if not row.is_open and span in row.members:
+                    self.fold(row, open_=True)
+                    return index + 1 + row.members.index(span)
+            elif row.span is span and row.note is None:
                 return index
         return None
 
 
-def _can_group(span: SpanNode) -> bool:
-    return not span.is_open and not span.is_error and not span.children and not span.events
-
-
-def _sameness(span: SpanNode) -> tuple[str, str]:
-    return span.kind, statement(span) or label(span)
+def _sameness(span: SpanNode) -> tuple[str, str] | None:
+    """Return what equal spans have in common; None for those that always stand alone."""
+    if span.end_ns is None or span.children or span.events or span.status == "error":
+        return None
+    attributes = span.attributes
+    text = attributes.get("db.query.text") or attributes.get("db.statement")
+    return span.kind, str(text) if text else label(span)
 
 
 def label(span: SpanNode) -> str:

@@ -91,16 +91,18 @@ class Trace:
         """Take a stored trace, in any order; when not `live`, open spans never end."""
         self.clear(run)
         stored = sorted(spans, key=lambda span: (span.start_ns, span.span))
+        latest = 0
         for span in stored:
             node = SpanNode(span.span, span.name, span.kind, span.start_ns)
             node.end_ns, node.status, node.attributes = span.end_ns, span.status, span.attributes
             if OPEN in node.attributes:  # its process died in it
                 node.end_ns = None
-            node.events = list(span.events)
             self.spans.setdefault(node.id, node)
-            self._latest_ns = max(
-                self._latest_ns, span.start_ns, span.end_ns or 0, *(note.at_ns for note in span.events)
-            )
+            latest = max(latest, span.end_ns or span.start_ns)
+            if span.events:
+                node.events = list(span.events)
+                latest = max(latest, *(note.at_ns for note in span.events))
+        self._latest_ns = latest
         for span in stored:
             self._attach(self.spans[span.span], span.parent)
         self.open = sum(node.is_open for node in self.spans.values())
@@ -163,6 +165,11 @@ class Trace:
         return not 0 <= self._clock() - self._latest_ns < 3_600_000_000_000  # noqa: PLR2004 - an hour
 
     # --- questions -----------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """What is another one after anything has come."""
+        return self.structure, self.stamp
 
     @property
     def is_live(self) -> bool:

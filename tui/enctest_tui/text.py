@@ -7,6 +7,7 @@ from rich.cells import cell_len, set_cell_size
 _SECOND = 1000.0
 _MINUTE = 60 * _SECOND
 _TEN = 10.0
+_TENTH = 0.095
 
 _HARMLESS = dict.fromkeys((*range(32), *range(127, 160)), "�")
 _HARMLESS |= {ord("\t"): "    ", ord("\n"): "⏎", ord("\r"): "␍", 0x2028: "⏎", 0x2029: "⏎"}
@@ -66,7 +67,9 @@ def _reach(text: str, start: int, width: int) -> int:
 
 
 def duration(ms: float) -> str:
-    """Return a duration (milliseconds) in at most seven characters, such as `0.4 ms`, `184 ms` or `3.1 s`."""
+    """Return a duration (milliseconds) in at most seven characters: `45 µs`, `0.4 ms`, `184 ms`, `3.1 s`."""
+    if 0 < ms < _TENTH:
+        return f"{ms * 1000:.0f} µs"
     if ms < _TEN:
         return f"{ms:.1f} ms"
     if ms < _SECOND - 0.5:

@@ -146,6 +146,10 @@ class Inspection:
         """Open a superuser's session with a database."""
         return self._cluster.connect(database)
 
+    def session(self, found: Found) -> Connection:
+        """Open a session with a database as the application's role."""
+        return self._cluster.connect(found.database, ROLE)
+
     def drop(self, *databases: str) -> None:
         """Remove databases."""
         for name in databases:

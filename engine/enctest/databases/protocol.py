@@ -88,6 +88,20 @@ class Connection:
             sql = _PARAMETER.sub(lambda match: literal(values[int(match[1]) - 1]), sql)
         self._send(b"Q", sql.encode() + b"\0")
 
+    def single(self, sql: str) -> list[Row]:
+        """Run a statement and return its rows; the server refuses more than one.
+
+        Raises:
+            ServerError: It failed, or it is several.
+            OSError: The server went away.
+        """
+        nothing = struct.pack("!h", 0)
+        self._send(b"P", b"\0" + sql.encode() + b"\0" + nothing)
+        self._send(b"B", b"\0\0" + 3 * nothing)
+        self._send(b"E", b"\0" + struct.pack("!i", 0))
+        self._send(b"S", b"")
+        return self.answer()
+
     def answer(self) -> list[Row]:
         """Return the answer to what was asked.
 

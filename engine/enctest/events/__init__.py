@@ -15,6 +15,7 @@ from enctest.events.commands import (
     Command,
     Debug,
     Explain,
+    ExplainQuery,
     FindBase,
     FindStacks,
     FindUsers,
@@ -64,6 +65,7 @@ from enctest.events.state import (
     DebugReady,
     Details,
     Error,
+    Explained,
     Hunted,
     IdeWaits,
     Miss,
@@ -120,6 +122,7 @@ ExplorerEvent = (
     | Details
     | DebugReady
     | IdeWaits
+    | Explained
     | Hunted
     | Audited
     | Users
@@ -148,6 +151,8 @@ __all__ = [
     "Details",
     "Error",
     "Explain",
+    "ExplainQuery",
+    "Explained",
     "ExplorerEvent",
     "Figures",
     "FileCollected",

@@ -87,6 +87,24 @@ class FindStacks(Record, frozen=True, kw_only=True):
     test: str
 
 
+class ExplainQuery(Record, frozen=True, kw_only=True):
+    """Explain a query of this test's trace, on the database that the test has left if it failed.
+
+    Attributes:
+        test: Whose trace.
+        run: Of which run; comes back with the answer.
+        span: Which span; comes back with the answer.
+        query: One statement, with its arguments filled in.
+        namespace: Name of the database that it was sent to.
+    """
+
+    test: str
+    run: int
+    span: int
+    query: str
+    namespace: str = ""
+
+
 class TakeRun(Record, frozen=True, kw_only=True):
     """Take the results of a plain run from the files it left in this folder, which is the explorer's then."""
 
@@ -107,5 +125,6 @@ Command = (
     | FollowRun
     | Explain
     | FindStacks
+    | ExplainQuery
     | TakeRun
 )

@@ -242,6 +242,23 @@ class Base(Event, frozen=True, kw_only=True):
     spans: tuple[Span, ...] = ()
 
 
+class Explained(Event, frozen=True, kw_only=True):
+    """Answer to `Explain`: what the server says, line by line.
+
+    Attributes:
+        plan: The plan with its measured times; empty when there is none.
+        database: Which database it was, in words.
+        problem: Why there is no plan; else empty.
+    """
+
+    test: str
+    run: int
+    span: int
+    plan: tuple[str, ...] = ()
+    database: str = ""
+    problem: str = ""
+
+
 class DebugReady(Event, frozen=True, kw_only=True):
     """Answer to `Debug`: the command that runs the test in the foreground under a debugger."""
 

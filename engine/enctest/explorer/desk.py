@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from enctest.errors import EnctestError
 from enctest.events import (
     Base,
     Command,
     Debug,
     Details,
     Explain,
+    Explained,
+    ExplainQuery,
     FindBase,
     FindStacks,
     FindUsers,
@@ -52,7 +57,7 @@ class Desk:
                 front_end.send([self._answer(command)])
             case Debug():
                 self.debugging.begin(front_end, command)
-            case FindStacks() | Explain():
+            case FindStacks() | Explain() | ExplainQuery():
                 task = asyncio.create_task(self._answer_later(front_end, command))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -76,11 +81,31 @@ class Desk:
             case Pause(on=on):
                 explorer.pause(on=on)
 
-    async def _answer_later(self, front_end: FrontEnd, question: FindStacks | Explain) -> None:
+    async def _answer_later(self, front_end: FrontEnd, question: FindStacks | Explain | ExplainQuery) -> None:
         if isinstance(question, FindStacks):
             front_end.send([await find_stacks(self._explorer, question.test)])
-        else:
+        elif isinstance(question, Explain):
             front_end.send([await explain(self._explorer, question.test, question.run)])
+        else:
+            front_end.send([await self._explain_query(question)])
+
+    async def _explain_query(self, asked: ExplainQuery) -> Explained:
+        from enctest.databases import explaining
+
+        explorer = self._explorer
+        told = Explained(test=asked.test, run=asked.run, span=asked.span)
+        try:
+            plan = await asyncio.to_thread(
+                explaining.explain,
+                explorer.project.root,
+                explorer.settings.databases,
+                asked.test,
+                asked.namespace,
+                asked.query,
+            )
+        except EnctestError as error:
+            return replace(told, problem=f"{error.title}. {error.hint}".rstrip(". "))
+        return replace(told, plan=plan.lines, database=plan.database)
 
     def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):

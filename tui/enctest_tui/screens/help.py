@@ -20,6 +20,26 @@ from enctest_tui.widgets.signs import FOUND
 from enctest_tui.widgets.status import audit_line
 
 _COLUMNS = (("Run", "Look"), ("Move", "Trace"))
+_IN_A_TRACE = (("Trace",), ("Move", "Look", "Run"))
+PAIRS = {
+    "next-failure": ("previous-failure", "Next, previous failing test"),
+    "next-tab": ("previous-tab", "Show the next or previous tab"),
+    "up": ("down", "One line up or down"),
+    "page-up": ("page-down", "One page up or down"),
+    "half-up": ("half-down", "Half a page up or down"),
+    "first": ("last", "To the first or last line"),
+    "unfold-all": ("fold-all", "Unfold everything, fold all but folders"),
+    "scroll-left": ("scroll-right", "Scroll to the left or right"),
+    "trace-unfold-all": ("trace-fold-all", "Unfold or fold everything"),
+    "trace-level-more": ("trace-level-less", "Show one level more or less"),
+    "trace-next-error": ("trace-previous-error", "Next, previous failure or difference"),
+    "trace-next-same": ("trace-previous-same", "Next, previous span that does the same"),
+    "trace-next-match": ("trace-previous-match", "Next, previous match of the search"),
+    "trace-zoom-in": ("trace-zoom-out", "Zoom in on the span, or out"),
+    "trace-earlier": ("trace-later", "Show the time before or after"),
+    "details-next": ("details-previous", "In the details: next, previous frame"),
+}
+"""Actions that are the reverse of each other share a line."""
 
 
 class HelpScreen(ModalScreen[None]):
@@ -34,33 +54,43 @@ class HelpScreen(ModalScreen[None]):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as Textual declares it
 
-    def __init__(self, keys: Mapping[str, str], audit: Audited | None = None) -> None:
+    def __init__(
+        self, keys: Mapping[str, str], audit: Audited | None = None, *, in_a_trace: bool = False
+    ) -> None:
         super().__init__()
+        self._columns = _IN_A_TRACE if in_a_trace else _COLUMNS
         self._keys = keys
         self._audit = audit
 
     def compose(self) -> ComposeResult:
-        """Two columns of groups."""
+        """Signs, then two columns of groups, those that matter here first."""
         with VerticalScroll(id="help") as box:
             box.border_title = "Keys"
-            box.border_subtitle = "Esc closes"
-            yield Static(_signs(), markup=False)
+            box.border_subtitle = "j k scroll, Esc closes"
+            yield Static(_signs(), markup=False, classes="signs")
             if self._audit is not None:
                 yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
             with Horizontal():
-                for groups in _COLUMNS:
+                for groups in self._columns:
                     with Vertical():
                         for group in groups:
                             yield Static(self._group(group), markup=False)
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
-        lines += [
-            key_row(self._keys, action)
-            for action in ACTIONS
-            if action.group == group and self._keys[action.id]
-        ]
+        second = {other for other, _ in PAIRS.values()}
+        actions = (action for action in ACTIONS if action.group == group and action.id not in second)
+        lines += [line for action in actions if (line := self._line(action)) is not None]
         return Content("\n").join([*lines, Content("")])
+
+    def _line(self, action: Action) -> Content | None:
+        other, text = PAIRS.get(action.id, ("", action.help.rstrip(".")))
+        keys = display(self._keys[action.id], 1 if other else 2)
+        if other:
+            keys = f"{keys} {display(self._keys[other], 1)}".strip()
+        if not keys:
+            return None
+        return Content.assemble((f"{keys:<10}", "bold $text-primary"), (text, "$foreground 80%"))
 
     def action_scroll(self, step: int) -> None:
         """Scroll where the terminal is small."""

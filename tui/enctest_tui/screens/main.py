@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -23,14 +23,13 @@ from enctest_tui.screens.help import HelpScreen
 from enctest_tui.screens.overlays import Overlays, labels_of
 from enctest_tui.themes import DARK, LIGHT
 from enctest_tui.widgets.banner import Banner
-from enctest_tui.widgets.find_box import FindBox
 from enctest_tui.widgets.key_line import KeyLine
 from enctest_tui.widgets.left_pane import LeftPane
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.side_pane import SidePane
 from enctest_tui.widgets.status import ActivityLine, TopBar
 from enctest_tui.widgets.tabs import TABS
-from enctest_tui.widgets.trace_view import TraceView
+from enctest_tui.widgets.trace_pane import TracePane
 
 _REST = 0.05
 """Seconds the cursor rests on a test before its details are asked for."""
@@ -63,7 +62,6 @@ class MainScreen(Overlays):
         self.left = LeftPane(model, ask)
         self.tests = self.left.tests
         self.side = SidePane(model, display(keys["database"], 1))
-        self.search = FindBox("words of a span or its attributes", id="search")
         self.activity = ActivityLine()
         self.key_line = KeyLine(keys)
 
@@ -75,7 +73,6 @@ class MainScreen(Overlays):
             yield self.left
             with Vertical(id="right"):
                 yield self.side
-                yield self.search
         yield self.activity
         yield self.key_line
 
@@ -135,9 +132,10 @@ class MainScreen(Overlays):
         status, root = self.model.status, self.model.tests.root
         focused = self.focused
         where: list[Where] = ["app"]
-        if isinstance(focused, LineView):
-            where.append(focused.KIND)
         labels = {"pause": "Watch" if status.paused else "Pause"}
+        if isinstance(focused, LineView):
+            where += [focused.KIND, "span"] if self.side.trace.has_focus_within else [focused.KIND]
+            labels |= focused.labels()
         if status.phase in {"idle", "starting"} and not status.is_hunting:
             labels["stop"] = ""
         if not root.counts[BAD]:
@@ -200,7 +198,6 @@ class MainScreen(Overlays):
             if not test:
                 self._show_details()
             return
-        self.search.clear()
         self.model.follow(test)
         self.post_message(self.Followed(test))
         if self._patience is not None:
@@ -301,8 +298,8 @@ class MainScreen(Overlays):
 
     def action_filter(self) -> None:
         """Look for tests, or for spans when the trace is focused."""
-        if isinstance(self.focused, TraceView):
-            self.search.open()
+        if self.side.trace.has_focus_within:
+            self.side.trace.open_search()
         else:
             self._show_side(on_=False)
             self.left.open_filter()
@@ -352,9 +349,6 @@ class MainScreen(Overlays):
         trace = self.side.trace
         if trace.go_back():
             self.show_keys()
-        elif self.search.text:
-            self.search.clear()
-            self.side.trace.view.search("")
         elif self.has_class("-full"):
             self.action_trace()
         elif self.banner.has_class("-shown"):
@@ -369,7 +363,8 @@ class MainScreen(Overlays):
 
     def action_help(self) -> None:
         """Show all keys."""
-        self.app.push_screen(HelpScreen(self._keys, self.model.status.audit))
+        in_a_trace = self.side.trace.has_focus_within
+        self.app.push_screen(HelpScreen(self._keys, self.model.status.audit, in_a_trace=in_a_trace))
 
     def action_command_palette(self) -> None:
         """Find any action by name."""
@@ -379,23 +374,7 @@ class MainScreen(Overlays):
         """Change between dark and light."""
         self.app.theme = LIGHT.name if self.app.current_theme.dark else DARK
 
-    # --- finding -------------------------------------------------------------------------------------
-
-    @on(FindBox.Typed, "#search")
-    def _search_typed(self, event: FindBox.Typed) -> None:
-        self.side.trace.view.search(event.text)
-
-    @on(FindBox.Closed, "#search")
-    def _search_closed(self) -> None:
-        self.side.trace.view.focus()
-
-    @on(TraceView.Searched)
-    def _searched(self) -> None:
-        view = self.side.trace.view
-        self.search.count(
-            f"{view.match_place + 1}/{view.match_count}" if view.match_count else "none" if view.words else ""
-        )
-
-    def on_descendant_focus(self) -> None:
-        """Show the keys of what is focused now."""
+    @on(events.DescendantFocus)
+    @on(TracePane.KeysChanged)
+    def _keys_changed(self) -> None:
         self.show_keys()

@@ -8,11 +8,12 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.message import Message
 
+from enctest_tui.actions import ACTIONS
 from enctest_tui.difference import WORDS, Baseline, Differences, Row, SpanLine, durations_ms, said, title
 from enctest_tui.spans import Trace
 from enctest_tui.text import duration, fit
 from enctest_tui.widgets.folding_view import FoldingView
-from enctest_tui.widgets.trace_view import TAGS
+from enctest_tui.widgets.span_line import TAGS
 
 _TIME = 9
 _SLOWER = 1.5
@@ -93,9 +94,23 @@ class DifferenceView(FoldingView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave to the app what only the waterfall can do."""
-        if action.startswith("trace_") and not hasattr(self, f"action_{action}"):
+        if action.startswith("trace_") and not hasattr(self, f"action_{action.partition('(')[0]}"):
             return False
         return super().check_action(action, parameters)
+
+    def labels(self) -> dict[str, str]:
+        """Return what the keys do here: they go to differences, and to the next comparison."""
+        others = (
+            action.id
+            for action in ACTIONS
+            if action.where == "trace" and not hasattr(self, f"action_{action.call.partition('(')[0]}")
+        )
+        then = "Run before" if self.found.base.against == "pass" else "No comparison"
+        return {
+            **dict.fromkeys((*others, "trace-filter"), ""),
+            "trace-next-error": "Next difference",
+            "compare": then,
+        }
 
     def action_compare(self) -> None:
         """Compare with something else, then with nothing."""

@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 
 
 class FindBox(Horizontal):
-    """A slash, the words, and how many match. Enter keeps them, Esc gives them up."""
+    """A sign, the words, and how many match. Enter keeps them, Esc gives them up."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close(True)", "Clear"),
@@ -45,15 +45,16 @@ class FindBox(Horizontal):
             """The box it happened in."""
             return self.box
 
-    def __init__(self, placeholder: str, *, id: str) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, placeholder: str, *, id: str, sign: str = "/") -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
+        self._sign = sign
         self.input = Input(placeholder=placeholder, compact=True, select_on_focus=False)
         self.input.cursor_blink = False
         self._count = Static("", markup=False)
 
     def compose(self) -> ComposeResult:
-        """Slash, input, count."""
-        yield Static("/", classes="slash", markup=False)
+        """Sign, input, count."""
+        yield Static(self._sign, classes="sign", markup=False)
         yield self.input
         yield self._count
 
@@ -65,15 +66,16 @@ class FindBox(Horizontal):
     def open(self) -> None:
         """Show the box and type in it."""
         self.add_class("-open")
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next keys may be there already
 
     def clear(self) -> None:
         """Give the words up and hide the box."""
         self.input.value = ""
         self.remove_class("-open")
 
-    def count(self, text: str) -> None:
-        """Say how many match."""
+    def count(self, text: str, *, is_wrong: bool = False) -> None:
+        """Say how many match, or what is wrong with the words."""
+        self._count.set_class(is_wrong, "-wrong")
         self._count.update(text)
 
     @on(Input.Changed)

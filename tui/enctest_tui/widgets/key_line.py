@@ -48,5 +48,9 @@ class KeyLine(Bar):
     async def on_click(self, event: events.Click) -> None:
         """Do what was clicked, where the key would."""
         action = event.style.meta.get("action")
-        if action:
-            await (self.screen.focused or self.screen).run_action(action)
+        if not action:
+            return
+        for node in (self.screen.focused or self.screen).ancestors_with_self:
+            if "." in action or hasattr(node, f"action_{action.partition('(')[0]}"):
+                await self.app.run_action(action, node)
+                return

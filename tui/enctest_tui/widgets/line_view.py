@@ -27,7 +27,10 @@ INKS = (
 """Names of text styles; `line_view.tcss` gives them colours from the theme."""
 
 
-_CLEARER = {"rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim"}
+_CLEARER = {
+    "rail": "faint", "faint": "dim", "dim": "plain", "comment": "dim",
+    "bar-phase": "dim", "bar-fixture": "dim", "bar-bad-outer": "bar-bad", "bar-open-outer": "bar-open",
+}  # fmt: skip
 """What takes the place of a quiet ink on the cursor's line."""
 
 
@@ -91,6 +94,14 @@ class LineView(ScrollView, can_focus=True):
         """Say whether a line stands out though the cursor is elsewhere."""
         return False
 
+    def shows_cursor(self) -> bool:
+        """Say whether the cursor's line stands out."""
+        return self.HAS_CURSOR
+
+    def labels(self) -> dict[str, str]:
+        """Return what some actions are called here, by id; empty for those that do nothing now."""
+        return {}
+
     def ink(self, name: str) -> Style:
         """Return a text style of the theme; on the cursor's line, one that can be read there."""
         key = (name, self._on_cursor)
@@ -129,7 +140,7 @@ class LineView(ScrollView, can_focus=True):
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
             return Strip(segments).adjust_cell_length(width, base).apply_style(base)
-        self._on_cursor = self.HAS_CURSOR and index == self.cursor
+        self._on_cursor = index == self.cursor and self.shows_cursor()
         strip = Strip(self.draw(index, width)).adjust_cell_length(width)
         if self._on_cursor:
             self._on_cursor = False

@@ -42,7 +42,7 @@ class SidePane(Vertical):
         self._shown_test = ""
         self.headline = Headline()
         self.tabs = TabStrip()
-        self.trace = TracePane(model.trace, model.base, id="trace")
+        self.trace = TracePane(model, id="trace")
         self.failure = FailureView(id="failure")
         self.output = OutputView(id="output")
         self.source = SourceView(id="source")
@@ -129,7 +129,7 @@ class SidePane(Vertical):
         self.trace.view.why_empty = self._why_no_trace()
         node = self._node
         self.trace.axis.is_old = node is not None and node.is_test and node.standing == "outdated"
-        self.trace.refresh_trace(other=test != self._shown_test)
+        self.trace.refresh_trace(other=test != self._shown_test, root=self._model.status.root)
         self._shown_test = test
 
     def _why_no_trace(self) -> str:
@@ -196,11 +196,8 @@ class SidePane(Vertical):
         """Return the stack frame or the span's call site that the cursor is at, if it is at one."""
         if self.failure.has_focus:
             return self.failure.place()
-        row = self.trace.view.row
-        if self.tabs.active == "trace" and self.trace.has_focus_within and row is not None:
-            attributes = row.note.attributes if row.note is not None else row.span.attributes
-            if "code.file.path" in attributes:
-                return str(attributes["code.file.path"]), int(attributes.get("code.line.number", 0))
+        if self.tabs.active == "trace" and self.trace.has_focus_within:
+            return self.trace.place()
         return None
 
     def _place_of_selected(self) -> tuple[str, int]:

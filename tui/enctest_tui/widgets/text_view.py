@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -11,13 +10,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.message import Message
 
 from enctest_tui import places
 from enctest_tui.actions import Where
 from enctest_tui.keys import bindings
 from enctest_tui.text import wrap
 from enctest_tui.widgets.line_view import LineView
+from enctest_tui.widgets.places import SourceWanted
 
 Piece = tuple[str, str]
 """Text and the name of its ink, or `=` and a style as Rich writes it."""
@@ -34,13 +33,6 @@ class TextView(LineView):
     WRAPS: ClassVar[bool] = True
     """Whether long lines go on in the next one."""
     HAS_CURSOR: ClassVar[bool] = False
-
-    @dataclass
-    class PlaceChosen(Message):
-        """A place in a file was clicked."""
-
-        path: str
-        line: int
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
@@ -71,9 +63,17 @@ class TextView(LineView):
         if self._width != self.scrollable_content_region.width:
             self._lay_out()
 
+    def source_line(self, row: int) -> int | None:
+        """Return which line (from 0) a row of the screen shows; None if there is no such row."""
+        return self._parts[row][0] if 0 <= row < len(self._parts) else None
+
+    def row_of(self, source: int) -> int:
+        """Return the row at which line `source` (from 0) begins."""
+        return next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+
     def show_from(self, source: int) -> None:
         """Scroll so that line `source` (from 0) is in the last third, if it does not fit as it is."""
-        row = next((at for at, part in enumerate(self._parts) if part == (source, 0)), 0)
+        row = self.row_of(source)
         height = self.scrollable_content_region.height
         if self.HAS_CURSOR:
             self.cursor = row
@@ -135,7 +135,7 @@ class TextView(LineView):
         )
         for place in places.find(text, self.root):
             if place.start <= at < place.end:
-                self.post_message(self.PlaceChosen(place.path, place.line))
+                self.post_message(SourceWanted(place.path, place.line))
 
     def _span(self, line: Line, piece: int) -> tuple[int, int]:
         room = self._room

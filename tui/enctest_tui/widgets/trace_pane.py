@@ -4,63 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 
 from enctest.events import Against
+from enctest_tui.copying import copied
+from enctest_tui.detail_lines import DetailLine, Place
 from enctest_tui.difference import Baseline, summary
-from enctest_tui.outcomes import OUTDATED
-from enctest_tui.span_details import describe, describe_line
-from enctest_tui.spans import Trace
-from enctest_tui.text import duration
+from enctest_tui.keys import bindings
+from enctest_tui.model import Model
+from enctest_tui.span_details import Reading, describe, describe_line, filled, place_of
+from enctest_tui.spanquery import EXAMPLE
+from enctest_tui.spanrows import Row
+from enctest_tui.stack import Sources
+from enctest_tui.text import plural
+from enctest_tui.widgets.details_view import SpanDetails
 from enctest_tui.widgets.difference_view import HEAD, DifferenceView
+from enctest_tui.widgets.find_box import FindBox
 from enctest_tui.widgets.headline import COLOURS
 from enctest_tui.widgets.line_view import LineView
-from enctest_tui.widgets.text_view import TextView
+from enctest_tui.widgets.places import SourceWanted
+from enctest_tui.widgets.time_axis import MinimapBar, TimeAxis
 from enctest_tui.widgets.trace_view import TraceView
 
 _NEXT: dict[Against | None, Against | None] = {None: "pass", "pass": "previous", "previous": None}
 _BESIDE = 130
 """Columns from which on the details stand beside the waterfall."""
-
-
-class Axis(Widget):
-    """The times at both ends and in the middle of the waterfall; before them, how true it is.
-
-    Attributes:
-        is_old: A change has reached the test since; the trace is of other code.
-    """
-
-    def __init__(self, view: TraceView) -> None:
-        super().__init__()
-        self._view = view
-        self.is_old = False
-
-    def render(self) -> Content:
-        """Draw the axis above the bars."""
-        view = self._view
-        if not view.trace.spans:
-            return Content("")
-        width = view.scrollable_content_region.width or self.size.width
-        _, bars = view.measure(width)
-        left = width - bars - 1
-        end, middle = duration(view.axis.length_ns / 1e6), duration(view.axis.length_ns / 2e6)
-        scale = "0".ljust(bars)
-        if bars > 30:  # noqa: PLR2004 - cells for three numbers
-            scale = scale[: bars // 2] + middle + scale[bars // 2 + len(middle) :]
-        scale = scale[: max(0, bars - len(end))] + end
-        live = " ● live" if view.trace.is_live else ""
-        follow = ", following" if live and view.tail else ""
-        old = f" {OUTDATED} outdated, not run since" if self.is_old and not live else ""
-        head = Content.assemble(
-            (live, "$text-primary"), (follow, "$foreground 45%"), (old, COLOURS["outdated"])
-        )
-        return Content.assemble(head, " " * max(0, left - len(head.plain)), scale)
 
 
 class Summary(Widget):
@@ -81,12 +58,10 @@ class Summary(Widget):
         return Content.assemble(line, " " * room, (HEAD, "$foreground 40%"))
 
 
-class SpanDetails(TextView):
-    """Attributes, events and stack of the selected span."""
-
-
 class TracePane(Vertical):
     """Waterfall or comparison, and details; Enter shows and hides the details."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("span")
 
     @dataclass
     class BaseWanted(Message):
@@ -95,23 +70,43 @@ class TracePane(Vertical):
         run: int
         against: Against
 
-    def __init__(self, trace: Trace, base: Baseline, *, id: str) -> None:  # noqa: A002 - Textual's word
+    class KeysChanged(Message):
+        """Other keys do something now."""
+
+    @dataclass
+    class PlanWanted(Message):
+        """A query is to be explained."""
+
+        run: int
+        span: int
+        query: str
+        database: str
+
+    def __init__(self, model: Model, *, id: str) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self._base = base
+        trace = model.trace
+        self._base = base = model.base
         self._asked_for = 0
+        self.reading = Reading(plans=model.plans)
         self.view = TraceView(trace, id="spans")
-        self.axis = Axis(self.view)
+        self.axis = TimeAxis(self.view)
+        self.minimap = MinimapBar(self.view)
         self.difference = DifferenceView(trace, base, id="differences")
         self.summary = Summary(self.difference, base)
-        self.details = SpanDetails(id="span-details")
+        self.search = FindBox("words of a span, its attributes or events", id="span-search")
+        self.filter = FindBox(f"show only, such as: {EXAMPLE}", id="span-filter", sign="&")
+        self.details = SpanDetails(self.reading, id="span-details")
 
     def compose(self) -> ComposeResult:
         """Axis over waterfall, or the comparison; details below or beside."""
         with Vertical(id="waterfall"):
+            yield self.minimap
             yield self.axis
             yield self.view
             yield self.summary
             yield self.difference
+            yield self.filter
+            yield self.search
         yield self.details
 
     @property
@@ -119,17 +114,31 @@ class TracePane(Vertical):
         """The list that is shown."""
         return self.view if self._base.against is None else self.difference
 
-    def refresh_trace(self, *, other: bool = False) -> None:
-        """Show what has come; `other` begins anew."""
+    def refresh_trace(self, *, other: bool = False, root: str = "") -> None:
+        """Show what has come; `other` begins anew, in the project at `root`."""
         if other:
+            self.reading.sources = Sources(Path(root) if root else None)
+            self.reading.turned.clear()
+            self.search.clear()
+            self.filter.clear()
             self.view.reset()
         else:
             self.view.refresh_trace()
-        self.axis.refresh()
+        self._refresh_axis()
         if self._base.against is not None:
             self._refresh_difference(other=other)
-        if self.has_class("-details"):
+        if self.shows_details:
             self._describe()
+
+    def _refresh_axis(self) -> None:
+        self.axis.refresh()
+        self.minimap.follow()
+
+    @on(TraceView.Zoomed)
+    def _zoomed(self, event: TraceView.Zoomed) -> None:
+        event.stop()
+        self._refresh_axis()
+        self.post_message(self.KeysChanged())
 
     # --- comparing -----------------------------------------------------------------------------------
 
@@ -146,6 +155,7 @@ class TracePane(Vertical):
             self.front.focus()
         if self.shows_details:
             self._describe()
+        self.post_message(self.KeysChanged())
 
     def point(self, spans: Sequence[int]) -> None:
         """Go to the first of these spans in the waterfall, and mark all of them."""
@@ -156,7 +166,10 @@ class TracePane(Vertical):
         self.view.point(spans)
 
     def go_back(self) -> bool:
-        """Close the details, else the comparison, if the focus is here; say whether anything was closed."""
+        """Close what is on top, if the focus is here; say whether anything was closed.
+
+        The details first, then the search, the filter, the zoom, and the comparison.
+        """
         if not (self.details.has_focus or self.front.has_focus):
             return False
         if self.shows_details:
@@ -165,6 +178,14 @@ class TracePane(Vertical):
         elif self._base.against is not None:
             self._base.against = "previous"
             self.turn_comparison()
+        elif self.search.text:
+            self.search.clear()
+            self.view.search("")
+        elif self.filter.text:
+            self.filter.clear()
+            self._only("")
+        elif self.view.zoom.chosen is not None:
+            self.view.action_trace_zoom_reset()
         else:
             return False
         return True
@@ -182,6 +203,51 @@ class TracePane(Vertical):
         else:
             self.difference.refresh_rows()
         self.summary.refresh()
+
+    # --- finding -------------------------------------------------------------------------------------
+
+    def open_search(self) -> None:
+        """Let the user type what to look for."""
+        if self._base.against is None:
+            self.search.open()
+
+    def action_trace_filter(self) -> None:
+        """Let the user type which spans to show."""
+        if self._base.against is None:
+            self.filter.open()
+
+    @on(FindBox.Typed, "#span-search")
+    def _search_typed(self, event: FindBox.Typed) -> None:
+        event.stop()
+        problem = self.view.search(event.text)
+        if problem:
+            self.search.count(problem, is_wrong=True)
+
+    @on(FindBox.Typed, "#span-filter")
+    def _filter_typed(self, event: FindBox.Typed) -> None:
+        event.stop()
+        self._only(event.text)
+
+    def _only(self, text: str) -> None:
+        problem = self.view.show_only(text)
+        found = len(self.view.filter.found())
+        said = f"{found:,} of {plural(len(self.view.trace.spans), 'span')}" if text.strip() else ""
+        self.filter.count(problem or said, is_wrong=bool(problem))
+        self._refresh_axis()
+
+    @on(FindBox.Closed)
+    def _box_closed(self, event: FindBox.Closed) -> None:
+        event.stop()
+        self.view.focus()
+
+    @on(TraceView.Searched)
+    def _searched(self, event: TraceView.Searched) -> None:
+        event.stop()
+        view = self.view
+        none = "none" if view.finder.query is not None else ""
+        self.search.count(f"{view.match_place + 1}/{view.match_count:,}" if view.match_count else none)
+
+    # --- details -------------------------------------------------------------------------------------
 
     @property
     def shows_details(self) -> bool:
@@ -205,22 +271,100 @@ class TracePane(Vertical):
     @on(LineView.Moved, "#differences")
     def _moved(self, event: LineView.Moved) -> None:
         event.stop()
-        self.axis.refresh()
+        self._refresh_axis()
+        self.post_message(self.KeysChanged())
         if self.shows_details:
             self._describe()
 
+    @on(SpanDetails.Turned)
     def _describe(self) -> None:
-        if self._base.against is not None:
+        self.details.show_details(*self._described())
+
+    def _described(self) -> tuple[list[DetailLine], object]:
+        """Return the lines of the details, and what they are about."""
+        trace, base = self.view.trace, self._base
+        if base.against is not None:
             different = self.difference.row
-            self.details.show(
-                describe_line(different.line, self.view.trace, self._base.trace)
-                if different is not None
-                else []
-            )
-            return
-        row = self.view.row
-        self.details.show(describe(row, self.view.trace) if row is not None else [])
+            if different is None:
+                return [], None
+            lines = describe_line(different.line, trace, base.trace, self.reading)
+            return lines, (base.against, different.key)
+        row, pinned = self.view.row, self.view.pinned
+        if pinned is not None:
+            row = Row(pinned, 0)
+        return (describe(row, trace, self.reading), row.key) if row is not None else ([], None)
 
     def on_resize(self, event: events.Resize) -> None:
         """Put the details where there is room."""
         self.set_class(event.size.width >= _BESIDE, "-beside")
+
+    # --- what the registry calls ---------------------------------------------------------------------
+
+    @property
+    def row(self) -> Row | None:
+        """What the user looks at."""
+        if self._base.against is not None:
+            different = self.difference.row
+            return Row(different.line.span, 0) if different is not None else None
+        return self.view.row
+
+    def place(self) -> Place | None:
+        """Return the line that the user looks at: the frame, else where the span or one above it began."""
+        row = self.row
+        found = self.details.place()
+        if found is not None or row is None:
+            return found
+        if row.note is not None and (found := place_of(row.note.attributes)) is not None:
+            return found
+        span = row.span
+        while found is None and span is not None:
+            found = place_of(span.attributes)
+            if span.parent is None:
+                break
+            span = span.parent
+        return found
+
+    def action_trace_source(self) -> None:
+        """Open the frame or the span's line in the user's editor."""
+        found = self.place()
+        if found is None:
+            self.notify("no line is known of this span, nor of one above it", markup=False, timeout=3)
+        else:
+            self.post_message(SourceWanted(*found))
+
+    def action_trace_copy(self) -> None:
+        """Copy what the row is about; in the details, the line under the cursor."""
+        line, row = self.details.line, self.row
+        if self.details.has_focus and line is not None:
+            what, text = "line", "".join(text for text, _ in line).strip()
+        elif row is not None:
+            what, text = copied(row)
+        else:
+            return
+        self.app.copy_to_clipboard(text)
+        self.notify(f"copied the {what}, {plural(len(text), 'character')}", markup=False, timeout=2)
+
+    def action_trace_explain(self) -> None:
+        """Ask what the query costs on the database that the test has left."""
+        row = self.row
+        statement = filled(row.span.attributes) if row is not None and row.note is None else None
+        problem = ""
+        if row is None or statement is None or row.span.attribute("db.system.name") != "postgresql":
+            problem = "EXPLAIN is for queries of PostgreSQL"
+        elif statement.is_cut:
+            problem = "the query was too long to be kept as a whole"
+        elif statement.missing:
+            problem = f"{plural(statement.missing, 'argument')} of the query not known in full"
+        else:
+            run = self._run_of(row)
+            self.reading.plans[run, row.span.id] = None
+            database = str(row.span.attribute("db.namespace"))
+            self.post_message(self.PlanWanted(run, row.span.id, statement.sql, database))
+            self.show_details(on_=True)
+        if problem:
+            self.notify(problem, markup=False, timeout=3)
+
+    def _run_of(self, row: Row) -> int:
+        """Return the run that a compared span is of."""
+        trace = self.view.trace
+        return trace.run if trace.spans.get(row.span.id) is row.span else self._base.run
