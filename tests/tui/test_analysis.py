@@ -192,6 +192,19 @@ def test_screen_of_statistics(play: PlayFixture, screenshot: Screenshot) -> None
     play(app, scene)
 
 
+def test_screen_of_the_critical_path(play: PlayFixture, screenshot: Screenshot) -> None:
+    """You should see the spans that decided how long the test took, the cursor on the longest part."""
+    app, _ = app_with()
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "c")
+        await until(pilot, lambda: shows(app, "on the path: 33.9% of the test"))
+        await at_rest(pilot, app)
+        screenshot(app, "critical-path")
+
+    play(app, scene)
+
+
 # --- columns of the list ---------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ def figures(trace: Trace, findings: int = 0) -> Figures:
         asked = (node for node in _of_the_test([call]) if node.kind in _ASKS)
         own_ms = (call.duration_ns() - in_all_ns(asked, call.start_ns + call.duration_ns())) / _PER_MS
     return Figures(
-        queries=sum(node.attributes.get("db.operation.name") not in _COMMANDS for node in queries),
+        queries=sum(str(node.attributes.get("db.operation.name")) not in _COMMANDS for node in queries),
         requests=sum(node.kind == "client" for node in own),
         self_ms=own_ms,
         db_ms=in_all_ns(queries) / _PER_MS,

@@ -9,10 +9,11 @@ import pytest
 from tests.engine.tracing.made import SELECT, Project, Tree, at, get, query, served, span, traced
 
 from enctest.config import FindingSettings
-from enctest.events import Outcome, Recent
+from enctest.events import Outcome, Recent, SpanKind
+from enctest.tracing.figures import figures
 from enctest.tracing.findings.finder import Finder
 from enctest.tracing.findings.indexes import candidates, filtered_by, numbered
-from enctest.tracing.model import Trace
+from enctest.tracing.model import CONNECT, Trace
 
 
 @pytest.fixture
@@ -159,3 +160,23 @@ def test_what_a_plan_says() -> None:
     assert not filtered_by(served, "orders")
     assert not filtered_by({**whole, "Filter": "(state = 'waiting')"}, "orders")
     assert not filtered_by(whole, "lines")
+
+
+@pytest.mark.parametrize("value", [[["a"], {"b": 1}], {"c": []}, None, 3, "", "x" * 9000, True])
+def test_attributes_of_any_kind_break_nothing(project: Project, value: object) -> None:
+    """Spans of the application's own, or from elsewhere, say what they like."""
+    names = [
+        *("code.file.path", "code.line.number", "db.query.text", "db.query.parameters", "db.namespace"),
+        *("db.operation.name", "db.collection.name", "db.system.name", "db.response.returned_rows"),
+        *("http.request.method", "http.response.status_code", "url.full", "pytest.phase", CONNECT),
+        *("pytest.fixture.shared", "db.statement"),
+    ]
+    odd = dict.fromkeys(names, value)
+    kinds: tuple[SpanKind, ...] = ("db", "client", "server", "internal", "fixture", "phase", "consumer")
+    for kind in kinds:
+        spans = [span("odd", span("below", kind=kind, attributes=odd), kind=kind, attributes=odd)] * 6
+        trace = traced(served(*spans), *spans)
+        assert figures(trace).spans == len(trace)
+        scene = Finder(str(project.root), project.settings).scene(trace)
+        assert len(candidates(scene)) <= len(trace)
+        assert {each.kind for each in project.find(trace=trace)} <= {"repeated-query", "connection-churn"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
@@ -18,6 +19,9 @@ from enctest_tui.model import Model
 from enctest_tui.widgets.analysis_view import AnalysisView, Head
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.text_view import TextView
+
+_MANY, _PAUSE = 2000, 0.25
+"""Spans from which on a growing trace is analysed so many seconds apart."""
 
 Ask = Callable[[Command], None]
 
@@ -48,6 +52,7 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
         self._view: View = view
         self._keys = keys
         self._ask = ask
+        self._kept_up = 0.0
         self._shown: tuple[View, str, int] | None = None
         self.list = AnalysisView(id="analysis-list")
         self.head = Head(self.list)
@@ -66,6 +71,13 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
         """Begin with the list that was asked for."""
         self.list.focus()
         self.show_all()
+
+    def keep_up(self) -> None:
+        """Show what has come; of a large trace that grows, at most four times a second."""
+        trace, now = self._model.trace, time.monotonic()
+        if len(trace.spans) < _MANY or not trace.is_live or now - self._kept_up > _PAUSE:
+            self._kept_up = now
+            self.show_all()
 
     def show_all(self) -> None:
         """Show what is known now; ask about the run that is shown if that has not been done."""

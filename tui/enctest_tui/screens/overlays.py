@@ -42,7 +42,7 @@ class Overlays(Screen[None]):
         top = self.app.screen
         if isinstance(top, AnalysisScreen):
             if changes & (Changes.TRACE | Changes.DETAILS | Changes.FINDINGS):
-                top.show_all()
+                top.keep_up()
         elif isinstance(top, RunningScreen) and Changes.STACKS in changes:
             top.show_stacks()
 

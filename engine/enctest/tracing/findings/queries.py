@@ -69,7 +69,7 @@ def _repetitions(scene: Scene) -> Iterable[tuple[Node, Repetition]]:
             continue
         owner = scene.owners[node]
         attributes = node.attributes
-        site = (attributes.get("code.file.path"), attributes.get("code.line.number"))
+        site = f"{attributes.get('code.file.path')}:{attributes.get('code.line.number')}"
         groups.setdefault((owner, key(node), site), []).append(node)
         selects.setdefault(owner, []).append(node)
     for (owner, _, _), spans in groups.items():
@@ -102,7 +102,7 @@ def _source(repetition: Repetition, selects: list[Node]) -> Node | None:
     for node in reversed(selects):
         if node.start_ns < first.start_ns and key(node) != key(first):
             rows = node.attributes.get("db.response.returned_rows")
-            if rows in {len(repetition.spans), repetition.distinct}:
+            if isinstance(rows, int) and rows in {len(repetition.spans), repetition.distinct}:
                 return node
     return None
 
@@ -145,7 +145,7 @@ def _counts(nodes: Iterable[Node]) -> Counter[object]:
 
 def _identity(node: Node) -> object:
     """Return what makes a query the same in two runs: lines may have moved."""
-    return key(node), node.attributes.get("code.file.path")
+    return key(node), str(node.attributes.get("code.file.path"))
 
 
 def is_select(node: Node) -> bool:
@@ -171,7 +171,7 @@ def _asks_for_one(node: Node) -> bool:
     return _LIMIT.search(text) is None and not (isinstance(parameters, list) and len(parameters) >= _CHUNK)
 
 
-def _arguments(node: Node) -> object:
+def _arguments(node: Node) -> str:
     """Return a query's arguments, or its text where they are in there."""
     parameters = node.attributes.get("db.query.parameters")
-    return tuple(parameters) if isinstance(parameters, list) else (parameters, text_of(node))
+    return str(parameters) if isinstance(parameters, list) else f"{parameters} {text_of(node)}"

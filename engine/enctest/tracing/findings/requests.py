@@ -127,7 +127,7 @@ def _fetches(scene: Scene) -> Iterator[Node]:
         status = node.attributes.get("http.response.status_code")
         failed = node.status == "error" or (isinstance(status, int) and status >= _FAILED)
         method = node.attributes.get("http.request.method") or node.attributes.get("http.method")
-        if failed or node.is_open or method not in _SAFE or not _what(node):
+        if failed or node.is_open or str(method) not in _SAFE or not _what(node):
             continue
         if scene.place(node) is not None and not is_served_here(node):
             yield node

@@ -96,12 +96,12 @@ def _commands(scene: Scene) -> Iterator[tuple[int, object, Node, str]]:
     """
     begins_shown = any(_BEGIN.match(text) for _, text in _texts(scene.of_kind("db")))
     for node, text in _texts(scene.of_kind("db")):
-        database = node.attributes.get("db.namespace") or node.attributes.get("db.system.name")
+        database = str(node.attributes.get("db.namespace") or node.attributes.get("db.system.name"))
         if _BEGIN.match(text):
             yield node.start_ns, database, node, "begin"
         elif _END.match(text):
             yield node.start_ns + node.duration_ns(), database, node, "end"
-        elif not begins_shown and node.attributes.get("db.operation.name") in _WRITES:
+        elif not begins_shown and str(node.attributes.get("db.operation.name")) in _WRITES:
             yield node.start_ns, database, node, "write"
 
 
