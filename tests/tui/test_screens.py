@@ -153,7 +153,7 @@ def test_explained(play: PlayFixture, screenshot: Screenshot) -> None:
         await pilot.press(
             "n", "t", "ampersand", *"kind:sql >1ms", "enter", "slash", *'"update products"', "enter", "X"
         )
-        await until(pilot, lambda: feed.commands(ev.Explain))
+        await until(pilot, lambda: feed.commands(ev.ExplainQuery))
         feed.tell(told)
         await until(pilot, lambda: shows(app, "Rows Removed by Filter"))
         await at_rest(pilot, app)
