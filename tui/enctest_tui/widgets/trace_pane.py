@@ -23,6 +23,7 @@ from enctest_tui.model import Model
 from enctest_tui.span_details import Reading, describe, describe_line, filled, place_of
 from enctest_tui.spanquery import EXAMPLE
 from enctest_tui.spanrows import Row
+from enctest_tui.spans import SpanNode
 from enctest_tui.stack import Sources
 from enctest_tui.text import plural
 from enctest_tui.widgets.details_view import SpanDetails
@@ -307,11 +308,9 @@ class TracePane(Vertical):
             return found
         if row.note is not None and (found := place_of(row.note.attributes)) is not None:
             return found
-        span = row.span
+        span: SpanNode | None = row.span
         while found is None and span is not None:
             found = place_of(span.attributes)
-            if span.parent is None:
-                break
             span = span.parent
         return found
 
