@@ -103,7 +103,8 @@ class MinimapBar(Widget):
     def follow(self) -> None:
         """Appear or vanish as the trace and what is shown of it ask for, and draw again."""
         view = self._view
-        wanted = view.zoom.chosen is not None or view.line_count > view.size.height > 0
+        room = view.size.height + (self.size.height if self.display else 0)
+        wanted = view.zoom.chosen is not None or view.line_count > room > 0
         if wanted != self.display:
             self.display = wanted
         shown = view.trace.version, view.trace.run, view.bounds(), view.zoom.chosen

@@ -252,6 +252,7 @@ class TracePane(Vertical):
         if on_:
             self.call_after_refresh(self._describe)
             self.call_after_refresh(self.front.show_cursor)
+        self.call_after_refresh(self.minimap.follow)
 
     @on(LineView.Chosen, "#spans")
     @on(LineView.Chosen, "#differences")
@@ -287,8 +288,9 @@ class TracePane(Vertical):
         return (describe(row, trace, self.reading), row.key) if row is not None else ([], None)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the details where there is room."""
+        """Put the details where there is room, and the picture of the trace if there is not enough."""
         self.set_class(event.size.width >= _BESIDE, "-beside")
+        self.call_after_refresh(self.minimap.follow)
 
     # --- what the registry calls ---------------------------------------------------------------------
 
