@@ -71,8 +71,8 @@ class SpanRows:
         self.rows = self._unfolded_rows(self._siblings(self.trace.roots, 0))
         return True
 
-    def show_only(self, matching: Iterable[SpanNode] | None) -> None:
-        """Leave only these spans and what is above them, unfolded; None shows everything again."""
+    def show_only(self, matching: Iterable[SpanNode] | None, *, unfold: bool = True) -> None:
+        """Leave only these spans and what is above them, as a rule unfolded; None shows everything again."""
         self.kept = None
         if matching is not None:
             self.kept, self._matching = set(), set()
@@ -82,7 +82,7 @@ class SpanRows:
                 while each is not None and each.id not in self.kept:
                     self.kept.add(each.id)
                     each = each.parent
-                    if each is not None:
+                    if each is not None and unfold:
                         each.expanded = True
         self.refresh(force=True)
 

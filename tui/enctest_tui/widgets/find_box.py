@@ -67,6 +67,7 @@ class FindBox(Horizontal):
         """Show the box and type in it."""
         self.add_class("-open")
         self.screen.set_focus(self.input)  # at once: the next keys may be there already
+        self.input.focus()  # and once it is shown, since what is hidden loses the focus
 
     def clear(self) -> None:
         """Give the words up and hide the box."""

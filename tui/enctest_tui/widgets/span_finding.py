@@ -57,7 +57,7 @@ class SpanFinding(SpanList):
     def grown(self) -> None:
         """Let new spans through the filter, or not."""
         if self.filter.query is not None:
-            self.rows.show_only(self.filter.found())
+            self.rows.show_only(self.filter.found(), unfold=False)
 
     # --- search and filter ---------------------------------------------------------------------------
 

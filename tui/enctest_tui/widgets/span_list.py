@@ -100,7 +100,17 @@ class SpanList(FoldingView):
             return 0
         key = row.key
         same = (at for at, each in enumerate(self.rows.rows) if each.key == key)
-        return next(same, min(self.cursor, max(0, len(self.rows.rows) - 1)))
+        found = next(same, None)
+        return self._above(row.span) if found is None else found
+
+    def _above(self, span: SpanNode | None) -> int:
+        """Return the row of the nearest span at or above this one that is shown."""
+        shown = {row.span.id: at for at, row in enumerate(self.rows.rows) if row.note is None}
+        while span is not None:
+            if span.id in shown and self.trace.spans.get(span.id) is span:
+                return shown[span.id]
+            span = span.parent
+        return min(self.cursor, max(0, len(self.rows.rows) - 1))
 
     def touched(self) -> None:
         """Stop following the newest span."""
@@ -160,22 +170,9 @@ class SpanList(FoldingView):
         row = self.row
         result = change()
         self.set_lines(len(self.rows.rows))
-        span = row.span if row is not None else None
-        index = self._place(row)
-        if row is not None and (self.row is None or self.rows.rows[index].key != row.key):
-            index = self._above(span)
-        self.go_to(index)
+        self.go_to(self._place(row))
         self.post_message(self.Moved(self))
         return result
-
-    def _above(self, span: SpanNode | None) -> int:
-        """Return the row of the nearest span at or above this one that is shown."""
-        shown = {row.span.id: at for at, row in enumerate(self.rows.rows) if row.note is None}
-        while span is not None:
-            if span.id in shown:
-                return shown[span.id]
-            span = span.parent
-        return min(self.cursor, max(0, len(self.rows.rows) - 1))
 
     def clicked(self, index: int, x: int) -> None:
         """Fold or unfold a span whose arrow was clicked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
@@ -17,6 +19,8 @@ from enctest_tui.widgets.trace_view import TraceView
 
 _TALL = 30
 """Lines of the waterfall from which on its picture has two lines."""
+_MANY, _PAUSE = 2000, 0.5
+"""Spans from which on a growing trace is drawn anew only after so many seconds."""
 _MIDDLE = 30
 """Cells of an axis from which on its middle has a number."""
 
@@ -93,17 +97,21 @@ class MinimapBar(Widget):
         self._map = Minimap(view.trace)
         self._from: int | None = None
         self._shown: object = None
+        self._drawn_at = 0.0
         self.display = False
 
     def follow(self) -> None:
         """Appear or vanish as the trace and what is shown of it ask for, and draw again."""
         view = self._view
-        wanted = view.zoom.chosen is not None or view.line_count > view.size.height > 0
+        room = view.size.height + (self.size.height if self.display else 0)
+        wanted = view.zoom.chosen is not None or view.line_count > room > 0
         if wanted != self.display:
             self.display = wanted
         shown = view.trace.version, view.trace.run, view.bounds(), view.zoom.chosen
-        if shown != self._shown:
-            self._shown = shown
+        now = time.monotonic()
+        waits = view.trace.is_live and len(view.trace.spans) > _MANY and now - self._drawn_at < _PAUSE
+        if shown != self._shown and not waits:
+            self._shown, self._drawn_at = shown, now
             self.refresh()
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's

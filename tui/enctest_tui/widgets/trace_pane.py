@@ -24,6 +24,7 @@ from enctest_tui.model import Model
 from enctest_tui.span_details import Reading, describe, describe_line, filled, place_of
 from enctest_tui.spanquery import EXAMPLE
 from enctest_tui.spanrows import Row
+from enctest_tui.spans import SpanNode
 from enctest_tui.stack import Sources
 from enctest_tui.text import plural
 from enctest_tui.widgets.details_view import SpanDetails
@@ -260,6 +261,7 @@ class TracePane(Vertical):
         if on_:
             self.call_after_refresh(self._describe)
             self.call_after_refresh(self.front.show_cursor)
+        self.call_after_refresh(self.minimap.follow)
 
     @on(LineView.Chosen, "#spans")
     @on(LineView.Chosen, "#differences")
@@ -295,8 +297,9 @@ class TracePane(Vertical):
         return (describe(row, trace, self.reading), row.key) if row is not None else ([], None)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Put the details where there is room."""
+        """Put the details where there is room, and the picture of the trace if there is not enough."""
         self.set_class(event.size.width >= _BESIDE, "-beside")
+        self.call_after_refresh(self.minimap.follow)
 
     # --- what the registry calls ---------------------------------------------------------------------
 
@@ -316,11 +319,9 @@ class TracePane(Vertical):
             return found
         if row.note is not None and (found := place_of(row.note.attributes)) is not None:
             return found
-        span = row.span
+        span: SpanNode | None = row.span
         while found is None and span is not None:
             found = place_of(span.attributes)
-            if span.parent is None:
-                break
             span = span.parent
         return found
 

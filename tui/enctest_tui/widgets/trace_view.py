@@ -31,6 +31,7 @@ class TraceView(SpanFinding):
         super().__init__(trace, id=id)
         self.axis = Axis(0, 1, 1)
         self.zoom = Zoom()
+        self._run = 0
         self._painter = SpanPainter(trace, self.own, self.ink, self.finder.matches)
 
     def labels(self) -> dict[str, str]:
@@ -48,6 +49,13 @@ class TraceView(SpanFinding):
         """Show another test's trace, all of its time."""
         self.zoom.reset()
         super().reset()
+
+    def refresh_trace(self) -> None:
+        """Show what has come; another run is another stretch of time."""
+        if self._run != self.trace.run:
+            self._run = self.trace.run
+            self.zoom.reset()
+        super().refresh_trace()
 
     def action_compare(self) -> None:
         """Compare with the last pass."""
