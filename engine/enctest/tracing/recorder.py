@@ -12,8 +12,9 @@ from typing import Final
 
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
+from enctest.tracing.beside import put_beside
 from enctest.tracing.callsite import Frames
-from enctest.tracing.model import CAUSE, UNCOUNTED
+from enctest.tracing.model import UNCOUNTED
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.values import Ready
 
@@ -108,6 +109,11 @@ class TraceRecorder:
             self._innermost = stack[-1] if stack else None
         self.end(span, status, attributes, end_ns)
 
+    def here(self) -> OpenSpan | None:
+        """Return the span that what happens here and now belongs to; None when no test runs."""
+        innermost = self._innermost
+        return None if innermost is None else self._parent(innermost, None, {})
+
     def resume(self, span: OpenSpan | None) -> None:
         """Make `span` the current one of this context, such as inside a coroutine that lost it."""
         CURRENT.set(span)
@@ -117,6 +123,10 @@ class TraceRecorder:
         self._innermost = span
         span.previous = CURRENT.get() if span.parent is not None else None
         CURRENT.set(span)
+        self.put(span)
+
+    def put(self, span: OpenSpan) -> None:
+        """Tell, and keep where that was asked for, that a span was opened."""
         if self.kept is not None:
             self.kept.append(span)
         self._emit(span.started)
@@ -167,23 +177,6 @@ class TraceRecorder:
         self._emit(span.started)
         return span
 
-    def start_beside(self, name: str, kind: SpanKind, attributes: Attributes) -> OpenSpan | None:
-        """Open a span beside the test: what it does is for others as well, and its time is not the test's.
-
-        It becomes the current one, and says which span it was that needed it (`enctest.caused_by`).
-        """
-        innermost = self._innermost
-        if innermost is None:
-            return None
-        cause = self._parent(innermost, None, attributes)
-        span = OpenSpan(innermost.trace, None, name, kind, {**attributes, CAUSE: cause.number})
-        span.phase, span.cause, span.previous = innermost.phase, cause, CURRENT.get()
-        CURRENT.set(span)
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
-        return span
-
     def end(
         self,
         span: OpenSpan | None,
@@ -197,7 +190,7 @@ class TraceRecorder:
         span.end_ns = end_ns or now()
         span.status = status
         if span.cause is not None:
-            _put_beside(span.cause, span)
+            put_beside(span.cause, span)
         if span.beside is not None:
             attributes = {**(attributes or {}), UNCOUNTED: span.uncounted_ns()}
         if attributes:
@@ -324,25 +317,6 @@ class TraceRecorder:
             return innermost
         return innermost if on_main and best.number < innermost.number else best
 
-    def adopt(
-        self, name: str, kind: SpanKind, attributes: Attributes, above: OpenSpan | None, start_ns: int
-    ) -> OpenSpan | None:
-        """Open a span that was recorded elsewhere, by the same clock, below `above` or where pytest is."""
-        innermost = self._innermost
-        if innermost is None:
-            return None
-        trace = innermost.trace
-        above = above if above is not None and above.trace is trace else innermost
-        span = OpenSpan(trace, above, name, kind, attributes)
-        span.start_ns = start_ns
-        if span.number > SPAN_LIMIT:
-            trace.lost_spans += 1
-            return None
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
-        return span
-
     def redirect(self, emit: Emit) -> None:
         """Tell somebody else from now on, as in a process that was forked to work for a test."""
         self._emit = emit
@@ -360,14 +334,6 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _put_beside(cause: OpenSpan, span: OpenSpan) -> None:
-    """Put the time of a span down as not that of its cause, up to the test, or to another beside it."""
-    above: OpenSpan | None = cause
-    while above is not None and not above.end_ns:
-        above.beside = [*(above.beside or ()), (span.start_ns, span.end_ns)]
-        above = above.above
 
 
 def _limits(trace: TestTrace) -> Attributes:
