@@ -22,6 +22,8 @@ _MANY: Final = 256
 
 CLOCK: Final = "clock"
 """Key of a scope's own: the seconds by which caches' time was advanced in it."""
+DECLARED: Final = "declared databases"
+"""Key of a session's own: the process that made its copy, and the URL, of each that is declared in code."""
 ROOT: Final = "root"
 """Key of a session's own: the project's root."""
 HANDOVER: Final = "ENCTEST_TEST"
