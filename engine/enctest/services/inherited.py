@@ -121,8 +121,10 @@ def _outlet(channel: handover.Channel) -> Callable[[str, str, bytes], None]:
 
 
 def _record(given: handover.Handover, channel: handover.Channel) -> None:
-    """Record spans, and tell them."""
+    """Record spans, and tell them; no longer those of the test that this process worked for before."""
     if not given.spans:
+        if spans.RECORDER.active:
+            spans.RECORDER.forget()
         return
     from enctest.events import SpanEnded, SpanEvent, SpanStarted
     from enctest.tracing.hooks import Instrumentation

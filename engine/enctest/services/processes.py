@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -45,6 +46,7 @@ class Handed:
         self.path = handover.write(content)
         self._scope = scope
         self._channels = handover.Channels(self.path)
+        self._reading = threading.Lock()
         self._spans: dict[int, Adopted] = {}
         self._above = current_span()
         scope.sources.append(self.take_in)
@@ -61,13 +63,17 @@ class Handed:
 
     def take_in(self) -> None:
         """Take in what the processes have told."""
-        for number, record in self._channels.news():
-            if isinstance(record, handover.Published):
-                self._scope.published(record.topic).append((record.message_id, record.body))
-            elif spans.RECORDER.active:
-                if number not in self._spans:
-                    self._spans[number] = Adopted(spans.RECORDER, self._above)
-                self._spans[number].apply(record)
+        with self._reading:
+            for number, record in self._channels.news():
+                self._take(number, record)
+
+    def _take(self, number: int, record: handover.Told) -> None:
+        if isinstance(record, handover.Published):
+            self._scope.published(record.topic).append((record.message_id, record.body))
+        elif spans.RECORDER.active:
+            if number not in self._spans:
+                self._spans[number] = Adopted(spans.RECORDER, self._above)
+            self._spans[number].apply(record)
 
 
 def _hand(scope: Scope) -> Handed | None:
@@ -227,7 +233,7 @@ def _submit(original: Any) -> Any:
         carried = _Carried(handed.path, fn)
         # In a context of its own: the processes, should it start some, belong to no test.
         future = contextvars.Context().run(original, self, carried, *args, **kwargs)
-        scope.note(follow.future(future, fn))
+        scope.note(follow.work_of(future, fn))
         return future
 
     return submit
