@@ -37,7 +37,7 @@ class Adopted:
         if isinstance(record, SpanEnded):
             self._recorder.end(span, record.status, record.attributes, record.end_ns)
         else:
-            self._recorder.event(record.name, record.attributes, span=span, at_ns=record.at_ns)
+            self._recorder.note(span, record.name, record.at_ns, record.attributes)
 
     def _start(self, record: SpanStarted) -> OpenSpan | None:
         above = self._spans.get(record.parent or 0)

@@ -33,4 +33,4 @@ def put_beside(cause: OpenSpan, span: OpenSpan) -> None:
     above: OpenSpan | None = cause
     while above is not None and not above.end_ns:
         above.beside = [*(above.beside or ()), (span.start_ns, span.end_ns)]
-        above = above.above
+        above = above.above if above.parent is not None else None

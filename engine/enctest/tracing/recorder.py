@@ -14,7 +14,7 @@ from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.beside import put_beside
 from enctest.tracing.callsite import Frames
-from enctest.tracing.model import UNCOUNTED
+from enctest.tracing.model import ELSEWHERE
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.values import Ready
 
@@ -109,11 +109,6 @@ class TraceRecorder:
             self._innermost = stack[-1] if stack else None
         self.end(span, status, attributes, end_ns)
 
-    def here(self) -> OpenSpan | None:
-        """Return the span that what happens here and now belongs to; None when no test runs."""
-        innermost = self._innermost
-        return None if innermost is None else self._parent(innermost, None, {})
-
     def resume(self, span: OpenSpan | None) -> None:
         """Make `span` the current one of this context, such as inside a coroutine that lost it."""
         CURRENT.set(span)
@@ -192,7 +187,8 @@ class TraceRecorder:
         if span.cause is not None:
             put_beside(span.cause, span)
         if span.beside is not None:
-            attributes = {**(attributes or {}), UNCOUNTED: span.uncounted_ns()}
+            elsewhere = (attributes or {}).get(ELSEWHERE, 0) + span.elsewhere_ns()
+            attributes = {**(attributes or {}), ELSEWHERE: elsewhere}
         if attributes:
             if type(span.attributes) is not Ready:
                 span.attributes.update(attributes)
@@ -206,6 +202,11 @@ class TraceRecorder:
         if not span.trace.closed and self._trace is not None:
             self._emit(span.ended)
 
+    def here(self) -> OpenSpan | None:
+        """Return the span that what happens here and now belongs to; None when no test runs."""
+        innermost = self._innermost
+        return None if innermost is None else self._parent(innermost, None, {})
+
     def fail(self, span: OpenSpan | None, error: BaseException) -> None:
         """Close a span that an exception left; a cancellation or a skip is no error."""
         if span is None:
@@ -216,28 +217,24 @@ class TraceRecorder:
         else:
             self.end(span, "unset", {"enctest.left_by": type(error).__qualname__})
 
-    def event(
-        self,
-        name: str,
-        attributes: Attributes | None = None,
-        *,
-        span: OpenSpan | None = None,
-        at_ns: int = 0,
-    ) -> None:
-        """Tell something that happened within `span`, or within the current one, now or at `at_ns`."""
+    def event(self, name: str, attributes: Attributes | None = None, *, span: OpenSpan | None = None) -> None:
+        """Tell something that happened within `span`, or within the current one."""
         innermost = self._innermost
         if innermost is None:
             return
         trace = innermost.trace
         attributes = {} if attributes is None else attributes
         target = span or self._parent(innermost, None, attributes)
-        if target.trace is not trace:
-            return
+        if target.trace is trace:
+            self.note(target, name, now(), attributes)
+
+    def note(self, target: OpenSpan, name: str, at_ns: int, attributes: Attributes) -> None:
+        """Tell an event of a span of the running test, which happened at a time of the monotonic clock."""
+        trace = target.trace
         trace.events += 1
         if trace.events > SPAN_LIMIT:
             trace.lost_events += 1
             return
-        at_ns = at_ns or now()
         if self.kept is not None:
             self.kept.append((target, name, at_ns, attributes))
         self._emit(
