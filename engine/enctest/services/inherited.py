@@ -29,7 +29,7 @@ class Inherited(Scope):
         super().__init__(given.kind, _name(given.name, channel), None)
         self._given = given
         self._found: dict[Any, Any] = {}
-        self.own |= {scope.CLOCK: given.ahead, scope.ROOT: given.root}
+        self.own[scope.ROOT] = given.root
         self.outlet = _outlet(channel)
 
     def find(self, key: Any) -> Any:

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from enctest.errors import EnctestError
-from enctest.services import auth, clock, handover, spans
+from enctest.services import auth, handover, spans
 from enctest.services.scope import DECLARED, HANDOVER, ROOT, Scope, counted, current
 from enctest.tracing.adopted import Adopted
 from enctest.tracing.hooks.imports import ImportWatcher
@@ -113,7 +113,6 @@ def _content(scope: Scope, name: str) -> handover.Handover:
         path=tuple(entry for entry in sys.path if entry),
         values=values,
         lost=lost,
-        ahead=clock.ahead(),
         spans=spans.RECORDER.active,
         root=str(list(scope.up())[-1].own.get(ROOT, "")),
     )
