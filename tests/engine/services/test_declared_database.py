@@ -32,6 +32,17 @@ FILES = {
             entries.execute("INSERT INTO entry VALUES ('mine')")
 
         def test_without(): pass
+
+        def test_a_fork_has_the_same_one():
+            import multiprocessing
+            from conftest import audit
+
+            context = multiprocessing.get_context("fork")
+            queue, before = context.SimpleQueue(), audit.url
+            process = context.Process(target=lambda: queue.put(audit.url))
+            process.start()
+            assert queue.get() == before
+            process.join()
         """,
     "test_wrong.py": """
         import pytest
@@ -48,7 +59,7 @@ FILES = {
 def test_only_who_asks_starts_it(project: MakeProject, args: tuple[str, ...]) -> None:
     sample = project(FILES)
     done = sample.enctest(*args)
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    assert "5 passed" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
 
 

@@ -50,9 +50,13 @@ def test_it_has_the_same_database() -> None:
     assert et.published_messages(audit.noted) == []
 
 
-def test_so_has_a_fork() -> None:
+def note() -> None:
+    Audit.note("there")
+
+
+def test_so_has_one_of_multiprocessing() -> None:
     before = Audit.note("here")
-    process = multiprocessing.get_context("fork").Process(target=Audit.note, args=["there"])
+    process = multiprocessing.get_context("spawn").Process(target=note)
     process.start()
     process.join()
     with psycopg.connect(audit.audit.url) as connection:
