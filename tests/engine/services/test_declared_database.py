@@ -78,4 +78,5 @@ def test_a_changed_migration_reruns_the_tests_that_ask_for_it(project: MakeProje
         assert set(again) == {
             "test_audit.py::test_it_is_migrated_and_seeded",
             "test_audit.py::test_it_may_be_written_to",
+            "test_audit.py::test_a_fork_has_the_same_one",
         }
