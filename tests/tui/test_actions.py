@@ -24,8 +24,10 @@ HOMES: dict[str, type] = {
 
 def test_every_action_has_a_method_and_a_sentence() -> None:
     for action in ACTIONS:
-        home = HOMES.get(action.where, EnctestApp if action.group == "Run" else MainScreen)
-        assert hasattr(home, f"action_{action.call.partition('(')[0]}"), action.id
+        name = action.call.partition("(")[0]
+        in_app = action.group == "Run" or name.startswith("app.")
+        home = HOMES.get(action.where, EnctestApp if in_app else MainScreen)
+        assert hasattr(home, f"action_{name.removeprefix('app.')}"), action.id
         assert action.help.endswith(".")
         assert len(action.help) < 50
         assert not action.rank or action.label

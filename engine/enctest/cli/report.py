@@ -184,7 +184,7 @@ def _span(depth: int, node: Node, start: int, length: int) -> str:
     taken = node.duration_ns()
     left, width = (
         100 * (node.start_ns - start) / length,
-        100 * (taken + node.uncounted_ns) / length,
+        100 * (taken + node.elsewhere_ns) / length,
     )
     kind = (
         "bad"

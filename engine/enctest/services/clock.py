@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from enctest.services.errors import BadDoubleError
-from enctest.services.scope import CLOCK, Scope, current
+from enctest.services.scope import Scope, current
+
+_KEY: Final = "clock"
 
 
 def now() -> float:
     """Return seconds of a clock that only goes forward."""
-    return time.monotonic() + ahead()
-
-
-def ahead() -> float:
-    """Return the seconds that time was advanced by here."""
     scope = current()
-    return sum(one.own.get(CLOCK, 0.0) for one in scope.up()) if scope is not None else 0.0
+    ahead = sum(one.own.get(_KEY, 0.0) for one in scope.up()) if scope is not None else 0.0
+    return time.monotonic() + ahead
 
 
 def advance(scope: Scope, seconds: object) -> None:
@@ -27,4 +26,4 @@ def advance(scope: Scope, seconds: object) -> None:
     """
     if not isinstance(seconds, int | float) or seconds < 0:
         raise BadDoubleError(f"advance_time takes seconds, a number of at least 0, not {seconds!r}")
-    scope.own[CLOCK] = scope.own.get(CLOCK, 0.0) + seconds
+    scope.own[_KEY] = scope.own.get(_KEY, 0.0) + seconds

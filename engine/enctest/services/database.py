@@ -55,7 +55,7 @@ class Database:
         if scope is not None and settings is not None:
             from enctest.services import managed
 
-            return managed.declared_url(scope, self.name, settings)
+            return managed.declared_url(scope, self, settings)
         first, *others = self.variables
         unset = f"{first} and {others[0]} are not set" if others else f"{first} is not set"
         raise MissingError(

@@ -201,7 +201,7 @@ def _create_task(original: Any) -> Any:
     return create_task
 
 
-def future(future: concurrent.futures.Future[Any], function: Any) -> Work:
+def work_of(future: concurrent.futures.Future[Any], function: Any) -> Work:
     """Return the work of an executor's future."""
     return _Future(future, function, _place())
 

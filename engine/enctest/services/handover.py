@@ -34,8 +34,8 @@ class Handover(Record, frozen=True, kw_only=True):
     """What holds for a process.
 
     `kind` and `name` are its scope's, `path` is where its modules may be found. `values` are pickled, by the
-    identity of what they were set for; `lost` says of those that cannot be why. `ahead` are the seconds
-    that caches' time was advanced by. Spans are told if `spans`; `root` is the project's.
+    identity of what they were set for; `lost` says of those that cannot be why. Spans are told if `spans`;
+    `root` is the project's.
     """
 
     kind: Kind
@@ -43,7 +43,6 @@ class Handover(Record, frozen=True, kw_only=True):
     path: tuple[str, ...]
     values: dict[str, bytes]
     lost: dict[str, str]
-    ahead: float
     spans: bool
     root: str
 

@@ -29,7 +29,7 @@ class Inherited(Scope):
         super().__init__(given.kind, _name(given.name, channel), None)
         self._given = given
         self._found: dict[Any, Any] = {}
-        self.own |= {scope.CLOCK: given.ahead, scope.ROOT: given.root}
+        self.own[scope.ROOT] = given.root
         self.outlet = _outlet(channel)
 
     def find(self, key: Any) -> Any:
@@ -121,8 +121,10 @@ def _outlet(channel: handover.Channel) -> Callable[[str, str, bytes], None]:
 
 
 def _record(given: handover.Handover, channel: handover.Channel) -> None:
-    """Record spans, and tell them."""
+    """Record spans, and tell them; no longer those of the test that this process worked for before."""
     if not given.spans:
+        if spans.RECORDER.active:
+            spans.RECORDER.forget()
         return
     from enctest.events import SpanEnded, SpanEvent, SpanStarted
     from enctest.tracing.hooks import Instrumentation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,18 +10,23 @@ from urllib.parse import urlsplit
 from enctest.config import DatabaseSettings
 from enctest.paths import Project
 from enctest.services.database import Database
-from enctest.services.scope import ROOT, UNSET, Scope
+from enctest.services.scope import DECLARED, ROOT, UNSET, Scope
 
 
-def declared_url(scope: Scope, name: str, settings: DatabaseSettings) -> str:
-    """Return the URL of this process's own copy of a database that is declared where it is used.
+def declared_url(scope: Scope, database: Database, settings: DatabaseSettings) -> str:
+    """Return the URL of the session's own copy of a database that is declared where it is used.
 
     Raises:
         EnctestError: It cannot be had.
     """
     from enctest.databases import declared
 
-    return declared.url(name, settings, _project(scope))
+    own = list(scope.up())[-1].own.setdefault(DECLARED, {})
+    pid, url = own.get(database, (0, ""))
+    if pid in {0, os.getpid()}:
+        url = declared.url(database.name, settings, _project(scope))  # each time: it notes who needs it
+        own[database] = os.getpid(), url
+    return str(url)  # in a fork it is that of whom it works for
 
 
 def _project(scope: Scope) -> Project:

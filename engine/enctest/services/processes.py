@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextvars
 import functools
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from enctest.services import auth, clock, handover, spans
-from enctest.services.scope import HANDOVER, ROOT, Scope, counted, current
+from enctest.errors import EnctestError
+from enctest.services import auth, handover, spans
+from enctest.services.scope import DECLARED, HANDOVER, ROOT, Scope, counted, current
 from enctest.tracing.adopted import Adopted
 from enctest.tracing.hooks.imports import ImportWatcher
 from enctest.tracing.spans import OpenSpan
@@ -43,6 +46,7 @@ class Handed:
         self.path = handover.write(content)
         self._scope = scope
         self._channels = handover.Channels(self.path)
+        self._reading = threading.Lock()
         self._spans: dict[int, Adopted] = {}
         self._above = current_span()
         scope.sources.append(self.take_in)
@@ -59,27 +63,39 @@ class Handed:
 
     def take_in(self) -> None:
         """Take in what the processes have told."""
-        for number, record in self._channels.news():
-            if isinstance(record, handover.Published):
-                self._scope.published(record.topic).append((record.message_id, record.body))
-            elif spans.RECORDER.active:
-                if number not in self._spans:
-                    self._spans[number] = Adopted(spans.RECORDER, self._above)
-                self._spans[number].apply(record)
+        with self._reading:
+            for number, record in self._channels.news():
+                self._take(number, record)
+
+    def _take(self, number: int, record: handover.Told) -> None:
+        if isinstance(record, handover.Published):
+            self._scope.published(record.topic).append((record.message_id, record.body))
+        elif spans.RECORDER.active:
+            if number not in self._spans:
+                self._spans[number] = Adopted(spans.RECORDER, self._above)
+            self._spans[number].apply(record)
 
 
-def hand(scope: Scope) -> Handed:
-    """Write down what holds in a scope, for one more process."""
-    return Handed(scope, _content(scope, f"{scope.name or scope.kind}/process-{counted(scope, 'process')}"))
+def _hand(scope: Scope) -> Handed | None:
+    """Write down what holds in a scope, for one more process; None, with a warning, if that cannot be."""
+    return _handed(scope, _content(scope, f"{scope.name or scope.kind}/process-{counted(scope, 'process')}"))
 
 
-def _hand_again(scope: Scope) -> Handed:
-    """Write down what holds in a scope, unless that was done for another call."""
+def _hand_again(scope: Scope) -> Handed | None:
+    """Write down what holds in a scope, as `_hand` does, unless that was done for another call."""
     key, content = ("handed", "calls"), _content(scope, f"{scope.name or scope.kind}/pool")
-    known: list[Handed] = scope.own.setdefault(key, [])
-    if not known or known[-1].content != content:
-        known.append(Handed(scope, content))
-    return known[-1]
+    known: Handed | None = scope.own.get(key)
+    if known is None or known.content != content:
+        known = scope.own[key] = _handed(scope, content)
+    return known
+
+
+def _handed(scope: Scope, content: handover.Handover) -> Handed | None:
+    try:
+        return Handed(scope, content)
+    except (EnctestError, OSError) as error:  # the process itself must start
+        warnings.warn(f"{content.name} will not be in the test: {error}", stacklevel=5)
+        return None
 
 
 def _content(scope: Scope, name: str) -> handover.Handover:
@@ -97,7 +113,6 @@ def _content(scope: Scope, name: str) -> handover.Handover:
         path=tuple(entry for entry in sys.path if entry),
         values=values,
         lost=lost,
-        ahead=clock.ahead(),
         spans=spans.RECORDER.active,
         root=str(list(scope.up())[-1].own.get(ROOT, "")),
     )
@@ -105,7 +120,8 @@ def _content(scope: Scope, name: str) -> handover.Handover:
 
 def _values(scope: Scope) -> dict[Any, Any]:
     """Return what holds in a scope and can mean something elsewhere."""
-    found: dict[Any, Any] = {}
+    session = list(scope.up())[-1]
+    found: dict[Any, Any] = {key: url for key, (_, url) in session.own.get(DECLARED, {}).items()}
     for one in reversed(list(scope.up())):
         found |= {key: value for key, value in one.values.items() if not isinstance(key, str)}
     user = auth.user()
@@ -156,10 +172,10 @@ def _open(original: Any) -> Any:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - stands for it
         __tracebackhide__ = True
         scope = current()
-        if scope is None:
+        handed = None if scope is None else _hand(scope)
+        if scope is None or handed is None:
             original(self, *args, **kwargs)
             return
-        handed = hand(scope)
         if len(args) > _ENV:
             args = (*args[:_ENV], _environment(scope, handed, args[_ENV]), *args[_ENV + 1 :])
         else:
@@ -176,12 +192,13 @@ def _start(original: Any) -> Any:
     def start(self: Any) -> None:
         __tracebackhide__ = True
         scope = current()
-        if scope is None:
+        handed = None if scope is None else _hand(scope)
+        if handed is None:
             original(self)
             return
         # The first of its attributes is the first to be read in the other process.
         attributes = vars(self)
-        mine = {_ATTRIBUTE: hand(scope), **attributes}
+        mine = {_ATTRIBUTE: handed, **attributes}
         attributes.clear()
         attributes.update(mine)
         try:
@@ -209,12 +226,13 @@ def _submit(original: Any) -> Any:
 
     def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         scope = current()
-        if scope is None:
+        handed = None if scope is None else _hand_again(scope)
+        if scope is None or handed is None:
             return original(self, fn, *args, **kwargs)
-        carried = _Carried(_hand_again(scope).path, fn)
+        carried = _Carried(handed.path, fn)
         # In a context of its own: the processes, should it start some, belong to no test.
         future = contextvars.Context().run(original, self, carried, *args, **kwargs)
-        scope.note(follow.future(future, fn))
+        scope.note(follow.work_of(future, fn))
         return future
 
     return submit

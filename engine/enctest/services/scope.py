@@ -20,8 +20,8 @@ _MANY: Final = 256
 """Things in a scope's list of work after which those that are done are dropped."""
 
 
-CLOCK: Final = "clock"
-"""Key of a scope's own: the seconds by which caches' time was advanced in it."""
+DECLARED: Final = "declared databases"
+"""Key of a session's own: the process that made its copy, and the URL, of each that is declared in code."""
 ROOT: Final = "root"
 """Key of a session's own: the project's root."""
 HANDOVER: Final = "ENCTEST_TEST"

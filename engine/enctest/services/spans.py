@@ -28,12 +28,15 @@ def begin(name: str, kind: str, attributes: dict[str, Any], *, beside: bool = Fa
         name: What is done.
         kind: Its kind.
         attributes: What else is known.
-        beside: In a test: it is done for others, too, and does not count there.
+        beside: In a test: it is done for others, too, and does not count there; it is `internal`.
     """
     if RECORDER.active:
         RECORDER.call_site(sys._getframe(1), attributes)  # noqa: SLF001 - `inspect` would read source files
-        start = RECORDER.start_beside if beside else RECORDER.start
-        return start(name, kind, attributes)
+        if beside:
+            from enctest.tracing.beside import start_beside
+
+            return start_beside(RECORDER, name, attributes)
+        return RECORDER.start(name, kind, attributes)
     if _provider() is None:
         return None
     from opentelemetry import context, trace

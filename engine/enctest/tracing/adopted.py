@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enctest.events import Attributes, SpanEnded, SpanRecord, SpanStarted
 from enctest.tracing.recorder import TraceRecorder
-from enctest.tracing.spans import OpenSpan
+from enctest.tracing.spans import SPAN_LIMIT, OpenSpan
 
 _DETACHED = "enctest.detached"
 
@@ -45,6 +45,18 @@ class Adopted:
         if above is None:  # where a thread of that process belongs is no question here
             attributes.pop(_DETACHED, None)
             attributes |= self._process
-        return self._recorder.adopt(
-            record.name, record.kind, attributes, above or self._above, record.start_ns
-        )
+        return self._open(record, attributes, above or self._above)
+
+    def _open(self, record: SpanStarted, attributes: Attributes, above: OpenSpan | None) -> OpenSpan | None:
+        here = self._recorder.here()
+        if here is None:
+            return None
+        if above is None or above.trace is not here.trace:  # the process is one of a wider fixture's
+            above = here
+        span = OpenSpan(here.trace, above, record.name, record.kind, attributes)
+        span.start_ns = record.start_ns
+        if span.number > SPAN_LIMIT:
+            span.trace.lost_spans += 1
+            return None
+        self._recorder.put(span)
+        return span

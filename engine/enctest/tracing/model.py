@@ -21,14 +21,13 @@ OPEN = "enctest.open"
 """Attribute of a span that was still open when its test ended or its process died."""
 SHARED = "pytest.fixture.shared"
 """Attribute of a fixture: whether other tests use what it made."""
-ELSEWHERE = "enctest.elsewhere_ns"
-"""Attribute of a phase: nanoseconds within it that were spent on fixtures that other tests use as well."""
 NAME = "enctest.name"
 """Attribute of an end that tells a name the span got after its start."""
 CAUSE = "enctest.caused_by"
 """Attribute of a span beside the test, such as a shared start: the number of the span that needed it."""
-UNCOUNTED = "enctest.uncounted_ns"
-"""Attribute of a span: how much of its time was that of spans beside the test."""
+ELSEWHERE = "enctest.elsewhere_ns"
+"""Attribute of a span: nanoseconds of its time that were those of spans beside the test: of shared fixtures
+and shared starts."""
 
 
 class HasAttributes(Protocol):
@@ -88,12 +87,12 @@ class Node:
         end = self.end_ns
         if end is None:
             end = now_ns if now_ns is not None else self.last_ns()
-        return max(0, end - self.start_ns - self.uncounted_ns)
+        return max(0, end - self.start_ns - self.elsewhere_ns)
 
     @property
-    def uncounted_ns(self) -> int:
+    def elsewhere_ns(self) -> int:
         """How much of its time was that of spans beside the test."""
-        found: int = self.attributes.get(UNCOUNTED, 0)
+        found: int = self.attributes.get(ELSEWHERE, 0)
         return found
 
     def last_ns(self) -> int:
@@ -105,19 +104,17 @@ class Node:
 
     def self_ns(self, now_ns: int | None = None) -> int:
         """Return the time that no child covers, nor what is shared with others; children may overlap."""
-        end = self.start_ns + self.duration_ns(now_ns) + self.uncounted_ns
+        end = self.start_ns + self.duration_ns(now_ns) + self.elsewhere_ns
         covered, reached = 0, self.start_ns
-        uncounted = self.uncounted_ns
+        elsewhere = self.elsewhere_ns
         for child in sorted(self.children, key=_start):
             begin = max(child.start_ns, reached)
-            until = min(child.start_ns + child.duration_ns(now_ns) + child.uncounted_ns, end)
-            uncounted -= child.uncounted_ns
+            until = min(child.start_ns + child.duration_ns(now_ns) + child.elsewhere_ns, end)
+            elsewhere -= child.elsewhere_ns
             if until > begin:
                 covered += until - begin
                 reached = until
-        elsewhere = self.attributes.get(ELSEWHERE, 0)
-        uncounted = max(0, uncounted) + (elsewhere if isinstance(elsewhere, int) else 0)
-        return max(0, end - self.start_ns - covered - uncounted)
+        return max(0, end - self.start_ns - covered - max(0, elsewhere))
 
     def freeze(self) -> Span:
         """Return the span as a record to store or send."""

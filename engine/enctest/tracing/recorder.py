@@ -14,7 +14,6 @@ from enctest.events import Attributes, Notice, SpanEvent, SpanKind
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
 from enctest.tracing.locals import local_variables
-from enctest.tracing.model import CAUSE
 from enctest.tracing.redaction import hide
 from enctest.tracing.spans import CURRENT, SPAN_LIMIT, OpenSpan, Telling, now
 from enctest.tracing.steps import Emit, Steps
@@ -80,26 +79,7 @@ class TraceRecorder(Steps):
         if current:
             span.previous = CURRENT.get()
             CURRENT.set(span)
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
-        return span
-
-    def start_beside(self, name: str, kind: SpanKind, attributes: Attributes) -> OpenSpan | None:
-        """Open a span beside the test: what it does is for others as well, and its time is not the test's.
-
-        It becomes the current one, and says which span it was that needed it (`enctest.caused_by`).
-        """
-        innermost = self._innermost
-        if innermost is None:
-            return None
-        cause = self._parent(innermost, None, attributes)
-        span = OpenSpan(innermost.trace, None, name, kind, {**attributes, CAUSE: cause.number})
-        span.phase, span.cause, span.previous = innermost.phase, cause, CURRENT.get()
-        CURRENT.set(span)
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
+        self.put(span)
         return span
 
     def join(self, twin: OpenSpan, attributes: Attributes, *, current: bool = True) -> OpenSpan:
@@ -127,9 +107,7 @@ class TraceRecorder(Steps):
 
     def place(self, span: OpenSpan) -> None:
         """Tell a span that has ended already, in another process."""
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
+        self.put(span)
         self._emit(span.ended)
 
     def tell(self, record: Record) -> None:
@@ -148,13 +126,7 @@ class TraceRecorder(Steps):
         else:
             self.end(span, "unset", {"enctest.left_by": type(error).__qualname__})
 
-    def event(
-        self,
-        name: str,
-        attributes: Attributes | None = None,
-        *,
-        span: OpenSpan | None = None,
-    ) -> None:
+    def event(self, name: str, attributes: Attributes | None = None, *, span: OpenSpan | None = None) -> None:
         """Tell something that happened within `span`, or within the current one."""
         innermost = self._innermost
         if innermost is None:
@@ -262,25 +234,6 @@ class TraceRecorder(Steps):
                 attributes["enctest.detached"] = True
             return innermost
         return innermost if on_main and best.number < innermost.number else best
-
-    def adopt(
-        self, name: str, kind: SpanKind, attributes: Attributes, above: OpenSpan | None, start_ns: int
-    ) -> OpenSpan | None:
-        """Open a span that was recorded elsewhere, by the same clock, below `above` or where pytest is."""
-        innermost = self._innermost
-        if innermost is None:
-            return None
-        trace = innermost.trace
-        above = above if above is not None and above.trace is trace else innermost
-        span = OpenSpan(trace, above, name, kind, attributes)
-        span.start_ns = start_ns
-        if span.number > SPAN_LIMIT:
-            trace.lost_spans += 1
-            return None
-        if self.kept is not None:
-            self.kept.append(span)
-        self._emit(span.started)
-        return span
 
     def redirect(self, emit: Emit) -> None:
         """Tell somebody else from now on, as in a process that was forked to work for a test."""

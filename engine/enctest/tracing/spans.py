@@ -205,12 +205,12 @@ class OpenSpan:
             test=trace.test,
             span=self.number,
             status=self.status,
-            duration_ms=(self.end_ns - self.start_ns - self.uncounted_ns()) / 1e6,
+            duration_ms=(self.end_ns - self.start_ns - self.elsewhere_ns()) / 1e6,
             end_ns=self.end_ns,
             attributes=self._news(),
         )
 
-    def uncounted_ns(self) -> int:
+    def elsewhere_ns(self) -> int:
         """Return how much of its time was that of spans beside the test."""
         return 0 if self.beside is None else covered_ns(self.beside)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from enctest.events import Attributes, SpanKind, SpanStatus
 from enctest.record import Record
-from enctest.tracing.model import UNCOUNTED
+from enctest.tracing.beside import put_beside
+from enctest.tracing.model import ELSEWHERE
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.twins import add_missing
 from enctest.tracing.values import Ready
@@ -113,6 +114,10 @@ class Steps:
         self._innermost = span
         span.previous = CURRENT.get() if span.parent is not None else None
         CURRENT.set(span)
+        self.put(span)
+
+    def put(self, span: OpenSpan) -> None:
+        """Tell, and keep where that was asked for, that a span was opened."""
         if self.kept is not None:
             self.kept.append(span)
         self._emit(span.started)
@@ -144,9 +149,10 @@ class Steps:
             return
         span.status = status
         if span.cause is not None:
-            _put_beside(span.cause, span)
+            put_beside(span.cause, span)
         if span.beside is not None:
-            attributes = {**(attributes or {}), UNCOUNTED: span.uncounted_ns()}
+            elsewhere = (attributes or {}).get(ELSEWHERE, 0) + span.elsewhere_ns()
+            attributes = {**(attributes or {}), ELSEWHERE: elsewhere}
         if attributes:
             _add(span, attributes)
         if not span.trace.closed and self._trace is not None:
@@ -166,11 +172,3 @@ def _add(span: OpenSpan, attributes: Attributes) -> None:
         span.more = attributes
     else:
         span.attributes = {**span.attributes, **attributes}
-
-
-def _put_beside(cause: OpenSpan, span: OpenSpan) -> None:
-    """Put the time of a span down as not that of its cause, up to the test, or to another beside it."""
-    above: OpenSpan | None = cause
-    while above is not None and not above.end_ns:
-        above.beside = [*(above.beside or ()), (span.start_ns, span.end_ns)]
-        above = above.above

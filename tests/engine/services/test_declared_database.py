@@ -32,6 +32,17 @@ FILES = {
             entries.execute("INSERT INTO entry VALUES ('mine')")
 
         def test_without(): pass
+
+        def test_a_fork_has_the_same_one():
+            import multiprocessing
+            from conftest import audit
+
+            context = multiprocessing.get_context("fork")
+            queue, before = context.SimpleQueue(), audit.url
+            process = context.Process(target=lambda: queue.put(audit.url))
+            process.start()
+            assert queue.get() == before
+            process.join()
         """,
     "test_wrong.py": """
         import pytest
@@ -48,7 +59,7 @@ FILES = {
 def test_only_who_asks_starts_it(project: MakeProject, args: tuple[str, ...]) -> None:
     sample = project(FILES)
     done = sample.enctest(*args)
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    assert "5 passed" in done.stdout, done.stdout + done.stderr
     assert done.returncode == 0
 
 
@@ -67,4 +78,5 @@ def test_a_changed_migration_reruns_the_tests_that_ask_for_it(project: MakeProje
         assert set(again) == {
             "test_audit.py::test_it_is_migrated_and_seeded",
             "test_audit.py::test_it_may_be_written_to",
+            "test_audit.py::test_a_fork_has_the_same_one",
         }

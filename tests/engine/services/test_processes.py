@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from tests.engine.services.conftest import MakeProject, bare_pytest
 from tests.harness import Sample
@@ -244,6 +246,27 @@ def test_processes_are_in_the_test_under_bare_pytest(sample: Sample) -> None:
 def test_processes_are_in_the_test_under_enctest(sample: Sample) -> None:
     done = sample.enctest("-q", "-n", "2", "-k", "order or below or many or before or is_in_the_test")
     assert "12 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_process_starts_even_if_it_cannot_be_told(project: MakeProject) -> None:
+    sample = project(
+        {
+            "test_it.py": """
+                import subprocess
+                import sys
+                from enctest import et
+
+                def test_it():
+                    assert subprocess.check_output([sys.executable, "-c", "print(1)"]) == b"1\\n"
+                """
+        }
+    )
+    (sample.runtime / f"enctest-{os.getuid()}").mkdir()
+    (sample.runtime / f"enctest-{os.getuid()}").chmod(0o777)
+    out = bare_pytest(sample).stdout
+    assert "1 passed" in out
+    assert "test_it.py::test_it/process-1 will not be in the test: " in out
+    assert "is not private to you" in out
 
 
 ONE = """
