@@ -29,6 +29,20 @@ FILES = {
 
         STORE = Store()
 
+        NAMED = {}
+
+        def named():
+            if "one" not in NAMED:
+                NAMED["one"] = psycopg.connect(URL)
+            return NAMED["one"]
+
+        class Proxy:
+            @property
+            def __class__(self):
+                raise RuntimeError("nobody may look at it now")
+
+        PROXY = Proxy()
+
         @functools.lru_cache
         def cached():
             return psycopg.connect(URL)
@@ -67,6 +81,8 @@ FILES = {
                 app.leak()
         """,
     "test_kept.py": """
+        import functools
+
         import app
         import psycopg
         import pytest
@@ -89,8 +105,19 @@ FILES = {
             app.cached().execute("SELECT 1")
             app.stored().execute("SELECT 1")
 
+        OWN = {}
+
+        @functools.lru_cache
+        def cached_here():
+            return psycopg.connect(app.URL)
+
         @pytest.mark.parametrize("time", range(2))
         def test_variable(time):
+            if not OWN:
+                OWN["one"] = psycopg.connect(app.URL)
+            OWN["one"].execute("SELECT 1")
+            cached_here().execute("SELECT 1")
+            app.named().execute("SELECT 1")
             global KEPT
             KEPT = KEPT or psycopg.connect(app.URL)
             KEPT.execute("SELECT 1")

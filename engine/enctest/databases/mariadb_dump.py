@@ -12,7 +12,9 @@ _GONE = 1094
 """What the server says of a session that has ended by itself."""
 _LOCKED = frozenset({1205, 1010})
 """And of a table, or its database, that a transaction holds."""
-_TRIES, _PAUSE, _SECONDS = 12, 0.01, 5.0
+_PAUSE, _SECONDS = 0.01, 10.0
+_STALE = 0.15
+"""Seconds after which everybody has to go: who is in a transaction is told as it was up to 0.1 s ago."""
 _DELIMITER = "DELIMITER "
 _BUSY = """
     select p.id from information_schema.processlist p
@@ -51,17 +53,19 @@ def refill(admin: MySQLConnection, name: str, dump: Path, *, end_all: bool = Fal
         MySQLError: It refuses.
     """
     there = quoted(name)
+    begun = time.monotonic()
     admin.query("set session lock_wait_timeout = 0")
-    for patience in range(_TRIES, -1, -1):
-        # Who is in a transaction is told as it was up to 0.1 s ago, so at last everybody has to go.
-        _end(admin, (_ALL if end_all or not patience else _BUSY).format(name=literal(name)))
+    while True:
+        waited = time.monotonic() - begun
+        _end(admin, (_ALL if end_all or waited > _STALE else _BUSY).format(name=literal(name)))
         try:
             admin.query(f"drop database if exists {there}; create database {there}; use {there}")
             break
         except MySQLError as error:
-            if error.number not in _LOCKED or not patience:
+            if error.number not in _LOCKED or waited > _SECONDS:
                 raise
             time.sleep(_PAUSE)
+    admin.query(f"set session lock_wait_timeout = {_SECONDS:.0f}")
     for sql in statements(dump.read_text(encoding="utf-8", errors="surrogateescape")):
         admin.query(sql)
 
@@ -78,7 +82,7 @@ def _end(admin: MySQLConnection, which: str) -> None:
     left = f"select 1 from information_schema.processlist where id in ({', '.join(numbers)})"  # noqa: S608 - numbers
     deadline = time.monotonic() + _SECONDS
     while numbers and admin.query(left) and time.monotonic() < deadline:
-        time.sleep(_PAUSE / 10)
+        time.sleep(_PAUSE / 5)
 
 
 def statements(dump: str) -> Iterator[str]:

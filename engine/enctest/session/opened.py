@@ -6,6 +6,7 @@ import functools
 import gc
 import sys
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType, ModuleType
@@ -19,8 +20,9 @@ _DRIVERS = ("psycopg", "psycopg2", "asyncpg")
 _POOLS = ("asyncpg.pool", "psycopg2.pool")
 """Those that come with a driver; others are libraries of their own."""
 _DEPTH = 100
-_STEPS, _LOOKED_AT = 4, 20_000
-_CONTAINERS = (str, bytes, int, float, list, tuple, dict, set, frozenset)
+_STEPS, _LOOKED_AT = 6, 20_000
+_ENDS = (ModuleType, FunctionType, str, bytes, int, float, list, tuple, set, frozenset, deque)
+"""What is not looked into: a list of connections is what a leak looks like."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Openings:
 
 
 def kept(roots: Iterable[Mapping[str, object]]) -> frozenset[int]:
-    """Return the ids of what module variables lead to by attributes and caches alone, not through containers.
+    """Return the ids of what module variables lead to by attributes and dictionaries, not lists.
 
     Somebody means to use it again. `gc.get_referrers` would not see what was frozen before a fork.
 
@@ -178,11 +180,8 @@ def kept(roots: Iterable[Mapping[str, object]]) -> frozenset[int]:
 
 
 def _attributes(value: object) -> Iterable[object]:
-    if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - its only name
-        return [item for cache in gc.get_referents(value) if type(cache) is dict for item in cache.values()]
-    if isinstance(value, (ModuleType, FunctionType, *_CONTAINERS)):
-        return ()
-    try:
-        return list(vars(value).values())
-    except TypeError:  # it has none; what has slots is not looked into
-        return ()
+    """Return what an object leads to, running no code of it: proxies may refuse to be looked at."""
+    kind = type(value)
+    if issubclass(kind, dict):
+        return list(dict.values(value))  # type: ignore[arg-type]  # `isinstance` would ask the object
+    return () if issubclass(kind, _ENDS) else gc.get_referents(value)

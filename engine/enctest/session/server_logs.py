@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 import pytest
@@ -54,12 +54,15 @@ class ServerLogPlugin:
         if not self._runs:
             return
         with self._mutex:
-            names = self._names()
             for log, reader in self._readers.items():
-                for entry in reader.read():
-                    declared = names.get(log, {}).get(entry.database)
-                    if declared is not None and entry.sqlstate != _ENDED:
-                        self._tell(declared, entry)
+                if entries := reader.read():
+                    self._tell_all(entries, self._names().get(log, {}))
+
+    def _tell_all(self, entries: Sequence[Entry], names: Mapping[str, str]) -> None:
+        for entry in entries:
+            declared = names.get(entry.database)
+            if declared is not None and entry.sqlstate != _ENDED:
+                self._tell(declared, entry)
 
     def _tell(self, database: str, entry: Entry) -> None:
         attributes: dict[str, object] = {

@@ -144,9 +144,9 @@ def test_a_failing_migration_names_file_and_line(maria: Shop, sql: str, complain
 
 
 def test_a_migration_that_hangs_is_named(maria: Shop) -> None:
-    maria.write("2_more.up.sql", "select sleep(1000);\n")
+    maria.write("0_more.up.sql", "select sleep(1000);\n")
     settings = DatabaseSettings(**{**vars_of(SETTINGS), "migration_timeout": 0.5})
-    with pytest.raises(EnctestError, match=r"2_more.up.sql was not done after"):
+    with pytest.raises(EnctestError, match=r"0_more.up.sql was not done after"):
         manager_of(maria, settings).prepare()
 
 

@@ -106,7 +106,7 @@ def test_an_entry_point_gives_a_provider_a_name(
     assert manager.lease("run").names == {"jobs": "jobs0"}
     with pytest.raises(EnctestError, match="is called 'oracle'") as caught:
         shop.manager(x=DatabaseSettings(engine="oracle")).prepare()
-    assert "Known are postgresql, queue, redis, s3, sqlite, valkey" in caught.value.hint
+    assert "Known are mariadb, mysql, postgresql, queue, redis, s3, sqlite, valkey" in caught.value.hint
 
 
 BROKEN = """
