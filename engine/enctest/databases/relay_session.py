@@ -39,6 +39,10 @@ class Member(Protocol):
     others_have_written: bool
 
 
+class LostError(ConnectionError):
+    """The server has ended the session."""
+
+
 class RefusedError(Exception):
     """What an application asks for cannot be had in a transaction that is rolled back."""
 
@@ -46,12 +50,14 @@ class RefusedError(Exception):
 class Wire:
     """Messages over a socket.
 
-    Raises:
-        OSError: The other end is gone; so from every method.
+    Args:
+        sock: It.
+        lost: What is raised, by every method, when the other end is gone.
     """
 
-    def __init__(self, sock: socket) -> None:
+    def __init__(self, sock: socket, lost: type[OSError] = ConnectionResetError) -> None:
         self.socket = sock
+        self._lost = lost
         self._buffer = bytearray()
 
     def take(self, size: int) -> bytes:
@@ -74,20 +80,26 @@ class Wire:
 
     def fill(self) -> None:
         """Read what has come, at least something."""
-        data = self.socket.recv(2**16)
+        try:
+            data = self.socket.recv(2**16)
+        except OSError as error:
+            raise self._lost from error
         if not data:
-            raise ConnectionResetError
+            raise self._lost
         self._buffer += data
 
     def send(self, *messages: Message) -> None:
         """Send messages; what comes meanwhile is read, lest both ends wait for each other."""
         data = memoryview(b"".join(packed(*each) for each in messages))
         while data:
-            readable, writable, _ = select.select([self.socket], [self.socket], [])
+            try:
+                readable, writable, _ = select.select([self.socket], [self.socket], [])
+                sent = self.socket.send(data[: 2**14]) if writable else 0
+            except (OSError, ValueError) as error:  # the latter: it is closed on our side
+                raise self._lost from error
+            data = data[sent:]
             if readable and not writable:
                 self.fill()
-            if writable:
-                data = data[self.socket.send(data[: 2**14]) :]
 
 
 class Shared:
@@ -99,7 +111,8 @@ class Shared:
         database: Where it is.
 
     Raises:
-        OSError: The server is gone; so from every method.
+        OSError: The server is not to be reached.
+        LostError: It ends the session; so from every method.
         RefusedError: It refuses.
     """
 
@@ -114,7 +127,7 @@ class Shared:
         self._path = path
         self._key = b""
         self._is_taken = False
-        self.wire = Wire(_connected(path))
+        self.wire = Wire(_connected(path), LostError)
         body = f"user\0{user}\0database\0{database}\0\0".encode()
         self.wire.socket.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
         error = self.settle(self._starting)
@@ -143,9 +156,15 @@ class Shared:
                 tell(kind, body)
 
     def is_alive(self) -> bool:
-        """Tell whether the server has not ended it."""
+        """Tell whether the session has not ended."""
+        if self.wire.socket.fileno() < 0:
+            return False
         readable, _, _ = select.select([self.wire.socket], [], [], 0)
         return not readable or self._is_taken
+
+    def close(self) -> None:
+        """End it."""
+        self.wire.socket.close()
 
     def simple(self, sql: str) -> bytes | None:
         """Run SQL of our own; return the body of its error, if it failed."""
@@ -202,7 +221,10 @@ class Shared:
             deadline = time.monotonic() + _PATIENCE
             while self._is_taken and time.monotonic() < deadline:
                 if not self.condition.wait(_COURTESY * 10):
-                    self._cancel()
+                    self.cancel()
+            if self._is_taken:
+                self.close()  # somebody is in the middle of something, and does not go on
+                return
             self._is_taken = True
         try:
             self.simple(how)
@@ -213,10 +235,27 @@ class Shared:
         finally:
             self.leave()
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Have the server end what it does now."""
         with suppress(OSError), _connected(self._path) as canceller:
             canceller.sendall(struct.pack("!ii", 16, _CANCEL) + self._key)
             canceller.recv(1)
+
+
+def parameters(words: dict[str, str]) -> dict[str, str]:
+    """Return the parameters that a connection began with."""
+    found = {
+        key: value
+        for key, value in words.items()
+        if key not in {"user", "database", "replication", "options"}
+    }
+    parts = words.get("options", "").replace("\\ ", "\0").split()
+    for flag, text in zip(["", *parts], parts, strict=False):
+        given = text if flag == "-c" else text[2:] if text.startswith("-c") and len(text) > len("-c") else ""
+        name, is_set, value = given.partition("=")
+        if is_set:
+            found[name] = value.replace("\0", " ")
+    return found
 
 
 def _nobody(_kind: bytes, _body: bytes) -> None:
