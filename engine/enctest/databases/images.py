@@ -113,6 +113,8 @@ def keep_running(admin: Connection, data: Path, image: Path, templates: Collecti
         }
         if not known.keys() >= set(templates):
             raise OSError("a migration has failed")
+        if any(_has_unlogged(data / "base" / (known[name] or "")) for name in templates):
+            raise OSError("a server that was killed begins with empty unlogged tables")
         for _ in range(_ATTEMPTS):
             admin.query("checkpoint")
             ((before, first, last),) = admin.query(_WHERE)
@@ -123,6 +125,11 @@ def keep_running(admin: Connection, data: Path, image: Path, templates: Collecti
             temporary.unlink()
         raise OSError("the server is at work")
     return False
+
+
+def _has_unlogged(database: Path) -> bool:
+    """Tell whether any table of a database is unlogged: then it has a file more."""
+    return any(name.endswith("_init") for name in os.listdir(database))  # noqa: PTH208 - no Path per entry
 
 
 def forget_missing(admin: Connection) -> None:

@@ -171,6 +171,16 @@ def test_a_failed_migration_keeps_nothing(shop: Shop, any_server: Binaries, cach
     assert _images(cache) == []
 
 
+def test_unlogged_tables_keep_their_rows(shop: Shop, any_server: Binaries, cache: Path) -> None:
+    shop.write("2_rows.up.sql", "create unlogged table mark as select 1 as number;")
+    _once(shop, any_server)
+
+    _, url = _next(shop, any_server)
+
+    assert _run(url, "select number from mark") == [(1,)]
+    assert _images(cache) == []
+
+
 def test_a_server_at_work_is_not_kept(
     shop: Shop, any_server: Binaries, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
