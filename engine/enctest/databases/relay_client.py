@@ -126,7 +126,7 @@ class Client:
         try:
             self._shared = self._sessions.join(self._words)
         except RefusedError as refused:
-            self._wire.send(error(str(refused), "08004"))
+            self._wire.send(refused.answer)
             return False
         self._sessions.know(self._number, self._key, self)
         told = self._shared.parameters | {
@@ -142,6 +142,8 @@ class Client:
 
     def _roll_back(self) -> None:
         """Undo what a connection leaves open."""
+        if self in self._shared.asleep:
+            self._shared.asleep.remove(self)
         if self in self._shared.stack:
             with suppress(RefusedError):
                 self._shared.enter(self)
@@ -159,7 +161,7 @@ class Client:
         try:
             self._shared.enter(self, to_end=asked is not None and asked.kind in {"commit", "rollback"})
         except RefusedError as refused:
-            self._refuse(kind, error(str(refused)))
+            self._refuse(kind, refused.answer)
             return
         if self._is_cancelled:
             self._shared.leave()
@@ -185,6 +187,8 @@ class Client:
         self.tell(answer, (b"Z", self._status()))
 
     def _status(self) -> bytes:
+        if self in self._shared.asleep:
+            return b"T"
         if self not in self._shared.stack:
             return b"I"
         return b"E" if self._shared.status == "E" else b"T"

@@ -17,18 +17,21 @@ from typing import Protocol
 
 from enctest.databases.protocol import fields, literal
 
+Message = tuple[bytes, bytes]
+"""A letter and a body."""
+
 _PROTOCOL = 196608  # 3.0
 _CANCEL = 80877102
 _PATIENCE = 2.0
 """Seconds that one connection waits until another has ended its transaction."""
+_LONG = 30.0
+"""Seconds that it waits while the server works for another."""
 _COURTESY = 0.005
 """Seconds that it waits before it begins within another's."""
 _INSIDE_ONLY = "25001"
 _HINT = 'Use isolation = "test" for this test: then it has a database of its own, and nothing is rolled back.'
 CHECK = "savepoint enctest_check; set constraints all immediate; rollback to enctest_check"
 """Checks what is deferred to the end of a transaction, and defers it again."""
-
-Message = tuple[bytes, bytes]
 
 
 class Member(Protocol):
@@ -44,7 +47,15 @@ class LostError(ConnectionError):
 
 
 class RefusedError(Exception):
-    """What an application asks for cannot be had in a transaction that is rolled back."""
+    """What an application asks for cannot be had in a transaction that is rolled back.
+
+    Attributes:
+        answer: What it is told.
+    """
+
+    def __init__(self, answer: Message) -> None:
+        super().__init__(answer)
+        self.answer = answer
 
 
 class Wire:
@@ -120,6 +131,7 @@ class Shared:
         self.database = database
         self.condition = Condition()
         self.stack: list[Member] = []
+        self.asleep: list[Member] = []
         self.status = "I"
         self.known: set[bytes] = set()
         self.worn: object = None
@@ -130,10 +142,13 @@ class Shared:
         self.wire = Wire(_connected(path), LostError)
         body = f"user\0{user}\0database\0{database}\0\0".encode()
         self.wire.socket.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
-        error = self.settle(self._starting)
-        if error is not None:
-            raise RefusedError(fields(error).get("M", "the server refuses"))
-        self.simple("begin")
+        try:
+            while (message := self.wire.message())[0] != b"Z":
+                self._starting(*message)
+            self.simple("begin")
+        except BaseException:  # an interrupt too: nobody else could close it
+            self.close()
+            raise
 
     def _starting(self, kind: bytes, body: bytes) -> None:
         if kind == b"S":
@@ -141,6 +156,8 @@ class Shared:
             self.parameters[name.decode()] = value.decode()
         elif kind == b"K":
             self._key = body
+        elif kind == b"E":
+            raise RefusedError((kind, body))
 
     def settle(self, tell: Callable[[bytes, bytes], None]) -> bytes | None:
         """Read until the server is ready; `tell` gets each message but errors. Return the error's body."""
@@ -197,12 +214,20 @@ class Shared:
             return to_end or self.stack[-1:] == [member] or (not is_in and self.status != "E")
 
         with self.condition:
-            free = self.condition.wait_for(is_free, _COURTESY)
-            if not free and not self.condition.wait_for(is_possible, _PATIENCE):
-                if self._is_taken:
-                    raise RefusedError("another connection is at work, and there is one session for all")
-                raise RefusedError("the transaction of another connection is open, or has failed")
+            able = self.condition.wait_for(is_free, _COURTESY) or self.condition.wait_for(
+                is_possible, _PATIENCE
+            )
+            if not able and self._is_taken:
+                able = self.condition.wait_for(is_possible, _LONG)
+            if not able:
+                why = "is at work" if self._is_taken else "has a transaction open, or a failed one"
+                raise RefusedError(error(f"another connection {why}"))
             self._is_taken = True
+        if member in self.asleep:
+            self.asleep.remove(member)
+            if self.status != "E":  # else it only wants to end
+                self.simple(f"savepoint {member.savepoint}")
+                self.stack.append(member)
 
     def leave(self) -> None:
         """End the turn."""
@@ -213,8 +238,9 @@ class Shared:
     # --- a test ---
 
     def turn_over(self, how: str) -> None:
-        """End the transaction (`commit` or `rollback`) and begin the next; those open in it begin anew there.
+        """End the transaction (`commit` or `rollback`) and begin the next.
 
+        Those that were open in it take themselves for open still, and are, from their next statement on.
         What still runs is cancelled.
         """
         with self.condition:
@@ -230,8 +256,8 @@ class Shared:
             self.simple(how)
             self.simple("begin")
             self.worn = None  # what was set is rolled back too
-            for member in self.stack:
-                self.simple(f"savepoint {member.savepoint}")
+            self.asleep += self.stack
+            self.stack.clear()
         finally:
             self.leave()
 
