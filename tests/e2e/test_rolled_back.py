@@ -203,6 +203,8 @@ def test_what_is_done_at_import_and_in_shared_tests_stays(sample: MakeSample) ->
         ONE, OTHER = (psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) for _ in range(2))
         ONE.execute("INSERT INTO item (name) VALUES ('at import')")
 
+        LEFT = []
+
         def count(connection):
             return connection.execute("SELECT count(*) FROM item").fetchone()[0]
 
@@ -224,10 +226,22 @@ def test_what_is_done_at_import_and_in_shared_tests_stays(sample: MakeSample) ->
             def test_6(self): assert add() == 4
 
         def test_7(): assert add() == 5
-        def test_8(): assert count(ONE) == 4
+
+        @pytest.mark.database(isolation="shared")
+        class TestLeftOpen:
+            def test_8(self):
+                LEFT.append(psycopg.connect(os.environ["DATABASE_URL"]))
+                assert add() == 5
+                LEFT[0].execute("INSERT INTO item (name) VALUES ('open')")
+                with pytest.raises(psycopg.errors.DivisionByZero):
+                    LEFT[0].execute("SELECT 1/0")
+
+            def test_9(self): assert count(OTHER) == 5
+
+        def test_10(): assert count(ONE) == 5
         """
     done = sample({"test_app.py": text, "pyproject.toml": PYPROJECT} | MIGRATION).enctest("-p", "no:randomly")
-    assert "8 passed" in done.stdout, done.stdout + done.stderr
+    assert "10 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_what_cannot_be_had_is_told(sample: MakeSample) -> None:

@@ -253,13 +253,25 @@ class Shared:
                 return
             self._is_taken = True
         try:
+            if how == "commit":
+                self._undo_open()
             self.simple(how)
             self.simple("begin")
             self.worn = None  # what was set is rolled back too
+            for member in self.stack:
+                member.has_written = member.others_have_written = False
             self.asleep += self.stack
             self.stack.clear()
         finally:
             self.leave()
+
+    def _undo_open(self) -> None:
+        """Undo what is open, lest it be committed; but not what others have committed since it began."""
+        begun = [member for member in self.stack if not member.others_have_written]
+        if begun:
+            self.simple(f"rollback to {begun[0].savepoint}")
+        elif self.stack and self.status == "E":
+            self.simple(f"rollback to {self.stack[-1].savepoint}")
 
     def cancel(self) -> None:
         """Have the server end what it does now."""
