@@ -95,7 +95,7 @@ class Cluster:
                     known = images.candidates(binaries, options, root, templates)
                     best = images.migrated(binaries, options, root, templates)
                     used = cluster._start(alive, account, known, tcp=tcp)
-                    cluster.unkept = best if used != best else None
+                    cluster.unkept = None if used in images.exact(best) else best
                     _settle(cluster, is_new=used is None, is_ours=True)
                 elif cluster._join_running():
                     _settle(cluster, is_new=True, is_ours=False)

@@ -3,7 +3,8 @@
 An image is a file that is never changed: written under another name, then renamed, so two that write the
 same do not meet, and one that is killed leaves a file that nobody takes for an image. Which one is it is
 told by a hash of all that went in; of one project others will do as well, as most of their templates, or the
-first steps of them, may be the same.
+first steps of them, may be the same. Unless they have roles: these are the whole server's, and who knows
+whether the migrations of now make them too.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LIMIT = 1 << 30
 """Bytes of all images together; the least recently used go first."""
 _LAYOUT = "1"  # of an image; another is another key
 _ENDING = ".image"
+_WITH_ROLES = "-roles"
 _NEW = "new-"
 _LEFT_BEHIND = 3600.0
 """Seconds after which a file that is still being written has lost its writer."""
@@ -41,6 +43,9 @@ _WHERE = """
     select pg_current_wal_insert_lsn(), pg_walfile_name(redo_lsn),
         pg_walfile_name(pg_current_wal_insert_lsn())
     from pg_control_checkpoint()"""
+_ROLES = """
+    select exists (
+        select from pg_roles where oid >= 16384 and rolname not in ('enctest', 'enctest_migrator'))"""
 _DATABASES = "select oid, datname, oid < 16384 from pg_database where oid < 16384 or datistemplate"
 # Databases whose folders the image does not have: copies, and templates of other states.
 _FORGET = """
@@ -65,14 +70,20 @@ def migrated(binaries: Binaries, options: Sequence[str], root: Path, templates: 
     return _folder() / f"{_stem(binaries, options)}-{_of_project(root)}-{names}{_ENDING}"
 
 
+def exact(image: Path) -> tuple[Path, Path]:
+    """Return where the image of that name may be: without and with roles that migrations have made."""
+    return image, image.with_name(f"{image.stem}{_WITH_ROLES}{_ENDING}")
+
+
 def candidates(
     binaries: Binaries, options: Sequence[str], root: Path, templates: Collection[str]
 ) -> list[Path]:
     """Return the images that there are to start from, the best first."""
     stem = _stem(binaries, options)
-    best = migrated(binaries, options, root, templates)
+    best = exact(migrated(binaries, options, root, templates))
     others = sorted(_folder().glob(f"{stem}-{_of_project(root)}-*{_ENDING}"), key=_used, reverse=True)
-    return [path for path in dict.fromkeys([best, *others, fresh(binaries, options)]) if path.is_file()]
+    others = [path for path in others if not path.stem.endswith(_WITH_ROLES)]
+    return [path for path in dict.fromkeys([*best, *others, fresh(binaries, options)]) if path.is_file()]
 
 
 def restore(image: Path, target: Path, account: Account | None) -> None:
@@ -105,7 +116,15 @@ def keep_running(admin: Connection, data: Path, image: Path, templates: Collecti
         image: Where to.
         templates: Names of databases that nobody can connect to; other databases are left out.
     """
-    with contextlib.suppress(OSError, ServerError), _written(image) as temporary:  # it only costs time
+    with contextlib.suppress(OSError, ServerError):  # it only costs time
+        without, with_roles = exact(image)
+        _keep_running(admin, data, with_roles if admin.value(_ROLES) == "t" else without, templates)
+        return True
+    return False
+
+
+def _keep_running(admin: Connection, data: Path, image: Path, templates: Collection[str]) -> None:
+    with _written(image) as temporary:
         known = {
             name: oid
             for oid, name, is_wanted in admin.query(_DATABASES)
@@ -113,16 +132,22 @@ def keep_running(admin: Connection, data: Path, image: Path, templates: Collecti
         }
         if not known.keys() >= set(templates):
             raise OSError("a migration has failed")
+        if any(_has_unlogged(data / "base" / (known[name] or "")) for name in templates):
+            raise OSError("a server that was killed begins with empty unlogged tables")
         for _ in range(_ATTEMPTS):
             admin.query("checkpoint")
             ((before, first, last),) = admin.query(_WHERE)
             wanted = _needed({f"base/{oid}" for oid in known.values()}, first or "", last or "")
             archive.pack(data, temporary, wanted, limit=LIMIT)
             if admin.value("select pg_current_wal_insert_lsn()") == before:
-                return True
+                return
             temporary.unlink()
         raise OSError("the server is at work")
-    return False
+
+
+def _has_unlogged(database: Path) -> bool:
+    """Tell whether any table of a database is unlogged: then it has a file more."""
+    return any(name.endswith("_init") for name in os.listdir(database))  # noqa: PTH208 - no Path per entry
 
 
 def forget_missing(admin: Connection) -> None:

@@ -18,10 +18,58 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from socket import AF_UNIX, SOCK_STREAM, socket
-from threading import Thread
+from threading import Lock, Thread
 
 from enctest.databases.orders import CONTROL
-from enctest.databases.relay_client import Client, Sessions
+from enctest.databases.relay_client import Client
+from enctest.databases.relay_session import Shared
+
+
+class Sessions:
+    """The sessions by user and database; each goes on when nobody uses it, with what has been done in it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._mutex = Lock()
+        self._sessions: dict[tuple[str, str], Shared] = {}
+        self._keys: dict[tuple[int, int], Client] = {}
+
+    def know(self, number: int, key: int, client: Client) -> None:
+        """Remember what a connection names itself by when it wants something to be cancelled."""
+        self._keys[number, key] = client
+
+    def forget(self, number: int, key: int) -> None:
+        """A connection has ended."""
+        self._keys.pop((number, key), None)
+
+    def cancel(self, number: int, key: int) -> None:
+        """Cancel what a connection waits for, if it does."""
+        client = self._keys.get((number, key))
+        if client is not None:
+            client.cancel()
+
+    def join(self, words: dict[str, str]) -> Shared:
+        """Return the session of a user and database; begin it if need be.
+
+        Raises:
+            OSError: The server is gone.
+            RefusedError: It refuses.
+        """
+        key = words["user"], words["database"]
+        with self._mutex:
+            if key in self._sessions and not self._sessions[key].is_alive():
+                self._sessions.pop(key).close()
+            if key not in self._sessions:
+                self._sessions[key] = Shared(self._path, *key)
+            return self._sessions[key]
+
+    def turn_over(self, how: str, database: str) -> None:
+        """End the transactions of a database's sessions, and begin new ones."""
+        with self._mutex:
+            mine = [shared for shared in self._sessions.values() if shared.database == database]
+        for shared in mine:
+            with suppress(OSError):  # it is gone, and so is what was done
+                shared.turn_over(how)
 
 
 def _clients(door: socket, sessions: Sessions) -> None:

@@ -46,16 +46,16 @@ class Batch:
                 break
             if kind == b"H":
                 self._answer()
-            kind, body = self._wire.message()
+            kind, body = self._client.next((b"S", b""))
         failed = self._shared.settle(self._tell)
         if failed is not None:
             self._shared.known.difference_update(name for name, _ in self._parsing)
         if self._is_alone and self._client not in self._shared.stack:
             failed = self._client.end_alone(failed)
         if failed is None:
-            self._wire.send(*self._held)
+            self._client.tell(*self._held)
         elif not self._has_told:
-            self._wire.send(explained(failed))
+            self._client.tell(explained(failed))
 
     def _answer(self) -> None:
         """Pass answers on until the client sends more."""
@@ -66,12 +66,15 @@ class Batch:
                 while self._shared.wire.has_message():
                     kind, body = self._shared.wire.message()
                     if kind == b"E":
-                        self._wire.send(explained(body))
+                        self._client.tell(explained(body))
                         self._has_told = True
                     else:
                         self._tell(kind, body)
             elif self._wire.socket in readable:
-                self._wire.fill()
+                try:
+                    self._wire.fill()
+                except ConnectionResetError:
+                    return  # who asks for the next message is told
 
     # --- to the server ---
 
@@ -120,7 +123,7 @@ class Batch:
     def _tell(self, kind: bytes, body: bytes) -> None:
         if kind == b"1" and not self._parsing.popleft()[1]:
             return
-        self._wire.send(*self._held)
+        self._client.tell(*self._held)
         self._held.clear()
         if kind in {b"C", b"I", b"s"}:
             asked = self._executing.popleft()
@@ -131,10 +134,10 @@ class Batch:
             if self._is_alone:
                 self._held.append((kind, body))
                 return
-        self._wire.send((kind, body))
+        self._client.tell((kind, body))
         if kind == b"G":
             self._client.copy_in()
-            self._shared.wire.send(self._wire.message())
+            self._shared.wire.send(self._client.next((b"S", b"")))
 
     def _done(self, asked: Command) -> bytes:
         tag = asked.tag

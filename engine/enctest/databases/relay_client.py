@@ -6,61 +6,35 @@ import secrets
 import struct
 from contextlib import suppress
 from socket import socket
-from threading import Lock
+from typing import TYPE_CHECKING
 
 from enctest.databases.relay_batch import AUTO, Batch
 from enctest.databases.relay_session import (
     CHECK,
+    LostError,
     Message,
     RefusedError,
     Shared,
     Wire,
     error,
     explained,
+    parameters,
     setting,
 )
 from enctest.databases.transactions import Command, command, pieces, wear
 
+if TYPE_CHECKING:
+    from enctest.databases.relay import Sessions
+
 _ENCRYPTION = {80877103, 80877104}
 _CANCEL = 80877102
+_CANCELLED = "57014"
 _NOTHING = "savepoint enctest_nothing"
 _READING = frozenset(
     b"SELECT SHOW FETCH MOVE EXPLAIN SET RESET BEGIN COMMIT ROLLBACK SAVEPOINT RELEASE DECLARE CLOSE "
     b"PREPARE DEALLOCATE DISCARD LISTEN UNLISTEN NOTIFY LOCK".split()
 )
 """What statements do, as the server says it, that write nothing."""
-
-
-class Sessions:
-    """The sessions by user and database; each goes on when nobody uses it, with what has been done in it."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._mutex = Lock()
-        self._sessions: dict[tuple[str, str], Shared] = {}
-
-    def join(self, words: dict[str, str]) -> Shared:
-        """Return the session of a user and database; begin it if need be.
-
-        Raises:
-            OSError: The server is gone.
-            RefusedError: It refuses.
-        """
-        key = words["user"], words["database"]
-        with self._mutex:
-            if key in self._sessions and not self._sessions[key].is_alive():
-                self._sessions.pop(key).wire.socket.close()
-            if key not in self._sessions:
-                self._sessions[key] = Shared(self._path, *key)
-            return self._sessions[key]
-
-    def turn_over(self, how: str, database: str) -> None:
-        """End the transactions of a database's sessions, and begin new ones."""
-        with self._mutex:
-            mine = [shared for shared in self._sessions.values() if shared.database == database]
-        for shared in mine:
-            with suppress(OSError):  # it is gone, and so is what was done
-                shared.turn_over(how)
 
 
 class Client:
@@ -78,6 +52,8 @@ class Client:
         self._wire = Wire(sock)
         self._sessions = sessions
         self._number = number
+        self._key = secrets.randbits(31)
+        self._is_gone = self._is_at_work = self._is_cancelled = False
         self._generation = 0
         self._words: dict[str, str] = {}
         self._settings: list[str] = []
@@ -90,19 +66,46 @@ class Client:
         """Serve until one of both ends leaves."""
         with suppress(OSError), self._wire.socket:
             if self._start():
-                self._serve_all()
+                try:
+                    self._serve_all()
+                except LostError:
+                    self._shared.close()
+                finally:
+                    self._sessions.forget(self._number, self._key)
 
     def _serve_all(self) -> None:
-        while True:
+        while not self._is_gone:
             try:
                 kind, body = self._wire.message()
-            except OSError:
+            except ConnectionResetError:
                 break
             if kind == b"X":
                 break
             if kind != b"H":  # nothing is awaited
                 self._serve(kind, body)
         self._roll_back()
+
+    def tell(self, *messages: Message) -> None:
+        """Send something to the application; a turn goes on to its end also when nobody listens."""
+        try:
+            self._wire.send(*messages)
+        except ConnectionResetError:
+            self._is_gone = True
+
+    def next(self, instead: Message) -> Message:
+        """Return the application's next message, or another one if it is gone."""
+        try:
+            return self._wire.message()
+        except ConnectionResetError:
+            self._is_gone = True
+            return instead
+
+    def cancel(self) -> None:
+        """Have the server end what it does for this connection."""
+        if self._is_at_work:
+            self._shared.cancel()
+        else:
+            self._is_cancelled = True  # it may wait for its turn
 
     # --- beginning and end ---
 
@@ -115,28 +118,32 @@ class Client:
                 break
             self._wire.socket.sendall(b"N")
         if code == _CANCEL:
-            return False  # whose turn it is has changed since
+            self._sessions.cancel(*struct.unpack_from("!ii", body, 4))
+            return False
         words = [word.decode() for word in body[4:].split(b"\0")]
         self._words = {key: value for key, value in zip(words[::2], words[1::2], strict=False) if key}
         self._words.setdefault("database", self._words["user"])
         try:
             self._shared = self._sessions.join(self._words)
         except RefusedError as refused:
-            self._wire.send(error(str(refused), "08004"))
+            self._wire.send(refused.answer)
             return False
+        self._sessions.know(self._number, self._key, self)
         told = self._shared.parameters | {
             name: value for name, value in self._words.items() if name in self._shared.parameters
         }
         self._wire.send(
             (b"R", struct.pack("!i", 0)),
             *((b"S", f"{name}\0{value}\0".encode()) for name, value in told.items()),
-            (b"K", struct.pack("!ii", self._number, secrets.randbits(31))),
+            (b"K", struct.pack("!ii", self._number, self._key)),
             (b"Z", b"I"),
         )
         return True
 
     def _roll_back(self) -> None:
         """Undo what a connection leaves open."""
+        if self in self._shared.asleep:
+            self._shared.asleep.remove(self)
         if self in self._shared.stack:
             with suppress(RefusedError):
                 self._shared.enter(self)
@@ -150,13 +157,17 @@ class Client:
 
     def _serve(self, kind: bytes, body: bytes) -> None:
         asked = command(body[:-1].decode(errors="surrogateescape")) if kind == b"Q" else None
+        self._is_cancelled = False
         try:
             self._shared.enter(self, to_end=asked is not None and asked.kind in {"commit", "rollback"})
         except RefusedError as refused:
-            while kind not in {b"Q", b"S", b"F"}:
-                kind, _ = self._wire.message()
-            self._wire.send(error(str(refused)), (b"Z", self._status()))
+            self._refuse(kind, refused.answer)
             return
+        if self._is_cancelled:
+            self._shared.leave()
+            self._refuse(kind, error("canceling statement due to user request", _CANCELLED))
+            return
+        self._is_at_work = True
         try:
             self._dress()
             if kind == b"Q":
@@ -165,10 +176,19 @@ class Client:
                 Batch(self, self._shared, self._wire).run(kind, body)
             status = self._status()
         finally:
+            self._is_at_work = False
             self._shared.leave()
-        self._wire.send((b"Z", status))
+        self.tell((b"Z", status))
+
+    def _refuse(self, kind: bytes, answer: Message) -> None:
+        """Answer what was asked, from a first message on, by an error."""
+        while kind not in {b"Q", b"S", b"F"}:
+            kind, _ = self.next((b"S", b""))
+        self.tell(answer, (b"Z", self._status()))
 
     def _status(self) -> bytes:
+        if self in self._shared.asleep:
+            return b"T"
         if self not in self._shared.stack:
             return b"I"
         return b"E" if self._shared.status == "E" else b"T"
@@ -200,13 +220,13 @@ class Client:
         held: list[Message] = []
 
         def tell(kind: bytes, body: bytes) -> None:
-            self._wire.send(*held)
+            self.tell(*held)
             held[:] = []
             if kind == b"C":
                 self.note(body)
                 held.append((kind, body))
                 return
-            self._wire.send((kind, body))
+            self.tell((kind, body))
             if kind == b"G":
                 self.copy_in()
 
@@ -214,15 +234,15 @@ class Client:
         if is_alone:
             failed = self.end_alone(failed)
         if failed is None:
-            self._wire.send(*held)
+            self.tell(*held)
         else:
-            self._wire.send(explained(failed))
+            self.tell(explained(failed))
         return failed is None
 
     def copy_in(self) -> None:
         """Pass on what a client copies into a table."""
         while True:
-            message = self._wire.message()
+            message = self.next((b"f", b"it is gone\0"))
             self._shared.wire.send(message)
             if message[0] in {b"c", b"f"}:
                 return
@@ -268,7 +288,7 @@ class Client:
             self._forget_all()
         elif asked.kind in {"commit", "rollback"} and self in self._shared.stack:
             tag, problem = self._end(is_commit=asked.kind == "commit")
-        self._wire.send(problem or (b"C", tag.encode() + b"\0"))
+        self.tell(problem or (b"C", tag.encode() + b"\0"))
         return problem is None
 
     def _end(self, *, is_commit: bool) -> tuple[str, Message | None]:
@@ -370,19 +390,3 @@ class Client:
         """Note that a statement is gone."""
         self._statements.pop(name, None)
         self._shared.known.discard(self.name(name))
-
-
-def parameters(words: dict[str, str]) -> dict[str, str]:
-    """Return the parameters that a connection began with."""
-    found = {
-        key: value
-        for key, value in words.items()
-        if key not in {"user", "database", "replication", "options"}
-    }
-    parts = words.get("options", "").replace("\\ ", "\0").split()
-    for flag, text in zip(["", *parts], parts, strict=False):
-        given = text if flag == "-c" else text[2:] if text.startswith("-c") and len(text) > len("-c") else ""
-        name, is_set, value = given.partition("=")
-        if is_set:
-            found[name] = value.replace("\0", " ")
-    return found

@@ -17,18 +17,21 @@ from typing import Protocol
 
 from enctest.databases.protocol import fields, literal
 
+Message = tuple[bytes, bytes]
+"""A letter and a body."""
+
 _PROTOCOL = 196608  # 3.0
 _CANCEL = 80877102
 _PATIENCE = 2.0
 """Seconds that one connection waits until another has ended its transaction."""
+_LONG = 30.0
+"""Seconds that it waits while the server works for another."""
 _COURTESY = 0.005
 """Seconds that it waits before it begins within another's."""
 _INSIDE_ONLY = "25001"
 _HINT = 'Use isolation = "test" for this test: then it has a database of its own, and nothing is rolled back.'
 CHECK = "savepoint enctest_check; set constraints all immediate; rollback to enctest_check"
 """Checks what is deferred to the end of a transaction, and defers it again."""
-
-Message = tuple[bytes, bytes]
 
 
 class Member(Protocol):
@@ -39,19 +42,33 @@ class Member(Protocol):
     others_have_written: bool
 
 
+class LostError(ConnectionError):
+    """The server has ended the session."""
+
+
 class RefusedError(Exception):
-    """What an application asks for cannot be had in a transaction that is rolled back."""
+    """What an application asks for cannot be had in a transaction that is rolled back.
+
+    Attributes:
+        answer: What it is told.
+    """
+
+    def __init__(self, answer: Message) -> None:
+        super().__init__(answer)
+        self.answer = answer
 
 
 class Wire:
     """Messages over a socket.
 
-    Raises:
-        OSError: The other end is gone; so from every method.
+    Args:
+        sock: It.
+        lost: What is raised, by every method, when the other end is gone.
     """
 
-    def __init__(self, sock: socket) -> None:
+    def __init__(self, sock: socket, lost: type[OSError] = ConnectionResetError) -> None:
         self.socket = sock
+        self._lost = lost
         self._buffer = bytearray()
 
     def take(self, size: int) -> bytes:
@@ -74,20 +91,26 @@ class Wire:
 
     def fill(self) -> None:
         """Read what has come, at least something."""
-        data = self.socket.recv(2**16)
+        try:
+            data = self.socket.recv(2**16)
+        except OSError as error:
+            raise self._lost from error
         if not data:
-            raise ConnectionResetError
+            raise self._lost
         self._buffer += data
 
     def send(self, *messages: Message) -> None:
         """Send messages; what comes meanwhile is read, lest both ends wait for each other."""
         data = memoryview(b"".join(packed(*each) for each in messages))
         while data:
-            readable, writable, _ = select.select([self.socket], [self.socket], [])
+            try:
+                readable, writable, _ = select.select([self.socket], [self.socket], [])
+                sent = self.socket.send(data[: 2**14]) if writable else 0
+            except (OSError, ValueError) as error:  # the latter: it is closed on our side
+                raise self._lost from error
+            data = data[sent:]
             if readable and not writable:
                 self.fill()
-            if writable:
-                data = data[self.socket.send(data[: 2**14]) :]
 
 
 class Shared:
@@ -99,7 +122,8 @@ class Shared:
         database: Where it is.
 
     Raises:
-        OSError: The server is gone; so from every method.
+        OSError: The server is not to be reached.
+        LostError: It ends the session; so from every method.
         RefusedError: It refuses.
     """
 
@@ -107,6 +131,7 @@ class Shared:
         self.database = database
         self.condition = Condition()
         self.stack: list[Member] = []
+        self.asleep: list[Member] = []
         self.status = "I"
         self.known: set[bytes] = set()
         self.worn: object = None
@@ -114,13 +139,16 @@ class Shared:
         self._path = path
         self._key = b""
         self._is_taken = False
-        self.wire = Wire(_connected(path))
+        self.wire = Wire(_connected(path), LostError)
         body = f"user\0{user}\0database\0{database}\0\0".encode()
         self.wire.socket.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
-        error = self.settle(self._starting)
-        if error is not None:
-            raise RefusedError(fields(error).get("M", "the server refuses"))
-        self.simple("begin")
+        try:
+            while (message := self.wire.message())[0] != b"Z":
+                self._starting(*message)
+            self.simple("begin")
+        except BaseException:  # an interrupt too: nobody else could close it
+            self.close()
+            raise
 
     def _starting(self, kind: bytes, body: bytes) -> None:
         if kind == b"S":
@@ -128,6 +156,8 @@ class Shared:
             self.parameters[name.decode()] = value.decode()
         elif kind == b"K":
             self._key = body
+        elif kind == b"E":
+            raise RefusedError((kind, body))
 
     def settle(self, tell: Callable[[bytes, bytes], None]) -> bytes | None:
         """Read until the server is ready; `tell` gets each message but errors. Return the error's body."""
@@ -143,9 +173,15 @@ class Shared:
                 tell(kind, body)
 
     def is_alive(self) -> bool:
-        """Tell whether the server has not ended it."""
+        """Tell whether the session has not ended."""
+        if self.wire.socket.fileno() < 0:
+            return False
         readable, _, _ = select.select([self.wire.socket], [], [], 0)
         return not readable or self._is_taken
+
+    def close(self) -> None:
+        """End it."""
+        self.wire.socket.close()
 
     def simple(self, sql: str) -> bytes | None:
         """Run SQL of our own; return the body of its error, if it failed."""
@@ -178,12 +214,20 @@ class Shared:
             return to_end or self.stack[-1:] == [member] or (not is_in and self.status != "E")
 
         with self.condition:
-            free = self.condition.wait_for(is_free, _COURTESY)
-            if not free and not self.condition.wait_for(is_possible, _PATIENCE):
-                if self._is_taken:
-                    raise RefusedError("another connection is at work, and there is one session for all")
-                raise RefusedError("the transaction of another connection is open, or has failed")
+            able = self.condition.wait_for(is_free, _COURTESY) or self.condition.wait_for(
+                is_possible, _PATIENCE
+            )
+            if not able and self._is_taken:
+                able = self.condition.wait_for(is_possible, _LONG)
+            if not able:
+                why = "is at work" if self._is_taken else "has a transaction open, or a failed one"
+                raise RefusedError(error(f"another connection {why}"))
             self._is_taken = True
+        if member in self.asleep:
+            self.asleep.remove(member)
+            if self.status != "E":  # else it only wants to end
+                self.simple(f"savepoint {member.savepoint}")
+                self.stack.append(member)
 
     def leave(self) -> None:
         """End the turn."""
@@ -194,29 +238,62 @@ class Shared:
     # --- a test ---
 
     def turn_over(self, how: str) -> None:
-        """End the transaction (`commit` or `rollback`) and begin the next; those open in it begin anew there.
+        """End the transaction (`commit` or `rollback`) and begin the next.
 
+        Those that were open in it take themselves for open still, and are, from their next statement on.
         What still runs is cancelled.
         """
         with self.condition:
             deadline = time.monotonic() + _PATIENCE
             while self._is_taken and time.monotonic() < deadline:
                 if not self.condition.wait(_COURTESY * 10):
-                    self._cancel()
+                    self.cancel()
+            if self._is_taken:
+                self.close()  # somebody is in the middle of something, and does not go on
+                return
             self._is_taken = True
         try:
+            if how == "commit":
+                self._undo_open()
             self.simple(how)
             self.simple("begin")
             self.worn = None  # what was set is rolled back too
             for member in self.stack:
-                self.simple(f"savepoint {member.savepoint}")
+                member.has_written = member.others_have_written = False
+            self.asleep += self.stack
+            self.stack.clear()
         finally:
             self.leave()
 
-    def _cancel(self) -> None:
+    def _undo_open(self) -> None:
+        """Undo what is open, lest it be committed; but not what others have committed since it began."""
+        begun = [member for member in self.stack if not member.others_have_written]
+        if begun:
+            self.simple(f"rollback to {begun[0].savepoint}")
+        elif self.stack and self.status == "E":
+            self.simple(f"rollback to {self.stack[-1].savepoint}")
+
+    def cancel(self) -> None:
+        """Have the server end what it does now."""
         with suppress(OSError), _connected(self._path) as canceller:
             canceller.sendall(struct.pack("!ii", 16, _CANCEL) + self._key)
             canceller.recv(1)
+
+
+def parameters(words: dict[str, str]) -> dict[str, str]:
+    """Return the parameters that a connection began with."""
+    found = {
+        key: value
+        for key, value in words.items()
+        if key not in {"user", "database", "replication", "options"}
+    }
+    parts = words.get("options", "").replace("\\ ", "\0").split()
+    for flag, text in zip(["", *parts], parts, strict=False):
+        given = text if flag == "-c" else text[2:] if text.startswith("-c") and len(text) > len("-c") else ""
+        name, is_set, value = given.partition("=")
+        if is_set:
+            found[name] = value.replace("\0", " ")
+    return found
 
 
 def _nobody(_kind: bytes, _body: bytes) -> None:

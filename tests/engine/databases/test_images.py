@@ -61,7 +61,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _images(cache: Path) -> list[Path]:
     """Return the images of clusters with templates, sorted by name."""
-    return sorted(path for path in cache.glob("*.image") if path.name.count("-") == 3)
+    return sorted(path for path in cache.glob("*.image") if path.name.count("-") >= 3)
 
 
 def _run(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -141,6 +141,21 @@ def test_what_tests_do_to_the_server_is_not_kept(shop: Shop, any_server: Binarie
     assert _run(url, "select 1 from pg_roles where rolname = 'left_behind'") == []
 
 
+def test_roles_of_migrations_that_are_gone_are_gone(shop: Shop, any_server: Binaries) -> None:
+    path = shop.write("2_role.up.sql", "create role reader; grant select on items to reader;")
+    _once(shop, any_server)
+    manager, url = _next(shop, any_server)
+    assert shop.states() == ["starting", "ready"]
+    assert _run(url, "select has_table_privilege('reader', 'items', 'select')") == [(True,)]
+    manager.close()
+    path.unlink()
+
+    _, url = _next(shop, any_server)
+
+    assert shop.states() == ["starting", "migrating", "ready"]
+    assert _run(url, "select 1 from pg_roles where rolname = 'reader'") == []
+
+
 def test_the_password_is_a_new_one(shop: Shop, any_server: Binaries) -> None:
     settings = DatabaseSettings(bin=str(any_server.bin), migrations="migrations", tcp=True)
     first = shop.manager(shop=settings)
@@ -168,6 +183,16 @@ def test_a_failed_migration_keeps_nothing(shop: Shop, any_server: Binaries, cach
         manager.lease("run")
     manager.close()
 
+    assert _images(cache) == []
+
+
+def test_unlogged_tables_keep_their_rows(shop: Shop, any_server: Binaries, cache: Path) -> None:
+    shop.write("2_rows.up.sql", "create unlogged table mark as select 1 as number;")
+    _once(shop, any_server)
+
+    _, url = _next(shop, any_server)
+
+    assert _run(url, "select number from mark") == [(1,)]
     assert _images(cache) == []
 
 
