@@ -65,7 +65,7 @@ def accepted_by_parser(tmp_path: Path, document: str) -> bool:
 
 
 def accepted_by_schema(document: str) -> bool:
-    return jsonschema.Draft202012Validator(schema()).is_valid(tomllib.loads(document))
+    return bool(jsonschema.Draft202012Validator(schema()).is_valid(tomllib.loads(document)))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_f1_explains_what_has_the_focus(play: PlayFixture) -> None:
             await until(pilot, lambda: isinstance(app.screen, PartHelp))
             box = app.screen.query_one("#help")
             assert box.border_title == title
-            await until(pilot, lambda said=said: shows(app, said.split(".")[0][:30]))
+            await until(pilot, functools.partial(shows, app, said.split(".")[0][:30]))
             await pilot.press("escape")
             await until(pilot, lambda: not isinstance(app.screen, PartHelp))
             if part != "filter":
