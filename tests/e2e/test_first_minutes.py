@@ -27,7 +27,8 @@ FILES = {
         def test_div():
             assert calc.div(1, 0) == 1
         """,
-    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "-p no:randomly"\n',
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\naddopts = "-p no:randomly"\n'
+    "disable_test_id_escaping_and_forfeit_all_rights_to_community_support = true\n",
 }
 F1 = "\x1bOP"
 ESCAPE = "\x1b"
@@ -44,6 +45,10 @@ def place_of(terminal: Terminal, words: str) -> tuple[int, int]:
         if words in line:
             return line.index(words) + 1, number
     raise AssertionError(terminal.text())
+
+
+def cells_of(terminal: Terminal, number: int) -> list[str]:
+    return [terminal.screen.buffer[number][column].data for column in range(terminal.screen.columns)]
 
 
 def click(terminal: Terminal, words: str) -> None:
@@ -122,7 +127,12 @@ def use_the_mouse(terminal: Terminal) -> None:
     terminal.press(ESCAPE)
     terminal.see("▸ ✓ test_words")
     click(terminal, "▸ ✓ test_words")
-    terminal.see("▾ ✓ test_words", "naïve", "日本語テスト")
+    terminal.see("▾ ✓ test_words", "naïve")
+    # An emulator keeps a wide character in two cells; what stands right of it stays in its column.
+    rows = [cells_of(terminal, number) for number in range(2, 12)]
+    assert any("日本語テスト" in "".join(row) for row in rows), terminal.text()
+    assert any("שלום" in "".join(row) for row in rows), terminal.text()
+    assert len({row.index("│") for row in rows if "│" in row}) <= 1, terminal.text()
     click(terminal, "? Help")
     terminal.see("Run every test")
     terminal.press(ESCAPE)
