@@ -79,6 +79,12 @@ class Terminal:
         """Type."""
         os.write(self._fd, keys.encode())
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Give the screen another size, as when its window is drawn larger."""
+        with self._lock:
+            self.screen.resize(lines, columns)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
     def ended(self) -> int:
         """Wait until the program has ended; return its exit code."""
 

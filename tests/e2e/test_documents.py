@@ -128,8 +128,8 @@ def test_the_commands_without_a_screen_run(sample: MakeSample) -> None:
         subprocess.run([*git, *words], cwd=project.root, check=True, stdin=subprocess.DEVNULL)
     with project.watch() as watch:
         assert "watching" in watch.text()
-        for words in {tuple(words[1:]): None for command in ONCE for words in spelled_out(command)}:
-            check(project, words)
+        for form in {tuple(words[1:]): None for command in ONCE for words in spelled_out(command)}:
+            check(project, form)
 
 
 def check(project: Sample, words: tuple[str, ...]) -> None:

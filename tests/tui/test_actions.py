@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enctest.errors import EnctestError
-from enctest_tui.actions import ACTIONS, BY_ID, display, footer, key_map
+from enctest_tui.actions import ACTIONS, BY_ID, Action, display, footer, key_map
 from enctest_tui.app import EnctestApp
 from enctest_tui.screens.help import PAIRS
 from enctest_tui.screens.main import MainScreen
@@ -22,12 +22,14 @@ HOMES: dict[str, type] = {
 }  # fmt: skip
 
 
+def is_apps(action: Action) -> bool:
+    return action.group == "Run" or action.call.startswith("app.")
+
+
 def test_every_action_has_a_method_and_a_sentence() -> None:
     for action in ACTIONS:
-        name = action.call.partition("(")[0]
-        in_app = action.group == "Run" or name.startswith("app.")
-        home = HOMES.get(action.where, EnctestApp if in_app else MainScreen)
-        assert hasattr(home, f"action_{name.removeprefix('app.')}"), action.id
+        home = HOMES.get(action.where, EnctestApp if is_apps(action) else MainScreen)
+        assert hasattr(home, f"action_{action.call.partition('(')[0].removeprefix('app.')}"), action.id
         assert action.help.endswith(".")
         assert len(action.help) < 50
         assert not action.rank or action.label

@@ -39,7 +39,12 @@ SIXTEEN: Final = Theme(
     panel="#000000",
     dark=True,
     variables={f"text-{name}": colour for name, colour in _PURE.items()},
-    **_PURE,
+    primary=_PURE["primary"],
+    secondary=_PURE["secondary"],
+    accent=_PURE["accent"],
+    warning=_PURE["warning"],
+    error=_PURE["error"],
+    success=_PURE["success"],
 )
 """Colours that are still told apart as the nearest of 16: Textual's are pale, and would all be grey."""
 

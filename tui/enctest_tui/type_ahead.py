@@ -7,6 +7,7 @@ focus, so what is typed fast, or pasted, would go astray: of `/div`, the `d` wou
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from textual import events
 from textual.app import App
@@ -48,7 +49,7 @@ class TypeAhead:
         app = self._app
         # The way that a key bubbles; then once more the app, which moves the focus in a message of its own.
         self._follow([*start.ancestors_with_self, app, app], self._count)
-        app.set_timer(_PATIENCE, lambda number=self._count: self._arrived(number))  # type: ignore[misc]
+        app.set_timer(_PATIENCE, partial(self._arrived, self._count))
 
     def _follow(self, way: list[MessagePump], number: int) -> None:
         if not way:
