@@ -13,7 +13,7 @@ from typing import Final
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
-from enctest.tracing.locals import local_variables
+from enctest.tracing.exceptions import described, text_of
 from enctest.tracing.redaction import hide
 from enctest.tracing.spans import CURRENT, SPAN_LIMIT, OpenSpan, Telling, TestTrace, now
 from enctest.tracing.twins import add_missing, stand_in, twin_of
@@ -55,6 +55,8 @@ class TraceRecorder:
         self.telling = Telling()
         self.before_end: Callable[[], None] | None = None
         """Called when a test is about to end."""
+        self.listening = False
+        """Whether other processes may send spans, with the ids of the application's as parents."""
         self.variables: Callable[[OpenSpan], dict[str, str]] | None = None
         """Returns what the environment of a process is to hold that a span starts."""
         _forget_at_fork(weakref.ref(self))
@@ -305,15 +307,7 @@ class TraceRecorder:
 
     def exception(self, error: BaseException, span: OpenSpan | None = None) -> None:
         """Tell an exception as an event: type, message, stack (`file:line function`) and local variables."""
-        attributes: Attributes = {
-            "exception.type": _qualified(type(error)),
-            "exception.message": _text(error),
-            "exception.stack": self.frames.stack(error.__traceback__),
-        }
-        variables = local_variables(self.frames, error.__traceback__)
-        if variables:
-            attributes["exception.locals"] = variables
-        self.event("exception", attributes, span=span)
+        self.event("exception", described(self.frames, error), span=span)
 
     @contextmanager
     def span(
@@ -343,7 +337,7 @@ class TraceRecorder:
         if where not in self._complained:
             self._complained.add(where)
             self._emit(
-                Notice(message=f"spans of {where} are incomplete: {type(error).__name__}: {_text(error)}")
+                Notice(message=f"spans of {where} are incomplete: {type(error).__name__}: {text_of(error)}")
             )
 
     # --- inside -----------------------------------------------------------------------------------------
@@ -384,14 +378,3 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _qualified(kind: type[BaseException]) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001 - the application's own __str__ may raise anything
-        return f"<no message: {type(broken).__name__}>"
