@@ -246,9 +246,8 @@ class ServicesPlugin:
             from enctest.tracing import redaction
             from enctest.tracing.capture import Capture
 
-            settings = config.load(self._config.rootpath)
-            redaction.configure(settings.redact)
-            self._capture = Capture(0, _drop, self._config.rootpath, ambient=settings.ambient)
+            redaction.configure(config.load(self._config.rootpath).redact)
+            self._capture = Capture(0, _drop, self._config.rootpath, ambient=False)  # nobody shows more
             self._capture.arm(self._config)
         if not spans.RECORDER.active:
             spans.RECORDER.begin_test(item.nodeid)
