@@ -254,9 +254,8 @@ class ServicesPlugin:
             from enctest.tracing import redaction
             from enctest.tracing.capture import Capture
 
-            settings = config.load(self._config.rootpath)
-            redaction.configure(settings.redact)
-            self._capture = Capture(0, _drop, self._config.rootpath, ambient=settings.ambient)
+            redaction.configure(config.load(self._config.rootpath).redact)
+            self._capture = Capture(0, _drop, self._config.rootpath, ambient=False)  # nobody shows more
             follow.uninstall()  # it looks from outside of the hooks that make spans
             self._capture.arm(self._config)
             follow.install()

@@ -57,5 +57,6 @@ class Capture:
         """Return what the environment of a process is to hold that a span starts."""
         if self._receiver is None:
             return {}
+        self.recorder.listening = True
         parent, mark = self._receiver.inbox.process(span)
         return {**self._receiver.address(mark), "TRACEPARENT": parent}

@@ -13,7 +13,7 @@ from typing import Final
 from enctest.events import Attributes, Notice, SpanEvent, SpanKind
 from enctest.record import Record
 from enctest.tracing.callsite import Frames
-from enctest.tracing.locals import local_variables
+from enctest.tracing.exceptions import described, text_of
 from enctest.tracing.redaction import hide
 from enctest.tracing.spans import CURRENT, SPAN_LIMIT, OpenSpan, Telling, now
 from enctest.tracing.steps import Emit, Steps
@@ -40,6 +40,8 @@ class TraceRecorder(Steps):
         self.unfinished: dict[str, str] = {}
         """What was printed without the end of its line, by stream."""
         self.telling = Telling()
+        self.listening = False
+        """Whether other processes may send spans, with the ids of the application's as parents."""
         self.variables: Callable[[OpenSpan], dict[str, str]] | None = None
         """Returns what the environment of a process is to hold that a span starts."""
         _forget_at_fork(weakref.ref(self))
@@ -169,15 +171,7 @@ class TraceRecorder(Steps):
 
     def exception(self, error: BaseException, span: OpenSpan | None = None) -> None:
         """Tell an exception as an event: type, message, stack (`file:line function`) and local variables."""
-        attributes: Attributes = {
-            "exception.type": _qualified(type(error)),
-            "exception.message": _text(error),
-            "exception.stack": self.frames.stack(error.__traceback__),
-        }
-        variables = local_variables(self.frames, error.__traceback__)
-        if variables:
-            attributes["exception.locals"] = variables
-        self.event("exception", attributes, span=span)
+        self.event("exception", described(self.frames, error), span=span)
 
     @contextmanager
     def span(
@@ -207,7 +201,7 @@ class TraceRecorder(Steps):
         if where not in self._complained:
             self._complained.add(where)
             self._emit(
-                Notice(message=f"spans of {where} are incomplete: {type(error).__name__}: {_text(error)}")
+                Notice(message=f"spans of {where} are incomplete: {type(error).__name__}: {text_of(error)}")
             )
 
     # --- inside -----------------------------------------------------------------------------------------
@@ -247,14 +241,3 @@ def _forget_at_fork(reference: weakref.ref[TraceRecorder]) -> None:
             recorder.forget()
 
     os.register_at_fork(after_in_child=forget)
-
-
-def _qualified(kind: type[BaseException]) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001 - the application's own __str__ may raise anything
-        return f"<no message: {type(broken).__name__}>"

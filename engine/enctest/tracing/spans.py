@@ -59,6 +59,7 @@ class TestTrace:
         "lost_events",
         "lost_spans",
         "numbers",
+        "open_foreign",
         "run",
         "test",
     )
@@ -69,8 +70,10 @@ class TestTrace:
         self.test = test
         self.begun_ns = now()
         self.epoch_ns = _wall() - self.begun_ns
-        self.foreign: dict[int, OpenSpan] = {}
-        """Spans of OpenTelemetry's SDK, by their ids, which other processes may know."""
+        self.foreign: dict[int, int] = {}
+        """Numbers of spans of OpenTelemetry's SDK, by their ids, which other processes may know."""
+        self.open_foreign: dict[int, OpenSpan] = {}
+        """Those of them that are open; to keep the others would make garbage collection slow."""
         self.instrumented: list[OpenSpan] = []
         """Open spans of the user's own OpenTelemetry instrumentations of libraries."""
         self.numbers = itertools.count(ROOT)

@@ -38,8 +38,30 @@ def hook(recorder: TraceRecorder, patches: Patches) -> None:
 
         return fork_exec
 
+    if hasattr(os, "posix_spawn"):  # by which `subprocess` starts some processes from Python 3.13 on
+        patches.wrap(os, "posix_spawn", _spawn(recorder))
     patches.wrap(_posixsubprocess, "fork_exec", make)
     patches.share(sys.modules.get("subprocess"), "_fork_exec", _posixsubprocess, "fork_exec")
+
+
+def _spawn(recorder: TraceRecorder) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def make(original: Callable[..., Any]) -> Callable[..., Any]:
+        def posix_spawn(path: Any, argv: Any, env: Any, /, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if recorder.active and recorder.variables is not None:
+                given = None if env is None or env is os.environ else _entries(env)
+                added = _added(recorder, given)
+                if added is not None:
+                    env = dict(entry.partition(b"=")[::2] for entry in added)
+            return original(path, argv, env, *args, **kwargs)
+
+        return posix_spawn
+
+    return make
+
+
+def _entries(env: Any) -> list[bytes]:
+    return [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in dict(env).items()]
 
 
 def _added(recorder: TraceRecorder, given: Any) -> list[bytes] | None:

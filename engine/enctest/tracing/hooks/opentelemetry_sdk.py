@@ -5,7 +5,7 @@ Nothing is added to any provider: its processors, exporters, sampler and ids sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -42,7 +42,7 @@ class _Watch:
         def start(self_: Any, start_time: Any = None, parent_context: Any = None) -> None:
             __tracebackhide__ = True
             innermost = recorder.innermost
-            if innermost is not None and OURS not in self_.__dict__:
+            if innermost is not None and getattr(self_, OURS, None) is None:
                 try:
                     begin(self_, parent_context, innermost)
                 except Exception as error:  # noqa: BLE001 - capture must not break what it watches
@@ -55,7 +55,7 @@ class _Watch:
         def add_event(self_: Any, name: str, attributes: Any = None, timestamp: Any = None) -> None:
             __tracebackhide__ = True
             original(self_, name, attributes, timestamp)
-            ours = vars(self_).get(OURS)
+            ours = getattr(self_, OURS, None)
             if ours is not None and not ours.end_ns:
                 self._recorder.event(str(name), dict(attributes or {}), span=ours)
 
@@ -66,7 +66,7 @@ class _Watch:
 
         def end(self_: Any, end_time: Any = None) -> None:
             __tracebackhide__ = True
-            ours = self_.__dict__.get(OURS)
+            ours = getattr(self_, OURS, None)
             if ours is not None and not ours.end_ns:
                 try:
                     finish(self_, ours)
@@ -77,19 +77,22 @@ class _Watch:
         return end
 
     def _begin(self, span: Any, parent_context: Any, innermost: OpenSpan) -> None:
-        attributes = _attributes(span)
-        scope = span.instrumentation_scope
-        name = attributes["otel.scope.name"] = scope.name if scope is not None else ""
+        recorder, scope = self._recorder, span.instrumentation_scope
+        name = scope.name if scope is not None else ""
         parent = self._parent(span, parent_context, innermost)
-        kind = kind_of(span.kind, attributes)
         if name.startswith(INSTRUMENTATIONS):
-            ours = start_foreign(self._recorder, span.name, kind, attributes, parent)
-        else:
-            ours = self._recorder.start(span.name, kind, attributes, parent=parent, current=False)
+            attributes = _attributes(span, name)
+            ours = start_foreign(recorder, span.name, kind_of(span.kind, attributes), attributes, parent)
+        else:  # what it holds is looked at when it is sent, and at its end
+            kind = kind_of(span.kind, _held(span))
+            ours = recorder.start(span.name, kind, {}, parent=parent, current=False)
         if ours is None:
             return
-        span.__dict__[OURS] = ours
-        ours.trace.foreign[span.context.span_id] = ours
+        setattr(span, OURS, ours)
+        span_id, trace = span.context.span_id, ours.trace
+        trace.open_foreign[span_id] = ours
+        if recorder.listening:
+            trace.foreign[span_id] = ours.number
         if ours.into is None:
             ours.refresh = partial(self._refresh, span, ours)
 
@@ -104,14 +107,16 @@ class _Watch:
         if best is not None and best.phase is not innermost.phase:
             best = None
         if parent is not None:
-            theirs = innermost.trace.foreign.get(parent.span_id)
+            theirs = innermost.trace.open_foreign.get(parent.span_id)
             if theirs is not None and theirs.phase is innermost.phase:
                 best = theirs if best is None or best.number < theirs.number else best
         return best if best is not None and best.number >= innermost.number else None
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:
+        ours.trace.open_foreign.pop(span.context.span_id, None)
         ours.refresh = None  # from now on ours does not hold theirs: it is kept until it is sent
-        status, attributes = span.status, _attributes(span)
+        status, scope = span.status, span.instrumentation_scope
+        attributes = _attributes(span, scope.name if scope is not None else "")
         if status.description:
             attributes["otel.status_description"] = status.description
         if span.name != ours.name:
@@ -123,13 +128,19 @@ class _Watch:
     def _refresh(self, span: Any, ours: OpenSpan) -> None:
         """Take over what was set since the start: many instrumentations set everything after it."""
         try:
-            ours.attributes.update(_attributes(span))
+            scope = span.instrumentation_scope
+            ours.attributes.update(_attributes(span, scope.name if scope is not None else ""))
             ours.kind, ours.name = kind_of(span.kind, ours.attributes), span.name
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.complain("opentelemetry", error)
 
 
-def _attributes(span: Any) -> Attributes:
-    """Return a copy of what a span holds, past the SDK's slow mapping where that is the known one."""
+def _held(span: Any) -> Mapping[str, Any]:
+    """Return what a span holds, not to be changed, past the SDK's slow mapping where that is known."""
     plain = getattr(getattr(span, "_attributes", None), "_dict", None)
-    return plain.copy() if type(plain) is dict else dict(span.attributes or {})
+    return plain if type(plain) is dict else dict(span.attributes or {})
+
+
+def _attributes(span: Any, scope: str) -> Attributes:
+    """Return a copy of what a span holds, and the name of its scope."""
+    return {**_held(span), "otel.scope.name": scope}

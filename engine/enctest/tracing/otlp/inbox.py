@@ -50,6 +50,7 @@ class Inbox:
         with self._lock:
             self._follow(span.trace)
             self._processes[span.number] = span
+            span.trace.foreign.update((number, one.number) for number, one in span.trace.open_foreign.items())
             return f"00-{self._trace_id}-{span.number:016x}-01", f"{self._serial}.{span.number}"
 
     def close_test(self) -> None:
@@ -128,7 +129,7 @@ class Inbox:
         number = int(span.parent, 16)
         known = here.trace.foreign.get(number)
         if known is not None:
-            return known.number
+            return known
         if number < _FOREIGN >> 12:  # one of ours, out of `TRACEPARENT`
             return number if span.trace == self._trace_id else here.number
         return _number(span.parent)

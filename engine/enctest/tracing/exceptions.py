@@ -1,4 +1,4 @@
-"""Local variables of the project's functions that an exception left."""
+"""What is told of an exception: type, message, stack, and the variables of the functions that it left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Final
 
+from enctest.events import Attributes
 from enctest.tracing.callsite import Frames
 from enctest.tracing.values import shorten, show_named
 
@@ -17,7 +18,32 @@ _LENGTH: Final = 300
 """Characters that are shown of one variable."""
 
 
-def local_variables(frames: Frames, traceback: TracebackType | None) -> list[str]:
+def described(frames: Frames, error: BaseException) -> Attributes:
+    """Return the attributes of an exception."""
+    attributes: Attributes = {
+        "exception.type": _qualified(type(error)),
+        "exception.message": text_of(error),
+        "exception.stack": frames.stack(error.__traceback__),
+    }
+    variables = _local_variables(frames, error.__traceback__)
+    if variables:
+        attributes["exception.locals"] = variables
+    return attributes
+
+
+def text_of(error: BaseException) -> str:
+    """Return an exception's message, whatever its own code does."""
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 - the application's own __str__ may raise anything
+        return f"<no message: {type(broken).__name__}>"
+
+
+def _qualified(kind: type[BaseException]) -> str:
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _local_variables(frames: Frames, traceback: TracebackType | None) -> list[str]:
     """Return `file:line function: name = value` of the project's innermost frames, the outermost first.
 
     Functions that still run are left out: on Python before 3.13 a look at their variables would keep old
