@@ -53,6 +53,7 @@ class Model:
         trouble: The last error that has not been dismissed or overtaken by another save.
         debug: Set when a debug command has been prepared; the app takes it away.
         ide: Likewise when debugpy waits for an IDE, or cannot.
+        wants_ide: The test for which the user has asked for one; others may ask as well.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -67,6 +68,7 @@ class Model:
         self.trouble: ev.Error | None = None
         self.debug: ev.DebugReady | None = None
         self.ide: ev.IdeWaits | None = None
+        self.wants_ide = ""
         self._reasons: dict[str, str] = {}
         self._fold: dict[type[Event], Callable[[Event], Changes]] = {}
         for kind, method in _methods().items():
@@ -144,6 +146,8 @@ class Model:
         return Changes.DEBUG
 
     def _ide_waits(self, event: ev.IdeWaits) -> Changes:
+        if event.test != self.wants_ide:
+            return Changes.NONE
         self.ide = event
         return Changes.DEBUG
 

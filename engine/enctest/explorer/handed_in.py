@@ -118,11 +118,12 @@ class _Guest:
         self._counts: Counter[str] = Counter()
         self._duration_ms = 0.0
         self._moved = asyncio.Event()
-        self._is_mine = False
+        self._is_mine = self._is_over = False
 
     def taken(self, folder: Path) -> None:
         """It is over, and its files are ours now."""
         self._tail.folder, self._is_mine = folder, True
+        self._is_over = True
         self._moved.set()
 
     def leave(self) -> None:
@@ -145,18 +146,20 @@ class _Guest:
             if self._is_mine:
                 await self._fold()
                 await self._learn()
-                self._end()
         finally:
             if self._is_mine:
                 shutil.rmtree(self._tail.folder, ignore_errors=True)
+        if self._is_over:
+            self._end()
 
     def _inherit(self) -> None:
         """Its process has been killed."""
         folder = self._tail.folder
         mine = folder.with_name(f"taken-{folder.name}")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another run has swept it
             folder.rename(mine)
             self.taken(mine)
+        self._is_over = True
         self._moved.set()
 
     async def _fold(self) -> None:

@@ -19,7 +19,7 @@ USUAL_PORT = 5678
 HOST = "127.0.0.1"
 TOLD = "enctest: debugpy listens on port "
 """What the line begins with that says where."""
-NOT_INSTALLED = "debugpy is not installed there"
+NOT_INSTALLED = "debugpy is not installed in its environment: pip install debugpy"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
