@@ -111,7 +111,7 @@ class Debugging:
 
 
 async def _hear(process: Process) -> tuple[int, str]:
-    """Read what a process prints until it says on which port it waits; returns that, or 0 and the last lines."""
+    """Read what a process prints until it says on which port it waits; returns that, or 0 and the end."""
     last: deque[str] = deque(maxlen=_LINES)
     while process.stdout is not None and (data := await process.stdout.readline()):
         line = data.decode(errors="replace").rstrip()

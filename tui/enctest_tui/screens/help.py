@@ -43,14 +43,14 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "Esc closes"
+            yield Static(_signs(), markup=False)
+            if self._audit is not None:
+                yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
             with Horizontal():
                 for groups in _COLUMNS:
                     with Vertical():
                         for group in groups:
                             yield Static(self._group(group), markup=False)
-            yield Static(_signs(), markup=False)
-            if self._audit is not None:
-                yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
 
     def _group(self, group: str) -> Content:
         lines = [Content.styled(group, "bold $text-accent")]
