@@ -31,7 +31,7 @@ from enctest.events import (
     WorkerEvent,
 )
 from enctest.explorer.ledger import Ledger
-from enctest.session.spool import PREFIX, Tail, owner_of, read
+from enctest.session.spool import PREFIX, Tail, owner_lives, read
 
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
@@ -111,7 +111,6 @@ class _Guest:
         self.running: set[str] = set()
         self._explorer = explorer
         self._tail = Tail(folder)
-        self._owner = owner_of(folder)
         self._run = explorer.new_run()
         self._ledger: Ledger | None = None
         self._ran: list[str] = []
@@ -141,7 +140,7 @@ class _Guest:
                 await self._fold()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._moved.wait(), _PAUSE)
-                if not self._moved.is_set() and not self._owner.lives():
+                if not self._moved.is_set() and not owner_lives(self._tail.folder):
                     self._inherit()
             if self._is_mine:
                 await self._fold()

@@ -266,27 +266,16 @@ def read(folder: Path) -> Iterator[WorkerEvent]:
     return Tail(folder).more()
 
 
-class Owner:
-    """The process that a spool belongs to."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def lives(self) -> bool:
-        """Tell whether it is there; whose we do not know is taken to be."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
-
-
-def owner_of(folder: Path) -> Owner:
-    """Return whose spool a folder is."""
+def owner_lives(folder: Path) -> bool:
+    """Tell whether the process of a spool is there; whose is not known is taken to be."""
     pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-    return Owner(int(pid) if pid.isdigit() else 0)
+    try:
+        os.kill(int(pid) if pid.isdigit() else 0, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: bool) -> Wanted | None:
