@@ -147,6 +147,14 @@ def test_a_test_that_hangs_can_be_attached_to(sample: MakeSample) -> None:
         client.close()
 
 
+def test_without_debugpy_it_says_so(sample: MakeSample) -> None:
+    project = sample(FILES | {"debugpy.py": "raise ImportError\n"})
+    with opened(project) as terminal:
+        terminal.see("test_double", "✗ 1", "watching")
+        terminal.press("na")
+        terminal.see("cannot be debugged", "pip install debugpy")
+
+
 @pytest.mark.parametrize("key", ["d", "B", "a"])
 def test_without_a_test_nothing_is_debugged(sample: MakeSample, key: str) -> None:
     with opened(sample(FILES)) as terminal:

@@ -17,6 +17,8 @@ def asked(app: EnctestApp, how: DebugHow) -> Debug | None:
     """Return what to ask the explorer for; None, and said, where no test is selected."""
     node = app.main.left.selected
     if node is not None and node.is_test:
+        if how == "ide":
+            app.model.wants_ide = node.id
         return Debug(test=node.id, how=how)
     app.notify("select a test to debug", markup=False, timeout=2)
     return None

@@ -65,6 +65,7 @@ class Model:
         kept: What was looked for last of what a failed test has left: the test, and its databases.
         debug: Set when a debug command has been prepared; the app takes it away.
         ide: Likewise when debugpy waits for an IDE, or cannot.
+        wants_ide: The test for which the user has asked for one; others may ask as well.
     """
 
     def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
@@ -86,6 +87,7 @@ class Model:
         self.kept: tuple[str, Sequence[Kept]] = ("", ())
         self.debug: ev.DebugReady | None = None
         self.ide: ev.IdeWaits | None = None
+        self.wants_ide = ""
         self._reasons: dict[str, str] = {}
         self._fold: dict[type[Event], Callable[[Event], Changes]] = {}
         for kind, method in _methods().items():
@@ -166,6 +168,8 @@ class Model:
         return Changes.DEBUG
 
     def _ide_waits(self, event: ev.IdeWaits) -> Changes:
+        if event.test != self.wants_ide:
+            return Changes.NONE
         self.ide = event
         return Changes.DEBUG
 

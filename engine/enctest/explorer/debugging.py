@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from enctest.errors import EnctestError
 from enctest.events import Debug, DebugReady, IdeWaits
 from enctest.explorer.front_ends import FrontEnd
 from enctest.explorer.plain_run import DOOR
-from enctest.session.ide import NOT_INSTALLED, TOLD
+from enctest.session.ide import TOLD
 from enctest.session.job import AttachIde
 
 if TYPE_CHECKING:
@@ -82,8 +82,6 @@ class Debugging:
         return str(self._explorer.project.invocation)
 
     async def _in_ide(self, front_end: FrontEnd, test: str) -> None:
-        import os
-
         self._end()
         argv = ["-m", "enctest.session.ide", *self._arguments(test, [])]
         try:
@@ -95,39 +93,32 @@ class Debugging:
             front_end.send([IdeWaits(test=test, problem=f"it could not be started: {error.strerror}")])
             return
         self._waiting = process
-        said = asyncio.create_task(self._hear(front_end, test, process))
+        port, said = await _hear(process)
+        if self._waiting is process:
+            front_end.send([IdeWaits(test=test, port=port, problem="" if port else said)])
+        rest = asyncio.create_task(_hear(process))  # so that what it prints does not fill the pipe
         await process.wait()
-        said.cancel()  # debugpy's own process may have the pipe a while longer
-        await asyncio.gather(said, return_exceptions=True)
+        rest.cancel()  # debugpy's own process may have the pipe a while longer
+        await asyncio.gather(rest, return_exceptions=True)
         if self._waiting is process:
             self._waiting = None
-
-    async def _hear(self, front_end: FrontEnd, test: str, process: Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - it was asked for
-        last: deque[str] = deque(maxlen=_LINES)
-        is_told = False
-        async for data in process.stdout:
-            line = data.decode(errors="replace").rstrip()
-            last.append(line)
-            if line.startswith(TOLD) and not is_told:
-                is_told = True
-                front_end.send([IdeWaits(test=test, port=int(line.removeprefix(TOLD)))])
-            elif line == NOT_INSTALLED:
-                is_told = True
-                self._explorer.tell(
-                    EnctestError(
-                        f"debugpy is not installed in {self._explorer.python}",
-                        "Install it there: pip install debugpy",
-                    )
-                )
-        if not is_told and self._waiting is process:
-            front_end.send([IdeWaits(test=test, problem="\n".join(last) or "it ended at once")])
 
     def _end(self) -> None:
         if self._waiting is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._waiting.terminate()
             self._waiting = None
+
+
+async def _hear(process: Process) -> tuple[int, str]:
+    """Read what a process prints until it says on which port it waits; returns that, or 0 and the end."""
+    last: deque[str] = deque(maxlen=_LINES)
+    while process.stdout is not None and (data := await process.stdout.readline()):
+        line = data.decode(errors="replace").rstrip()
+        if line.startswith(TOLD):
+            return int(line.removeprefix(TOLD)), ""
+        last.append(line)
+    return 0, "\n".join(last) or "it ended at once"
 
 
 def _is_path(arg: str, folder: Path) -> bool:

@@ -32,7 +32,7 @@ from enctest.events import (
 )
 from enctest.explorer.ledger import Ledger
 from enctest.explorer.measuring import PLAIN, Measuring
-from enctest.session.spool import PREFIX, Tail, owner_of, read
+from enctest.session.spool import PREFIX, Tail, owner_lives, read
 
 if TYPE_CHECKING:
     from enctest.explorer.explorer import Explorer
@@ -112,18 +112,18 @@ class _Guest:
         self.running: set[str] = set()
         self._explorer = explorer
         self._tail = Tail(folder)
-        self._owner = owner_of(folder)
         self._run = explorer.new_run()
         self._ledger: Ledger | None = None
         self._ran: list[str] = []
         self._counts: Counter[str] = Counter()
         self._duration_ms = 0.0
         self._moved = asyncio.Event()
-        self._is_mine = False
+        self._is_mine = self._is_over = False
 
     def taken(self, folder: Path) -> None:
         """It is over, and its files are ours now."""
         self._tail.folder, self._is_mine = folder, True
+        self._is_over = True
         self._moved.set()
 
     def leave(self) -> None:
@@ -141,23 +141,25 @@ class _Guest:
                 await self._fold()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._moved.wait(), _PAUSE)
-                if not self._moved.is_set() and not self._owner.lives():
+                if not self._moved.is_set() and not owner_lives(self._tail.folder):
                     self._inherit()
             if self._is_mine:
                 await self._fold()
                 await self._learn()
-                self._end()
         finally:
             if self._is_mine:
                 shutil.rmtree(self._tail.folder, ignore_errors=True)
+        if self._is_over:
+            self._end()
 
     def _inherit(self) -> None:
         """Its process has been killed."""
         folder = self._tail.folder
         mine = folder.with_name(f"taken-{folder.name}")
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # another run has swept it
             folder.rename(mine)
             self.taken(mine)
+        self._is_over = True
         self._moved.set()
 
     async def _fold(self) -> None:

@@ -20,7 +20,7 @@ from enctest.explorer.telling import announce, hand_in
 from enctest.paths import Project
 from enctest.selection.variables import THE_USERS
 from enctest.session.leaving_out import LeftOut
-from enctest.session.spool import PREFIX, VARIABLE, Spool, owner_of, read
+from enctest.session.spool import PREFIX, VARIABLE, Spool, owner_lives, read
 from enctest.store.history import History
 from enctest.store.owner import Ownership
 
@@ -175,7 +175,7 @@ def _known(project: Project) -> tuple[int, dict[str, float]]:
 def _sweep(state: Path) -> None:
     """Remove what runs have left that were killed."""
     for folder in state.glob(f"{PREFIX}*"):
-        if not owner_of(folder).lives():
+        if not owner_lives(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -131,12 +131,15 @@ class Emitter:
 
     def _listen(self, hear: Callable[[bytes], None]) -> None:
         arrivals = _poll()
-        arrivals.register(self._fd, select.POLLIN)
-        if arrivals.poll(0):
-            if data := os.read(self._fd, 4096):
-                hear(data)
-            else:
-                self.hear = None
+        try:
+            arrivals.register(self._fd, select.POLLIN)
+            data = os.read(self._fd, 4096) if arrivals.poll(0) else None
+        except (OSError, ValueError):  # it is closed
+            data = b""
+        if data:
+            hear(data)
+        elif data is not None:
+            self.hear = None
 
     def _resume(self) -> None:
         if self._parked or os.getpid() != self._owner or not self._stopping or self._fd < 0:

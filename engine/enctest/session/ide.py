@@ -14,12 +14,14 @@ from importlib import import_module
 
 import pytest
 
+from enctest.session.forking import die_with_parent
+
 USUAL_PORT = 5678
 """What debugpy's users have in their settings; another one if it is taken."""
 HOST = "127.0.0.1"
 TOLD = "enctest: debugpy listens on port "
 """What the line begins with that says where."""
-NOT_INSTALLED = "debugpy is not installed there"
+NOT_INSTALLED = "debugpy is not installed in its environment: pip install debugpy"
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
 
 
@@ -96,6 +98,7 @@ def _show(error: BaseException, *, as_uncaught: bool) -> None:
 
 def main(args: Sequence[str]) -> None:
     """Wait for an IDE, then run pytest. How it ended is no exit code: an IDE would stop at that, too."""
+    die_with_parent(os.getppid())
     port, problem = listen()
     if not port:
         print(problem, flush=True)

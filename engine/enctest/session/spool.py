@@ -109,18 +109,7 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         emitter.start_without_thread()
     else:
         emitter.start()
-    job = Job(
-        run=spool.run,
-        stream=spool.run,
-        reason="enctest",
-        everything=True,
-        root=spool.root,
-        state=spool.state,
-        spans=spool.spans,
-        redact=spool.redact,
-        ambient=spool.ambient,
-        record=not covers,
-    )
+    job = _job(spool, record=not covers)
     if spool.left_out_file.exists():
         left_out = msgspec.msgpack.decode(spool.left_out_file.read_bytes(), type=LeftOut)
         config.pluginmanager.register(LeavingOut(left_out), "enctest-leaving-out")
@@ -147,6 +136,21 @@ def arm(config: pytest.Config, args: list[str]) -> None:
         from enctest.session import worker_fixtures
 
         config.pluginmanager.register(worker_fixtures, "enctest-worker-fixtures")
+
+
+def _job(spool: Spool, *, record: bool) -> Job:
+    return Job(
+        run=spool.run,
+        stream=spool.run,
+        reason="enctest",
+        everything=True,
+        root=spool.root,
+        state=spool.state,
+        spans=spool.spans,
+        redact=spool.redact,
+        ambient=spool.ambient,
+        record=record,
+    )
 
 
 class _Loop:
@@ -282,27 +286,16 @@ def read(folder: Path) -> Iterator[WorkerEvent]:
     return Tail(folder).more()
 
 
-class Owner:
-    """The process that a spool belongs to."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def lives(self) -> bool:
-        """Tell whether it is there; whose we do not know is taken to be."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
-
-
-def owner_of(folder: Path) -> Owner:
-    """Return whose spool a folder is."""
+def owner_lives(folder: Path) -> bool:
+    """Tell whether the process of a spool is there; whose is not known is taken to be."""
     pid = folder.name.removeprefix(PREFIX).partition("-")[0]
-    return Owner(int(pid) if pid.isdigit() else 0)
+    try:
+        os.kill(int(pid) if pid.isdigit() else 0, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _wanted(config: pytest.Config, args: list[str], spool: Spool, *, covers: bool) -> Wanted | None:

@@ -24,7 +24,6 @@ def launch_configuration(port: int) -> str:
         "type": "debugpy",
         "request": "attach",
         "connect": {"host": _HOST, "port": port},
-        "justMyCode": True,
     }
     return json.dumps(configuration, indent=2)
 
