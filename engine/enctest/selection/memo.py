@@ -39,11 +39,11 @@ def keeps_state(node: Function, shared: set[str]) -> bool:
     """Tell whether the function stores into a variable of its module or into its class: a memo by hand."""
     if node.name.startswith("test"):
         return False
-    given = _argument_names(node)
-    kept = shared - given - _stored_names(node)
+    given, stored = _argument_names(node), _stored_names(node)
+    kept, untouched = shared - given - stored, given - stored
     if node.args.args and node.args.args[0].arg == "cls":
         kept.add("cls")
-    return any(_keeps(inner, kept, given - _stored_names(node)) for inner in own_nodes(node))
+    return any(_keeps(inner, kept, untouched) for inner in own_nodes(node))
 
 
 def is_lazy(node: Function) -> bool:
