@@ -194,7 +194,7 @@ def test_a_session_within_a_session(sample: MakeSample) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[tool.enctest]\nspam = 1\n", "unknown field `spam`"),
+        ("[tool.enctest]\nspam = 1\n", "there is no setting 'spam'"),
         ("[tool.enctest.databases.db]\nengine = 'oracle'\n", "oracle"),
     ],
 )

@@ -67,7 +67,7 @@ def test_under_pdb_from_the_first_line(sample: MakeSample) -> None:
     project = sample(FILES)
     with opened(project) as terminal:
         terminal.see("test_double", "✗ 1", "watching")
-        terminal.press("ns")
+        terminal.press("nB")
         terminal.see("(Pdb)", "-> four = 4")
         terminal.press("c\r")
         terminal.see("1 failed", "Enter goes back")

@@ -10,7 +10,9 @@ from enctest.databases.protocol import Connection, ServerError, identifier
 _DUPLICATE = "42P04"
 _CLONE_SINCE = 18
 _STRATEGY_SINCE = 15
+_NO_ROOM = "53100"
 _EVICT_SECONDS = 5.0
+_PAUSE = 0.05
 
 
 class Cloner:
@@ -38,8 +40,10 @@ class Cloner:
             except ServerError:
                 self._can_clone = False  # not on this platform
 
-    def copy(self, source: str, name: str, *, dressed: bool = False) -> None:
+    def copy(self, source: str, name: str, *, dressed: bool = False, patience: float = 0.0) -> None:
         """Make `name` a copy of `source`; `dressed` ones have parameters or rights beside their content.
+
+        A full disk is waited for, `patience` seconds: what is no longer needed goes while others work.
 
         Raises:
             OSError: The server is gone.
@@ -49,6 +53,19 @@ class Cloner:
             f"create database {identifier(name)} template {identifier(source)} "
             f"owner {self._owner} connection limit {self._limit} {self._strategy}"
         )
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._copy(sql)
+                break
+            except ServerError as error:
+                if error.sqlstate != _NO_ROOM or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_PAUSE)
+        if dressed:
+            self.dress(source, name)
+
+    def _copy(self, sql: str) -> None:
         try:
             self._connection.query(sql)
         except ServerError as error:
@@ -57,8 +74,6 @@ class Cloner:
             self._can_clone = False  # the file system may lack what the platform has
             self._connection.query("set file_copy_method = 'copy'")
             self._connection.query(sql)
-        if dressed:
-            self.dress(source, name)
 
     def drop(self, database: str) -> None:
         """Remove a database; sessions still on it are ended first."""

@@ -29,7 +29,7 @@ _COUNTS_SINCE = 15
 """Before, sessions are counted some time after they begin."""
 _WORK, _BEGINNING = 0.25, 5.0
 """Seconds that queries of a test that is over may go on, and that connections may take to begin."""
-_PAUSE = 0.001
+_PAUSE, _ROOM_SECONDS = 0.001, 3.0
 
 Isolation = Literal["shared", "test"]
 
@@ -203,7 +203,7 @@ class Handout:
         if found is not None:
             return found
         name = copies.new_name(self._admin)
-        self._cloner.copy(self.lent.template, name, dressed=self.lent.dressed)
+        self._cloner.copy(self.lent.template, name, dressed=self.lent.dressed, patience=_ROOM_SECONDS)
         return self._add(name)
 
     def _claim(self) -> Copy | None:

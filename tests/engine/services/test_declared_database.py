@@ -49,7 +49,7 @@ FILES = {
         from enctest import Database
 
         def test_a_setting_that_is_none():
-            with pytest.raises(Exception, match="unknown field .migration"):
+            with pytest.raises(Exception, match="there is no setting .migration"):
                 Database("other", migration="audit").url
         """,
 }
