@@ -16,10 +16,9 @@ import pytest
 
 HOST = "enctest.session.host"
 """Imported where an explorer runs the session."""
-HANDOVER = "ENCTEST_TEST"
-"""As in `services.scope`: set where a process belongs to a test."""
 SERVICES = "enctest.services.scope"
 """Imported as soon as a project uses services."""
+os.environ.pop("ENCTEST_TEST", None)  # a test has started this process: here run tests of their own
 _MARKERS = (
     "isolated: run the test in a process of its own (enctest)",
     "database(*names, isolation): shared, test or transaction, for managed databases (enctest)",
@@ -34,7 +33,6 @@ _MARKERS = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Arm recording and tracing before the first conftest, in the runs of `enctest` and their workers."""
-    os.environ.pop(HANDOVER, None)  # a test has started this: it runs tests of its own
     if "ENCTEST_SPOOL" not in os.environ and _is_asked_for(early_config):
         from enctest.explorer.bare import begin
 

@@ -83,6 +83,7 @@ def _port(text: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    os.environ.pop("ENCTEST_TEST", None)  # whoever started this, its runs are no part of a test
     try:
         options = parse(sys.argv[1:] if argv is None else argv)
         if options.help or options.version:

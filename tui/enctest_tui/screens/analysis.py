@@ -75,6 +75,8 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
     def keep_up(self) -> None:
         """Show what has come; of a large trace that grows, at most four times a second."""
         trace, now = self._model.trace, time.monotonic()
+        if not self.query("#analysis"):
+            return  # not put together yet, or closed already
         if len(trace.spans) < _MANY or not trace.is_live or now - self._kept_up > _PAUSE:
             self._kept_up = now
             self.show_all()
