@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from enctest.tracing import own_time
 from enctest_tui.bars import Interval
 from enctest_tui.spans import SpanNode, Trace
 
@@ -35,8 +36,12 @@ class OwnTime:
 
     def ms(self, span: SpanNode) -> float:
         """Return how long no child was at work (milliseconds)."""
-        covered = sum(end - start for start, end in self.covered(span)) if span.children else 0
-        return max(0.0, span.duration_ms(self._trace.now_ns) - covered / 1e6)
+        now_ns = self._trace.now_ns
+        if not span.children:
+            return span.duration_ms(now_ns)
+        covered = sum(end - start for start, end in self.covered(span))
+        taken = own_time.end_ns(span, now_ns) - span.start_ns
+        return max(0, taken - covered - own_time.own_elsewhere_ns(span)) / 1e6
 
     def is_slow(self, span: SpanNode) -> bool:
         """Say whether a noticeable part of the whole trace is this span's own time."""

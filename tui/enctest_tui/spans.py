@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from enctest.events import Attributes, Span, SpanEnded, SpanEvent, SpanKind, SpanNote, SpanStarted, SpanStatus
-from enctest.tracing.model import ELSEWHERE, OPEN
+from enctest.tracing import own_time
+from enctest.tracing.model import OPEN
 
 ROOT = 1
 """Id of a test's root span."""
@@ -46,9 +47,7 @@ class SpanNode:
 
     def duration_ms(self, now_ns: int) -> float:
         """Return how long it took, or has taken so far (milliseconds), without what was beside the test."""
-        taken = (self.end_ns if self.end_ns is not None else now_ns) - self.start_ns
-        elsewhere: int = self.attributes.get(ELSEWHERE, 0)
-        return max(0, taken - elsewhere) / 1e6
+        return own_time.duration_ns(self, now_ns) / 1e6
 
     def attribute(self, *names: str) -> Any:
         """Return the first of these attributes that is set, else an empty string."""

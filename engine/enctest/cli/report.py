@@ -18,6 +18,7 @@ from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History
 from enctest.store.rows import StoredTest
+from enctest.tracing import own_time
 from enctest.tracing.comparison import compare
 from enctest.tracing.model import Node, Trace, is_beside
 from enctest.tracing.text import duration, event_line, render_comparison
@@ -184,7 +185,7 @@ def _span(depth: int, node: Node, start: int, length: int) -> str:
     taken = node.duration_ns()
     left, width = (
         100 * (node.start_ns - start) / length,
-        100 * (taken + node.elsewhere_ns) / length,
+        100 * (taken + own_time.elsewhere_ns(node)) / length,
     )
     kind = (
         "bad"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from enctest.tracing.likeness import Spanlike
-from enctest.tracing.statistics import end_ns
+from enctest.tracing.own_time import end_ns, own_elsewhere_ns
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -80,11 +80,16 @@ def sections(root: S, now_ns: int) -> list[Section[S]]:
 
 
 def steps(root: S, now_ns: int) -> list[Step[S]]:
-    """Return the spans of the critical path as they first come on it, parents first, each with its time."""
+    """Return the spans of the critical path as they first come on it, parents first, each with its time.
+
+    What was done beside the test meanwhile is not in it.
+    """
     known: dict[int, Step[S]] = {}
     for section in sections(root, now_ns):
         step = known.setdefault(id(section.span), Step(section.span, section.depth))
         step.own += section.end_ns - section.start_ns
+    for step in known.values():
+        step.own = max(0, step.own - own_elsewhere_ns(step.span))
     order = {id(span): place for place, span in enumerate(_walk(root))}
     return sorted(known.values(), key=lambda step: order[id(step.span)])
 

@@ -16,6 +16,7 @@ from enctest.events import (
     SpanStarted,
     SpanStatus,
 )
+from enctest.tracing import own_time
 
 OPEN = "enctest.open"
 """Attribute of a span that was still open when its test ended or its process died."""
@@ -25,9 +26,6 @@ NAME = "enctest.name"
 """Attribute of an end that tells a name the span got after its start."""
 CAUSE = "enctest.caused_by"
 """Attribute of a span beside the test, such as a shared start: the number of the span that needed it."""
-ELSEWHERE = "enctest.elsewhere_ns"
-"""Attribute of a span: nanoseconds of its time that were those of spans beside the test: of shared fixtures
-and shared starts."""
 
 
 class HasAttributes(Protocol):
@@ -84,16 +82,10 @@ class Node:
 
         What was done beside the test meanwhile, such as a shared start, does not count.
         """
-        end = self.end_ns
-        if end is None:
-            end = now_ns if now_ns is not None else self.last_ns()
-        return max(0, end - self.start_ns - self.elsewhere_ns)
+        return own_time.duration_ns(self, self._now(now_ns))
 
-    @property
-    def elsewhere_ns(self) -> int:
-        """How much of its time was that of spans beside the test."""
-        found: int = self.attributes.get(ELSEWHERE, 0)
-        return found
+    def _now(self, now_ns: int | None) -> int:
+        return now_ns if now_ns is not None else self.last_ns() if self.end_ns is None else self.end_ns
 
     def last_ns(self) -> int:
         """Return the latest time that is known of the span and all below it."""
@@ -104,17 +96,7 @@ class Node:
 
     def self_ns(self, now_ns: int | None = None) -> int:
         """Return the time that no child covers, nor what is shared with others; children may overlap."""
-        end = self.start_ns + self.duration_ns(now_ns) + self.elsewhere_ns
-        covered, reached = 0, self.start_ns
-        elsewhere = self.elsewhere_ns
-        for child in sorted(self.children, key=_start):
-            begin = max(child.start_ns, reached)
-            until = min(child.start_ns + child.duration_ns(now_ns) + child.elsewhere_ns, end)
-            elsewhere -= child.elsewhere_ns
-            if until > begin:
-                covered += until - begin
-                reached = until
-        return max(0, end - self.start_ns - covered - max(0, elsewhere))
+        return own_time.own_ns(self, self._now(now_ns))
 
     def freeze(self) -> Span:
         """Return the span as a record to store or send."""

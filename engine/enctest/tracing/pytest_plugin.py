@@ -13,7 +13,7 @@ import pytest
 
 from enctest.events import Attributes, SpanStatus
 from enctest.tracing.lanes import LINKS, Lanes
-from enctest.tracing.model import ELSEWHERE, SHARED
+from enctest.tracing.model import SHARED
 from enctest.tracing.outcome import outcome, verdict
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.spans import OpenSpan, now
@@ -115,7 +115,6 @@ class TracingPlugin:
             attributes = outcome(report)
             elsewhere_ns = self._lanes.take()
             if elsewhere_ns:
-                attributes = {**attributes, ELSEWHERE: elsewhere_ns}
                 vars(report)["enctest_elsewhere"] = elsewhere_ns / 1e9
             if call.excinfo is not None and not _is_skip(call.excinfo.value):
                 self._recorder.exception(call.excinfo.value, self._phase)

@@ -8,6 +8,7 @@ from statistics import median_low
 from typing import Generic, TypeVar
 
 from enctest.tracing.likeness import Key, Spanlike, key
+from enctest.tracing.own_time import duration_ns, own_ns
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -58,37 +59,13 @@ def statistics(tops: Sequence[S], now_ns: int) -> list[Operation[S]]:
     whole = max(1, sum(own.values()))
     found = []
     for what, members in spans.items():
-        durations = [end_ns(span, now_ns) - span.start_ns for span in members]
+        durations = [duration_ns(span, now_ns) for span in members]
         found.append(
             Operation(
                 members, sum(durations), own[what], median_low(durations), max(durations), own[what] / whole
             )
         )
     return sorted(found, key=lambda operation: (-operation.own, -operation.total))
-
-
-def end_ns(span: Spanlike, now_ns: int) -> int:
-    """Return when a span ended, or `now_ns`; never before its start."""
-    return max(span.end_ns if span.end_ns is not None else now_ns, span.start_ns)
-
-
-def own_ns(span: Spanlike, now_ns: int) -> int:
-    """Return the time of a span that no child covers; children may overlap, and outlive it."""
-    children = span.children
-    end = end_ns(span, now_ns)
-    if not children:
-        return end - span.start_ns
-    covered, reached = 0, span.start_ns
-    for child in sorted(children, key=_start):
-        begin, until = max(child.start_ns, reached), min(end_ns(child, now_ns), end)
-        if until > begin:
-            covered += until - begin
-            reached = until
-    return end - span.start_ns - covered
-
-
-def _start(span: Spanlike) -> int:
-    return span.start_ns
 
 
 def _walk(tops: Iterable[S]) -> Iterable[S]:

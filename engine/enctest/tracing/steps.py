@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enctest.events import Attributes, SpanKind, SpanStatus
 from enctest.record import Record
 from enctest.tracing.beside import put_beside
-from enctest.tracing.model import ELSEWHERE
+from enctest.tracing.own_time import ELSEWHERE
 from enctest.tracing.spans import CURRENT, OpenSpan, TestTrace, now
 from enctest.tracing.twins import add_missing
 from enctest.tracing.values import Ready
@@ -85,7 +85,7 @@ class Steps:
             return None
         span = OpenSpan(above.trace, above, name, kind, attributes or {})
         if lane:
-            span.parent = None
+            span.parent, span.cause = None, above
         self._enter(span)
         return span
 

@@ -74,7 +74,7 @@ def taken(span: dict[str, Any]) -> int:
 
 
 def test_it_is_beside_the_test_and_not_in_its_time(sample: Sample) -> None:
-    with sample.watch() as watch:
+    with sample.watch("-p", "no:django") as watch:  # whose shared fixtures are beside the test as well
         assert set(watch.outcomes().values()) == {"passed"}
         spans = spans_of(watch.events(), "test_first")
     root, call, place = (spans[name] for name in ("test_it.py::test_first", "call", "Orders.place"))

@@ -6,8 +6,11 @@ import pytest
 
 from enctest.events import Attributes, Span
 from enctest.tracing.comparison import compare
+from enctest.tracing.critical_path import steps
 from enctest.tracing.intervals import covered_ns
-from enctest.tracing.model import CAUSE, ELSEWHERE, Trace, is_beside
+from enctest.tracing.model import CAUSE, Trace, is_beside
+from enctest.tracing.own_time import ELSEWHERE
+from enctest.tracing.statistics import statistics
 from enctest.tracing.text import render
 
 
@@ -52,6 +55,16 @@ def test_what_was_beside_is_in_no_duration() -> None:
     plain = trace(begun=False).nodes
     assert [plain[number].duration_ns() for number in (1, 2, 3)] == [100, 80, 10]
     assert [plain[number].self_ns() for number in (1, 2, 3)] == [20, 70, 10]
+
+
+def test_nor_in_times_by_operation_and_on_the_critical_path() -> None:
+    first = trace(begun=True)
+    assert first.root is not None
+    operations = {each.name: (each.total, each.own) for each in statistics([first.root], 100)}
+    assert operations == {"span 1": (50, 20), "span 2": (30, 20), "span 3": (10, 10)}
+    path = {step.span.name: step.own for step in steps(first.root, 100)}
+    assert path == {"span 1": 20, "span 2": 20, "span 3": 10}
+    assert sum(path.values()) == first.root.duration_ns()
 
 
 def test_it_is_shown_as_such_and_is_no_difference() -> None:

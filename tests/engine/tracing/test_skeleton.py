@@ -93,6 +93,9 @@ def test_the_time_of_a_shared_fixture_is_not_the_first_tests(inner: Inner) -> No
         next(node for node in first.nodes.values() if node.name == name) for name in ("setup", "own", "outer")
     )
     assert setup.attributes["enctest.elsewhere_ns"] == outer.duration_ns() >= 100_000_000
+    root = first.root
+    assert root is not None
+    assert root.attributes["enctest.elsewhere_ns"] == outer.duration_ns()
     assert setup.self_ns() <= setup.duration_ns() - own.duration_ns()
     (setup,) = [node for node in second.nodes.values() if node.name == "setup"]
     assert setup.attributes["pytest.fixtures.shared"] == ["outer: test_it.py::test_a"]
