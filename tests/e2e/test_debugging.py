@@ -97,7 +97,7 @@ def test_another_debugger(sample: MakeSample) -> None:
 
 
 def port_shown(terminal: Terminal) -> int:
-    screen = terminal.see("debugpy waits at", '"request": "attach"')
+    screen = terminal.see("debugpy waits at", '"request": "attach"', '"port": ')
     found = re.search(r"debugpy waits at 127\.0\.0\.1:(\d+)", screen)
     assert found is not None
     assert f'"port": {found[1]}' in screen

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from enctest import config
 from enctest.databases import kept
-from enctest.databases.inspection import Inspection
+from enctest.databases.inspection import Inspection, NotNowError
 from enctest.databases.protocol import ServerError
 from enctest.errors import EnctestError
 from enctest.paths import Project
@@ -60,6 +60,10 @@ def db(args: Sequence[str], test: str) -> int:
         except (OSError, ServerError) as error:  # a run makes it anew at this moment, mostly
             if not patience:
                 raise EnctestError(f"enctest db {command} {name}: {error}", exit_code=1) from error
+            time.sleep(_PAUSE)
+        except NotNowError:
+            if not patience:
+                raise
             time.sleep(_PAUSE)
     if shell:
         os.execv(shell[0], shell)

@@ -56,6 +56,10 @@ class Found:
     sessions: int
 
 
+class NotNowError(EnctestError):
+    """No run has the database; or one makes it anew at this moment."""
+
+
 class Inspection:
     """What there is of one declared database.
 
@@ -101,6 +105,7 @@ class Inspection:
 
         Raises:
             EnctestError: There is no such thing.
+            NotNowError: No run has the database.
         """
         there = self.databases()
         if test:
@@ -111,7 +116,7 @@ class Inspection:
             return kept[0]
         named = [each for each in there if each.database == self._name]
         if not named:
-            raise EnctestError(f"no run has the database {self._name} now", "See `enctest db list`.")
+            raise NotNowError(f"no run has the database {self._name} now", "See `enctest db list`.")
         return named[0]
 
     def location(self, found: Found, *, superuser: bool = False) -> Location:
