@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from enctest import config
+from enctest.config import DatabaseSettings
 from enctest.databases import kept
 from enctest.databases.inspection import Inspection, NotNowError
 from enctest.databases.protocol import ServerError
@@ -52,22 +54,28 @@ def db(args: Sequence[str], test: str) -> int:
         raise EnctestError(
             f"no database {name!r} is declared", f"There are: {', '.join(sorted(settings)) or 'none'}."
         )
-    for patience in range(_TRIES, -1, -1):
-        try:
-            with Inspection(root, settings, name) as inspection:
-                shell = _run(command, inspection, settings[name].scheme or "postgresql", test)
-            break
-        except (OSError, ServerError) as error:  # a run makes it anew at this moment, mostly
-            if not patience:
-                raise EnctestError(f"enctest db {command} {name}: {error}", exit_code=1) from error
-            time.sleep(_PAUSE)
-        except NotNowError:
-            if not patience:
-                raise
-            time.sleep(_PAUSE)
+    shell = _try(command, root, settings, name, test)
     if shell:
         os.execv(shell[0], shell)
     return 0
+
+
+def _try(
+    command: str, root: Path, settings: Mapping[str, DatabaseSettings], name: str, test: str
+) -> list[str]:
+    """Run a command, for a second also where a run makes the database anew at this moment."""
+    for patience in range(_TRIES, -1, -1):
+        try:
+            with Inspection(root, settings, name) as inspection:
+                return _run(command, inspection, settings[name].scheme or "postgresql", test)
+        except NotNowError:
+            if not patience:
+                raise
+        except (OSError, ServerError) as error:
+            if not patience:
+                raise EnctestError(f"enctest db {command} {name}: {error}", exit_code=1) from error
+        time.sleep(_PAUSE)
+    raise AssertionError("the last try returns or raises")
 
 
 def _run(command: str, inspection: Inspection, scheme: str, test: str) -> list[str]:
