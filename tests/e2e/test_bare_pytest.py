@@ -236,7 +236,20 @@ def three(sample: MakeSample) -> Callable[[], tuple[Sample, list[str]]]:
     def run() -> tuple[Sample, list[str]]:
         project = sample(DATABASE)
         runs = [start(project, "-q") for _ in range(3)]
-        wait_until("all are at it", lambda: len(list(project.root.glob("url-*"))) == 3)
+        try:
+            ended = wait_until(
+                "all are at it, or one has ended",
+                lambda: (
+                    len(list(project.root.glob("url-*"))) == 3
+                    or [each.communicate()[0] for each in runs if each.poll() is not None]
+                ),
+            )
+            assert ended is True, ended
+        except AssertionError:
+            for each in runs:
+                each.kill()
+                each.wait()
+            raise
         outputs = [each.communicate(timeout=PATIENCE)[0] for each in runs]
         assert [each.returncode for each in runs] == [0, 0, 0], outputs
         return project, outputs

@@ -210,6 +210,7 @@ def test_a_query_and_a_transaction_that_go_on(sample: MakeSample) -> None:
     text = """
         import os
         import threading
+        import time
         import psycopg
 
         URL = os.environ["DATABASE_URL"]
@@ -219,6 +220,8 @@ def test_a_query_and_a_transaction_that_go_on(sample: MakeSample) -> None:
             with psycopg.connect(URL) as connection:
                 return connection.execute("SELECT count(*) FROM item").fetchone()[0]
 
+        SLEEPS = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(100)' AND state = 'active'"
+
         def wait():
             with psycopg.connect(URL) as connection:
                 connection.execute("INSERT INTO item (name) VALUES ('late'); SELECT pg_sleep(100)")
@@ -226,6 +229,9 @@ def test_a_query_and_a_transaction_that_go_on(sample: MakeSample) -> None:
         def test_1():
             HELD.execute("INSERT INTO item (name) VALUES ('tea')")
             threading.Thread(target=wait, daemon=True).start()
+            with psycopg.connect(URL, autocommit=True) as connection:
+                while not connection.execute(SLEEPS).fetchone():  # else it would begin in a later test
+                    time.sleep(0.01)
 
         def test_2():
             assert count() == 0

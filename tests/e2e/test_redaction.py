@@ -25,14 +25,14 @@ FILES = {
 
         def test_pay(monkeypatch):
             monkeypatch.setenv("PAYMENT_KEY", "s3cr3t-value")
-            shop.pay("card-4242")
+            shop.pay("card-42426173928450")
             db = sqlite3.connect(":memory:")
-            given = {"iban": "DE0012", "text": "with s3cr3t-value in it"}
+            given = {"iban": "DE00128374650912", "text": "with s3cr3t-value in it"}
             db.execute("SELECT :iban, :text", given).fetchall()
             db.close()
         """,
 }
-SECRETS = ("4242", "s3cr3t-value", "DE0012")
+SECRETS = ("42426173928450", "s3cr3t-value", "DE00128374650912")
 
 
 def test_patterns_and_secrets_are_left_out_of_traces(sample: MakeSample) -> None:

@@ -82,6 +82,9 @@ def stage(
         for key in keys:
             await pilot.press(key)
         await until(pilot, lambda: shows(app, words))
+        failure = app.main.side.failure
+        if failure.has_focus:  # its cursor goes to the error after the lines are there
+            await until(pilot, lambda: failure.cursor > 0)
         await at_rest(pilot, app)
         screenshot(app, name)
 
