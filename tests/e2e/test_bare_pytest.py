@@ -47,7 +47,7 @@ def plain(project: Sample, *args: str) -> subprocess.CompletedProcess[str]:
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     """Return what was printed, in no order, whichever of two workers said it and when."""
-    return sorted(re.sub(r"gw[01]\] \[ *\d+%", "gw", line) for line in told(done))
+    return sorted(re.sub(r"gw[01](?=\])(\] \[ *\d+%)?", "gw", line) for line in told(done))
 
 
 def is_remembered(project: Sample, test: str) -> bool:

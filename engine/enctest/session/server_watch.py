@@ -40,9 +40,10 @@ class ServerWatchPlugin:
                 text = (
                     f"The PostgreSQL server of {names} died while this test ran; the next test has another."
                 )
-                report.sections.append(("database server", text))
                 if isinstance(report.longrepr, ExceptionRepr):
                     report.longrepr.addsection("database server", text)
+                else:
+                    report.sections.append(("database server", text))
         return report
 
     @pytest.hookimpl(tryfirst=True)
