@@ -27,7 +27,7 @@ async def nothing_is_ready(min_sleep: float = 0, max_sleep: float = PATIENCE) ->
     deadline = loop.time() + max_sleep
     for pause in (min_sleep, 0.002):
         await asyncio.sleep(pause)
-        while loop._ready and loop.time() < deadline:
+        while loop._ready and loop.time() < deadline:  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0)
 
 
