@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds after which waiting for something means that it will not come; generous, since CI is slow."""
 
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from tests.harness import PATIENCE
 from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from enctest_tui.app import EnctestApp
 
-PATIENCE = 60.0
 _SAME = 4
 """Looks, each after a refresh, at which a picture that is at rest is the same."""
 
