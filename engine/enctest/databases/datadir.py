@@ -27,6 +27,8 @@ _SETTINGS: dict[str, str | int] = {
     "min_wal_size": "32MB",
     "max_wal_size": "64MB",
     "checkpoint_warning": 0,
+    # One that recovers has what crashed it, such as a full disk; one that ends is replaced by an empty one.
+    "restart_after_crash": "off",
     # Little memory, few processes, a quick start.
     "autovacuum": "off",
     "shared_buffers": "32MB",
