@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.conftest import MakeSample
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_screen import opened
-from tests.harness import Sample, pids_of, processes_of, wait_until
+from tests.harness import Sample, explorers_of, processes_of, wait_until
 
 ENCTEST = [sys.executable, "-P", "-c", "import sys, enctest.cli; sys.exit(enctest.cli.main())"]
 FILES = {
@@ -202,7 +202,7 @@ def test_the_explorer_or_its_front_end_is_killed_in_a_test(sample: MakeSample, w
     project = sample(FILES | {"test_waits.py": "import app\ndef test_waits(): app.wait_for_ever()\n"})
     with opened(project) as terminal:
         waits(project)
-        pid = terminal.pid if what == "the app" else pids_of(project.runtime, what)[0]
+        pid = terminal.pid if what == "the app" else explorers_of(project.runtime)[0]
         os.kill(pid, signal.SIGKILL)
         nothing_is_left(project)
 
