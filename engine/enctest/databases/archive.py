@@ -101,8 +101,16 @@ def pack(folder: Path, target: Path, wanted: Callable[[str], bool], *, limit: in
         writer.write(_END.pack(begun, _MARK))
 
 
-def unpack(source: Path, target: Path, account: Account | None) -> None:
+def unpack(
+    source: Path, target: Path, account: Account | None, wanted: Callable[[str], bool] = lambda _: True
+) -> None:
     """Make a folder of what `pack` wrote, to be read by `account` (default: us) alone.
+
+    Args:
+        source: The file.
+        target: The folder; it may be there already, with other files.
+        account: Whose it is to be.
+        wanted: Called with each path in it, of folders and files; others are left out.
 
     Raises:
         OSError: There is no room, or no such file.
@@ -115,14 +123,20 @@ def unpack(source: Path, target: Path, account: Account | None) -> None:
         if mark != _MARK:
             raise ValueError(f"{source} is not whole")
         index = msgspec.msgpack.decode(content[begun : -_END.size], type=_Index)
-        for path in ["", *index.folders]:
-            made = f"{target}/{path}"
-            os.mkdir(made, 0o700)  # noqa: PTH102 - no Path for each of a thousand
-            if account:
-                os.chown(made, account.uid, account.gid)
+        if not target.is_dir():
+            _make_folder(str(target), account)
+        for path in filter(wanted, index.folders):
+            _make_folder(f"{target}/{path}", account)
         with memoryview(content) as view:
             for path, offset, size in index.files:
-                _write(f"{target}/{path}", view[offset : offset + size], account)
+                if wanted(path):
+                    _write(f"{target}/{path}", view[offset : offset + size], account)
+
+
+def _make_folder(path: str, account: Account | None) -> None:
+    os.mkdir(path, 0o700)  # noqa: PTH102 - no Path for each of a thousand
+    if account:
+        os.chown(path, account.uid, account.gid)
 
 
 def _write(path: str, content: memoryview, account: Account | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -31,7 +32,9 @@ _SETTINGS: dict[str, str | int] = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "huge_pages": "off",
-    "max_locks_per_transaction": 96,
+    # There is room for hundreds of sessions: with more locks for each, a start takes twice as long.
+    "max_locks_per_transaction": 32,
+    "max_pred_locks_per_transaction": 16,
     # Within the data folder: nothing else of it stays in /dev/shm when the server is killed.
     "dynamic_shared_memory_type": "mmap",
     # A production database's usual values, instead of this machine's.
@@ -64,7 +67,9 @@ def server_environment() -> dict[str, str]:
 def make(
     target: Path, binaries: Binaries, account: Account | None, candidates: Sequence[Path]
 ) -> Path | None:
-    """Make a data folder; return the image that it was made of, None if of none.
+    """Make what a server needs to start; return the image that it is of, None if of none: then it is all.
+
+    `complete` makes the rest while the server starts.
 
     Args:
         target: The new folder.
@@ -77,7 +82,7 @@ def make(
     """
     for image in candidates:
         try:
-            images.restore(image, target, account)
+            images.restore(image, target, account, images.Part.START)
         except (OSError, ValueError):  # damaged, gone, or made by another user: as good as none
             shutil.rmtree(target, ignore_errors=True)
         else:
@@ -86,6 +91,22 @@ def make(
     _initdb(target, binaries, account)
     images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
     return None
+
+
+def complete(target: Path, account: Account | None, image: Path) -> None:
+    """Make what `make` has left out.
+
+    Raises:
+        OSError: There is no room, or the image has just been removed.
+        ValueError: It is damaged.
+    """
+    images.restore(image, target, account, images.Part.DATABASES)
+
+
+def warm(target: Path, account: Account | None, image: Path) -> None:
+    """Save first sessions some work, once a server takes connections."""
+    with contextlib.suppress(OSError, ValueError):  # somebody was quicker: a session made it
+        images.restore(image, target, account, images.Part.CACHES)
 
 
 def make_folder(folder: Path, account: Account | None) -> None:

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 
 from enctest.databases import archive, stand_ins
@@ -39,6 +40,9 @@ _EMPTIED = {
     "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
     "pg_subtrans",
 }  # fmt: skip
+_CACHE = "pg_internal.init"
+_ENTERED = {"5", *map(str, range(10_000, 16_384))}
+"""Oids that the database `postgres` may have: before PostgreSQL 15 any that `initdb` gives."""
 _WHERE = """
     select pg_current_wal_insert_lsn(), pg_walfile_name(redo_lsn),
         pg_walfile_name(pg_current_wal_insert_lsn())
@@ -86,16 +90,37 @@ def candidates(
     return [path for path in dict.fromkeys([*best, *others, fresh(binaries, options)]) if path.is_file()]
 
 
-def restore(image: Path, target: Path, account: Account | None) -> None:
-    """Make a data folder of an image.
+class Part(Enum):
+    """What of an image is restored when: a server starts while the second is, and looks for the third then.
+
+    Attributes:
+        START: All that a server reads before it takes connections.
+        DATABASES: Databases that it only copies.
+        CACHES: What a session reads of the catalogs first, in one file; a server that starts removes it.
+    """
+
+    START = 1
+    DATABASES = 2
+    CACHES = 3
+
+
+def restore(image: Path, target: Path, account: Account | None, *parts: Part) -> None:
+    """Make a data folder of an image, or some parts of it; default: all.
 
     Raises:
         OSError: There is no room, or the image has just been removed.
         ValueError: It is damaged.
     """
-    archive.unpack(image, target, account)
+    archive.unpack(image, target, account, lambda path: not parts or _part(path) in parts)
     with contextlib.suppress(OSError):  # it is only for the order in which they go
         os.utime(image)
+
+
+def _part(path: str) -> Part:
+    if path.endswith(_CACHE):
+        return Part.CACHES
+    in_base = path.startswith("base/") and path.split("/", 2)[1] not in _ENTERED
+    return Part.DATABASES if in_base else Part.START
 
 
 def keep_fresh(data: Path, image: Path) -> None:
@@ -165,12 +190,7 @@ def _needed(databases: Collection[str], first: str, last: str) -> Callable[[str]
 
     def wanted(path: str) -> bool:
         parent, _, name = path.rpartition("/")
-        if (
-            path in _LEFT_OUT
-            or parent in _EMPTIED
-            or name == "pg_internal.init"
-            or name.startswith("pgsql_tmp")
-        ):
+        if path in _LEFT_OUT or parent in _EMPTIED or name.startswith("pgsql_tmp"):
             return False
         if parent == "base":
             return path in databases

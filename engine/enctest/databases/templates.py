@@ -74,7 +74,7 @@ class Admin:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self.connection = cluster.connect()
+        self.connection = cluster.session()
         self._cloner = Cloner(self.connection, cluster.binaries.major, ROLE)
 
     def close(self) -> None:

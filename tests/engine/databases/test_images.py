@@ -16,6 +16,7 @@ import pytest
 
 from enctest.config import DatabaseSettings
 from enctest.databases import archive, datadir, images
+from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.databases.manager import DatabaseManager, Lease
 
@@ -243,6 +244,40 @@ def test_an_image_that_does_not_start_is_removed(shop: Shop, any_server: Binarie
     assert shop.states() == ["starting", "migrating", "ready"]
     assert _run(url, "select count(*) from items") == [(0,)]
     assert image.stat().st_ino != damaged
+
+
+def test_an_image_of_which_a_part_is_missing_is_removed(
+    shop: Shop, any_server: Binaries, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _once(shop, any_server)
+    (image,) = _images(cache)
+    damaged = image.stat().st_ino
+    restore = images.restore
+
+    def broken(image: Path, target: Path, account: Account | None, *parts: images.Part) -> None:
+        if images.Part.DATABASES in parts and image.stat().st_ino == damaged:
+            raise ValueError("a part is missing")
+        restore(image, target, account, *parts)
+
+    monkeypatch.setattr(images, "restore", broken)
+
+    _, url = _next(shop, any_server)
+
+    assert shop.states() == ["starting", "migrating", "ready"]
+    assert _run(url, "select count(*) from items") == [(0,)]
+    assert [path.stat().st_ino for path in _images(cache)] != [damaged]
+
+
+def test_what_sessions_read_first_is_there_for_copies(shop: Shop, server: Binaries) -> None:
+    _once(shop, server)
+
+    _, url = _next(shop, server)
+
+    superuser = url.replace("enctest@", "postgres@")
+    sql = "select datname from pg_database, pg_ls_dir('base/' || oid) file where file = 'pg_internal.init'"
+    found = {name for (name,) in _run(superuser, sql)}
+    assert "shop" in found
+    assert any(name.startswith("template_shop_") for name in found)
 
 
 def test_a_writer_that_is_killed_leaves_no_image(
