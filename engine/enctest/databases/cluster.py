@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -238,7 +238,7 @@ class Cluster:
                 self.folder, command, alive, go, account=account, ending=signal.SIGQUIT
             )
             datadir.make_folder(self.socket_folder, account)
-            image = datadir.make(data, self.binaries, account, known)
+            image, complete = datadir.make(data, self.binaries, account, known)
             access = Access(free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
             datadir.configure(
                 data, self.binaries, account, socket=self.socket_folder, port=access.port, tcp=tcp
@@ -252,30 +252,28 @@ class Cluster:
         finally:
             os.close(go)
         os.close(signal_go)
-        problem = self._complete(child, account, image, access)
+        problem = self._complete(child, complete, access)
+        if not problem:
+            if image is not None:
+                datadir.warm(data, account, image)
+            problem = self._awaited(child, self._is_reached)
         if problem:
             child.terminate()
             child.wait()
         return image, problem
 
-    def _complete(
-        self, child: subprocess.Popen[bytes], account: Account | None, image: Path | None, access: Access
-    ) -> str:
+    def _complete(self, child: subprocess.Popen[bytes], complete: Callable[[], None], access: Access) -> str:
         """Make what else there is while the server starts, wait for it; return what went wrong."""
-        data = self.folder / supervisor.DATA
-        if image is not None:
-            try:
-                datadir.complete(data, account, image)
-            except (OSError, ValueError) as error:
-                return f"its data cannot be made: {error}"
+        try:
+            complete()
+        except (OSError, ValueError) as error:
+            return f"its data cannot be made: {error}"
         _write_private(self.folder / _ACCESS, msgspec.json.encode(access))
-        ended_or_ready = wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
-        if image is not None and ended_or_ready:
-            datadir.warm(data, account, image)
-        reached = ended_or_ready and wait(
-            lambda: child.poll() is not None or self._is_reached(), _START_SECONDS
-        )
-        return "" if reached and child.poll() is None else self._problem()
+        return self._awaited(child, self._is_ready)
+
+    def _awaited(self, child: subprocess.Popen[bytes], condition: Callable[[], bool]) -> str:
+        came = wait(lambda: child.poll() is not None or condition(), _START_SECONDS)
+        return "" if came and child.poll() is None else self._problem()
 
     def _is_ready(self) -> bool:
         """Tell whether the server says that it takes connections."""

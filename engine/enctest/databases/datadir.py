@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from enctest.databases import budget, images, server_log, stand_ins
@@ -66,16 +67,18 @@ def server_environment() -> dict[str, str]:
 
 def make(
     target: Path, binaries: Binaries, account: Account | None, candidates: Sequence[Path]
-) -> Path | None:
-    """Make what a server needs to start; return the image that it is of, None if of none: then it is all.
-
-    `complete` makes the rest while the server starts.
+) -> tuple[Path | None, Callable[[], None]]:
+    """Make what a server needs to start.
 
     Args:
         target: The new folder.
         binaries: By which it is made, and will be served.
         account: Who the server is to be, if not us.
         candidates: Images to make it of, the best first.
+
+    Returns:
+        The image that it is of, None if of none, and what has to be called while the server starts. That
+        raises an OSError when there is no room, a ValueError when the image is damaged.
 
     Raises:
         EnctestError: initdb failed, or may not run as another user.
@@ -86,21 +89,10 @@ def make(
         except (OSError, ValueError):  # damaged, gone, or made by another user: as good as none
             shutil.rmtree(target, ignore_errors=True)
         else:
-            return image
+            return image, functools.partial(images.restore, image, target, account, images.Part.DATABASES)
     make_folder(target, account)
     _initdb(target, binaries, account)
-    images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
-    return None
-
-
-def complete(target: Path, account: Account | None, image: Path) -> None:
-    """Make what `make` has left out.
-
-    Raises:
-        OSError: There is no room, or the image has just been removed.
-        ValueError: It is damaged.
-    """
-    images.restore(image, target, account, images.Part.DATABASES)
+    return None, images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
 
 
 def warm(target: Path, account: Account | None, image: Path) -> None:

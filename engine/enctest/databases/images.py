@@ -91,7 +91,7 @@ def candidates(
 
 
 class Part(Enum):
-    """What of an image is restored when: a server starts while the second is, and looks for the third then.
+    """What of an image is written or read when: a server starts meanwhile, after the first.
 
     Attributes:
         START: All that a server reads before it takes connections.
@@ -123,10 +123,27 @@ def _part(path: str) -> Part:
     return Part.DATABASES if in_base else Part.START
 
 
-def keep_fresh(data: Path, image: Path) -> None:
-    """Keep the data folder of a cluster that has never run, if there is room."""
-    with contextlib.suppress(OSError), _written(image) as temporary:  # without room it only costs time
-        archive.pack(data, temporary, lambda path: path not in _LEFT_OUT, limit=LIMIT)
+def keep_fresh(data: Path, image: Path) -> Callable[[], None]:
+    """Keep the data folder of a cluster that has never run, if there is room.
+
+    Returns:
+        What has to be called to do the rest of it; the server may start before that.
+    """
+    parts = _kept_fresh(data, image)
+    next(parts, None)
+    return lambda: next(parts, None)
+
+
+def _kept_fresh(data: Path, image: Path) -> Iterator[None]:
+    with (
+        contextlib.suppress(OSError),  # without room it only costs time
+        _written(image) as temporary,
+        contextlib.closing(archive.Packing(temporary, LIMIT)) as packing,
+    ):
+        packing.add(data, lambda path: path not in _LEFT_OUT and _part(path) == Part.START)
+        yield
+        packing.add(data, lambda path: _part(path) == Part.DATABASES, within="base/")
+        packing.finish()
 
 
 def keep_running(admin: Connection, data: Path, image: Path, templates: Collection[str]) -> bool:
