@@ -13,9 +13,10 @@ from enctest import events as ev
 from enctest_tui import code
 from enctest_tui.bars import Axis, round_up
 from enctest_tui.span_details import describe
-from enctest_tui.spanrows import Row, SpanRows, label
+from enctest_tui.spanrows import Row, SpanRows
 from enctest_tui.spans import Trace
 from enctest_tui.sqltext import layout
+from enctest_tui.wording import label
 
 
 def live(*events: ev.SpanRecord, clock: Clock | None = None) -> Trace:
@@ -122,8 +123,7 @@ def test_equal_neighbours_are_one_row_that_unfolds() -> None:
     before = len(rows.rows)
     assert rows.fold(group, open_=True)
     assert len(rows.rows) == before + 12
-    rows.grouped = False
-    rows.refresh(force=True)
+    rows.group(on_=False)
     assert not any(row.members for row in rows.rows)
 
 

@@ -77,6 +77,7 @@ class LineView(ScrollView, can_focus=True):
         self._inks: dict[tuple[str, bool], Style] = {}
         self._on_cursor = False
         self._wants_showing = False
+        self._base = Style()
         self._papers: dict[str, Style] = {}
         self.line_count = 0
 
@@ -131,11 +132,16 @@ class LineView(ScrollView, can_focus=True):
 
     # --- drawing -------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw some lines of the screen; their base is the same, and is blended from all around it."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
         width = self.scrollable_content_region.width or self.size.width
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self._base
         if index >= self.line_count:
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
