@@ -269,8 +269,13 @@ class DebugReady(Event, frozen=True, kw_only=True):
 
 
 class IdeWaits(Event, frozen=True, kw_only=True):
-    """Answer to `Debug` in an IDE: a port of 127.0.0.1 where debugpy waits for it, or 0 and why not."""
+    """Answer to `Debug` in an IDE: a port of 127.0.0.1 where debugpy waits for it, or 0 and why not.
+
+    Attributes:
+        from_start: Whether it stops at the test's first line, too.
+    """
 
     test: str
     port: int = 0
     problem: str = ""
+    from_start: bool = False
