@@ -176,7 +176,7 @@ def test_in_an_ide_from_the_first_line(sample: MakeSample, name: str) -> None:
         client.event("terminated")
         client.close()
         terminal.press("\x1b")
-        terminal.see("✓ 1", "setup", "call", "a plain run")
+        terminal.see("✓ 1", "setup", "call", "1 result of a plain run was taken")
 
 
 def test_a_test_that_hangs_can_be_attached_to(sample: MakeSample) -> None:
