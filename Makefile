@@ -36,6 +36,7 @@ bench: $(VENV)/.ready  ## measure; prints tables with ratios
 	$(BIN)/python -m tests.benchmarks.warm
 	$(BIN)/python -m tests.benchmarks.screen
 	$(BIN)/python -m tests.benchmarks.trace_screen
+	$(BIN)/python -m tests.benchmarks.appearing
 	$(BIN)/python -m tests.benchmarks.large
 	$(BIN)/python -m tests.benchmarks.comparison
 	$(BIN)/python -m tests.benchmarks.findings

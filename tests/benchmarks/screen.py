@@ -103,8 +103,13 @@ class Terminal:
         """Take in what the app writes within `seconds`; false when it wrote nothing."""
         if not select.select([self._fd], [], [], seconds)[0]:
             return False
-        self._stream.feed(os.read(self._fd, 65536))
+        data = os.read(self._fd, 65536)
+        self.taken(data)
+        self._stream.feed(data)
         return True
+
+    def taken(self, data: bytes) -> None:
+        """Called with what the app has written."""
 
     def settle(self, seconds: float) -> None:
         """Take in everything for a while."""

@@ -151,6 +151,42 @@ def test_a_test_that_never_passed_says_so(play: Play) -> None:
     play(app, scene)
 
 
+def test_where_nothing_is_selected_that_ran_it_says_so(play: Play) -> None:
+    app, _ = app_at(traces.bulk())
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: BULK in app.model.tests.tests)
+        await pilot.press("g", "t", "D")
+        await until(pilot, lambda: shows(app, "select a test that has run to compare it"))
+
+    play(app, scene)
+
+
+def test_equal_subtrees_are_one_line_that_says_what_each_does(play: Play) -> None:
+    def steps(count: int) -> tuple[ev.Span, ...]:
+        spans = [traces.span(1, None, "test", BULK, 0, 99)]
+        for at in range(count):
+            spans += [
+                traces.span(2 + 2 * at, 1, "internal", "step", at, at + 0.8),
+                traces.query(3 + 2 * at, 2 + 2 * at, "SELECT 1 FROM shelves", at, at + 0.5),
+            ]
+        return tuple(spans)
+
+    app, feed = app_at(msgspec.structs.replace(traces.bulk(), spans=steps(40)))
+    feed.bases[BULK, "pass"] = 2, steps(12)
+
+    async def scene(pilot: Pilot[None]) -> None:
+        view = await compared(pilot, app)
+        await until(pilot, lambda: here(view) == "changed step")
+        assert shows(app, "40x step")
+        assert shows(app, "12 → 40 times")
+        assert view.line_count == 3
+        await pilot.press("j")
+        assert here(view) == "same SELECT shelves"
+
+    play(app, scene)
+
+
 def test_another_test_and_another_run_are_compared_with_their_own(play: Play) -> None:
     app, feed = app_at(traces.bulk())
     feed.details[BANK] = ev.Details(t=NOW, test=BANK, run=1, outcome="passed", spans=traces.bulk().spans[:1])

@@ -90,6 +90,22 @@ def test_mistakes_are_told_and_the_last_search_stays(text: str, title: str, hint
     assert [found.id for found in finder.found()] == [4]
 
 
+def test_texts_that_were_read_before_anybody_asked_are_found_like_others() -> None:
+    trace = Trace(Clock())
+    trace.load(1, SPANS, live=False)
+    known = Known(trace, OwnTime(trace))
+    finder = Finder(known)
+    while known.read_some(2):
+        pass
+    finder.look_for("db.namespace=shop")
+    assert [found.id for found in finder.found()] == [3, 4]
+    trace.load(2, traces.history().spans, live=False)
+    assert known.read_some(5)
+    expected = [span.id for span in trace.walk() if span.attributes.get("db.namespace") == "shop"]
+    assert expected
+    assert [found.id for found in finder.found()] == expected
+
+
 def test_spans_that_do_the_same_are_alike_whatever_their_arguments() -> None:
     trace = Trace(Clock())
     trace.load(1, traces.history().spans, live=False)

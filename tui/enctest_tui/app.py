@@ -44,7 +44,7 @@ from enctest_tui.widgets.places import SourceWanted
 from enctest_tui.widgets.trace_pane import TracePane
 
 _FRAME, _QUICK_FRAME = 1 / 15, 1 / 30
-"""Seconds between two repaints, and between two while the user is at the keys."""
+"""Seconds between two repaints, and between two while the user is at the keys or the shown trace grows."""
 _AT_THE_KEYS = 1.0
 """Seconds after a key that count as that."""
 _HINT_SECONDS = 15.0
@@ -171,7 +171,8 @@ class EnctestApp(App[None]):
                 self._lost(feed.closed)
                 return
             at_the_keys = time.monotonic() - self._key_at < _AT_THE_KEYS
-            await asyncio.sleep(_QUICK_FRAME if at_the_keys else _FRAME)
+            grows = Changes.TRACE in changes and self.model.trace.is_live
+            await asyncio.sleep(_QUICK_FRAME if at_the_keys or grows else _FRAME)
 
     def _lost(self, why: str, hint: str = "") -> None:
         again, leave = display(self._keys["restart"], 1), display(self._keys["quit"], 1)

@@ -153,11 +153,13 @@ def _key(line: SpanLine) -> tuple[bool, int]:
     return bool(line.now), line.span.id
 
 
-def summary(comparison: Comparison[SpanNode] | None, base: Baseline) -> list[tuple[str, str]]:
-    """Return pieces of text and their inks: with what is compared, and how much is different."""
+def summary(
+    comparison: Comparison[SpanNode] | None, base: Baseline, *, nothing: str = ""
+) -> list[tuple[str, str]]:
+    """Return pieces of text and their inks: with what is compared and how much differs, or `nothing`."""
     what = "its last pass" if base.against == "pass" else "the run before"
     if comparison is None:
-        return [(_why_nothing(base), "dim")]
+        return [(nothing or _why_nothing(base), "dim")]
     counts = comparison.counts
     pieces = [(f"compared with {what}, run {base.run}: ", "dim")]
     told = [

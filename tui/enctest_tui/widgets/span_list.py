@@ -11,9 +11,8 @@ from enctest_tui.spanrows import Row, SpanRows
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.widgets.folding_view import FoldingView
 
-_MANY = 2000
-"""Spans from which on rows are recomputed at most four times a second."""
-_PAUSE = 0.25
+_SHARE = 4
+"""While a trace grows, rows are recomputed for one of so many parts of the time at most."""
 T = TypeVar("T")
 
 
@@ -34,7 +33,7 @@ class SpanList(FoldingView):
         self.tail = True
         self.pinned: SpanNode | None = None
         self.said = ""
-        self._rebuilt_at = 0.0
+        self._not_before = 0.0
 
     def empty(self) -> str:
         """Return what to say when there are no rows."""
@@ -69,10 +68,9 @@ class SpanList(FoldingView):
 
     def refresh_trace(self) -> None:
         """Show what has come; the cursor stays on its span, or follows the newest open one."""
-        now = time.monotonic()
-        if len(self.trace.spans) > _MANY and self.trace.is_live and now - self._rebuilt_at < _PAUSE:
+        if self.trace.is_live and time.monotonic() < self._not_before:
             return
-        self._rebuilt_at = now
+        begun = time.thread_time()  # on a processor: others at work do not make the picture older
         row = self.row
         if not self.rows.refresh():
             self.refresh()
@@ -87,6 +85,7 @@ class SpanList(FoldingView):
                 self.cursor = index
             self.show_cursor()
         self.post_message(self.Moved(self))
+        self._not_before = time.monotonic() + (_SHARE - 1) * (time.thread_time() - begun)
 
     def grown(self) -> None:
         """Called when spans have come, before they are shown."""

@@ -51,7 +51,8 @@ class Summary(Widget):
 
     def render(self) -> Content:
         """Say it in one line; above the durations, what they are."""
-        pieces = summary(self._view.found.comparison, self._base)
+        nothing = "" if self._view.found.trace.run else "select a test that has run to compare it"
+        pieces = summary(self._view.found.comparison, self._base, nothing=nothing)
         line = Content.assemble(" ", *((text, COLOURS.get(ink, COLOURS["dim"])) for text, ink in pieces))
         room = (self._view.scrollable_content_region.width or self.size.width) - line.cell_length - len(HEAD)
         if room < 1 or self._view.found.comparison is None:

@@ -157,9 +157,9 @@ class TraceView(SpanFinding):
         return trace.run, trace.version, self.axis, self.finder.query
 
     def identity(self, index: int) -> object:
-        """A row, open or not."""
+        """A row, and what its arrow says."""
         row = self.rows.rows[index]
-        return row, row.is_open
+        return row, row.folds, row.is_open
 
     def draw(self, index: int, width: int) -> list[Segment]:
         """Return one row."""
