@@ -108,6 +108,7 @@ class _Start:
         from enctest.selection.recorder import Recorder
         from enctest.selection.records import Records
         from enctest.session.emitter import Emitter
+        from enctest.session.freezing import Freezing
         from enctest.session.instruments import Instruments
         from enctest.session.job import Job
         from enctest.session.report_plugin import ReportPlugin
@@ -123,6 +124,7 @@ class _Start:
             emitter.start_without_thread()
             job = Job(run=1, reason="", root=str(self._root), state=str(self._state))
             Instruments(job, emitter).arm(config)
+            Freezing().arm(config)
             report = ReportPlugin(job, emitter.emit, emitter.relieve, adjust=False)
             config.pluginmanager.register(report, "enctest-report")
 

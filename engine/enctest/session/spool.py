@@ -18,6 +18,7 @@ import pytest
 from enctest.events import WorkerEvent
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
+from enctest.session.freezing import Freezing
 from enctest.session.instruments import Instruments
 from enctest.session.job import Job
 from enctest.session.leaving_out import LeavingOut, LeftOut
@@ -117,6 +118,7 @@ def arm(config: pytest.Config, args: list[str]) -> None:
     report = ReportPlugin(job, emitter.emit, flush, adjust=False)
     instruments = Instruments(job, emitter)
     instruments.arm(config)
+    Freezing().arm(config)
     config.pluginmanager.register(report, "enctest-report")
     config.pluginmanager.register(CollectionPlugin(job, emitter.emit), "enctest-collection")
     databases = _databases(config, Path(spool.root), worker=is_worker)
