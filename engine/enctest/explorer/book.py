@@ -196,11 +196,6 @@ class Book:
         """Return the tests that are not fresh."""
         return {test for test, entry in self.tests.items() if entry.outdated is not None}
 
-    @property
-    def number_of_tests(self) -> int:
-        """How many tests there are; files that could not be collected are none."""
-        return len(self.tests) - len(self.broken & self.tests.keys())
-
     def failed(self) -> set[str]:
         """Return the tests (and broken files) whose last outcome was bad."""
         return {test for test, entry in self.tests.items() if entry.outcome in BAD_OUTCOMES}

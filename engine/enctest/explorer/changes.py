@@ -137,11 +137,7 @@ class Changes:
         explorer.publish(
             Affected(
                 tests=tuple(tests),
-<<<<<<< HEAD
-                total=explorer.book.number_of_tests,
-=======
                 total=explorer.book.count,
->>>>>>> main
                 reasons={test: reasons[test] for test in (*tests, *(entry.info.test for entry in known))},
                 known=tuple(entry.state() for entry in known),
             )

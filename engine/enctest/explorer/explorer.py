@@ -313,11 +313,7 @@ class Explorer:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")
             reasons = dict.fromkeys(stale, "what it needs changed while it ran")
-<<<<<<< HEAD
-            self.publish(Affected(tests=tuple(stale), total=self.book.number_of_tests, reasons=reasons))
-=======
             self.publish(Affected(tests=tuple(stale), total=self.book.count, reasons=reasons))
->>>>>>> main
 
     def _learn(self) -> None:
         """Take what runs have shown of modules and variables."""
