@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.e2e.conftest import MakeSample
 from tests.e2e.terminal import Terminal
+from tests.e2e.test_bare_pytest import plain
 from tests.e2e.test_screen import opened
 from tests.harness import Sample, processes_of, wait_until
 
@@ -92,7 +93,7 @@ def run_and_save(terminal: Terminal, project: Sample) -> None:
     project.replace("calc.py", "def add(a, b):", "def add(a, b)")
     terminal.see("! 1", "could not be collected")
     project.replace("calc.py", "def add(a, b)\n", "def add(a, b):\n")
-    terminal.see("✓ 7")
+    terminal.see("✓ 7", "of 7")  # tests: what could not be collected is none
     gone(terminal, "could not be collected")
     terminal.press("w")
     terminal.see("paused")
@@ -154,6 +155,14 @@ def test_the_first_ten_minutes(sample: MakeSample, size: tuple[int, int]) -> Non
         terminal.press("q")
         assert terminal.ended() == 0
     wait_until("nothing is left", lambda: not processes_of(project.runtime))
+
+
+def test_a_plain_run_of_one_test_leaves_the_others_on_the_screen(sample: MakeSample) -> None:
+    project = sample(FILES)
+    with opened(project, size=(100, 30)) as terminal:
+        terminal.see("✗ 1", "✓ 6", "watching")
+        assert plain(project, "--enctest", "-q", "tests/test_calc.py::test_add").returncode == 0
+        terminal.see("1 result of a plain run was taken", "✗ 1", "✓ 6", "test_words", "test_div")
 
 
 @pytest.mark.parametrize(

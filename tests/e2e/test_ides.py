@@ -154,3 +154,33 @@ def test_teamcity_hears_the_same(sample: MakeSample, selected: tuple[str, ...]) 
     assert expected
     assert told_to_teamcity(project, "--enctest", *selected) == expected
     assert told_to_teamcity(project, "--enctest", *selected) == expected
+
+
+PYCHARM = """
+import subprocess, sys, types
+
+def follow(*args):
+    raise SystemExit("followed")
+
+class Monkey(types.ModuleType):
+    "PyCharm's pydevd stands before these, and has no way to leave out one process."
+
+sys.modules["_pydev_bundle.pydev_monkey"] = Monkey("pydev_monkey")
+for module, name in ((subprocess, "_fork_exec"), (sys.modules["_posixsubprocess"], "fork_exec")):
+    if hasattr(module, name):
+        setattr(module, f"original_{name}", getattr(module, name))
+        setattr(module, name, follow)
+
+from enctest.debuggers import start_process
+
+assert start_process([sys.executable, "-c", "raise SystemExit(7)"]).wait() == 7
+subprocess.Popen([sys.executable, "-c", ""])
+"""
+
+
+def test_pycharms_debugger_follows_none_of_our_processes(sample: MakeSample) -> None:
+    project = sample({})
+    done = subprocess.run(
+        [sys.executable, "-c", PYCHARM], env=project.env, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == "followed\n"  # the user's processes are, as before

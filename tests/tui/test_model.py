@@ -56,6 +56,11 @@ def test_a_save_and_what_came_of_it(model: Model) -> None:
     assert (model.status.settled_ms, model.status.is_ready, model.status.phase) == (123.0, True, "idle")
 
 
+def test_a_file_that_could_not_be_collected_is_no_affected_test(model: Model) -> None:
+    model.fold([ev.Change(paths=("shop.py",), t_saved=1.0), ev.Affected(tests=(A, "b.py"), total=2)])
+    assert (model.status.affected, model.status.affected_of) == (1, 2)
+
+
 def test_a_worker_that_dies_leaves_nothing_running(model: Model) -> None:
     model.fold([ev.RunStarted(run=1, tests=(A,), reason=""), ev.TestStarted(run=1, test=A)])
     model.fold([ev.RunFinished(run=1, counts={}, duration_ms=1, stopped="stopped")])

@@ -198,7 +198,8 @@ class Model:
             )
         self._reasons = event.reasons
         self.status.selected = frozenset(event.tests)
-        self.status.affected, self.status.affected_of = len(event.tests), event.total
+        self.status.affected = sum("::" in test for test in event.tests)  # else a file, not collected
+        self.status.affected_of = event.total
         if self.details.test in self.status.selected:
             self.details.why = event.reasons.get(self.details.test, "")
             return Changes.TESTS | Changes.STATUS | Changes.DETAILS

@@ -74,6 +74,7 @@ class Change(Event, frozen=True, kw_only=True):
 class Affected(Event, frozen=True, kw_only=True):
     """A change's effect: tests now outdated, and why (`test` to one sentence).
 
+    Among `tests` are files that could not be collected, by their path; `total` counts only tests.
     `known` are tests that need exactly what they needed at an earlier time: their result of then, as told
     here, is true again, and they do not run.
     """

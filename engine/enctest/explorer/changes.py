@@ -84,7 +84,8 @@ class Changes:
         if not effect.paths:
             return
         self._explorer.saved_at = effect.saved_at
-        self._explorer.publish(Change(paths=effect.paths, t_saved=effect.saved_at))
+        paths_told = existing_first(self._explorer.project.root, effect.paths)
+        self._explorer.publish(Change(paths=paths_told, t_saved=effect.saved_at))
         if "pyproject.toml" in effect.paths:
             self._explorer.reload()
         self.take(effect, f"changed: {', '.join(effect.paths[:3])}")
@@ -186,3 +187,9 @@ class Changes:
         databases.invalidate()
         changed = {name: declared[name] for names in reached.values() for name in names}
         return dict.fromkeys(explorer.selector.migrated(changed), f"`{next(iter(reached))}` changed")
+
+
+def existing_first(root: Path, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return changed files with one first that exists: some editors write beside a file, then rename."""
+    there = next((path for path in paths if (root / path).exists()), None)
+    return paths if there is None else (there, *(path for path in paths if path != there))

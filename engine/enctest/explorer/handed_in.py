@@ -232,7 +232,12 @@ def _taken(number: int) -> str:
 
 
 def _renumbered(event: WorkerEvent, run: int) -> WorkerEvent:
-    """Return a record with a run number of this explorer's: the run could only guess one."""
+    """Return a record with a run number of this explorer's: the run could only guess one.
+
+    A run may have been told one test of a file, so what it collected of the file need not be all.
+    """
     if isinstance(event, Error | IdeWaits | Notice | TestRenamed):
         return event
+    if isinstance(event, FileCollected):
+        return msgspec.structs.replace(event, run=run, complete=False)
     return msgspec.structs.replace(event, run=run)

@@ -77,6 +77,7 @@ def test_a_file_that_cannot_be_collected_stands_as_an_error_until_it_can() -> No
     assert made.broken == {"a.py"}
     assert made.tests["a.py::x"].outcome == "passed"
     assert made.failed() == {"a.py"}
+    assert (len(made.tests), made.count) == (2, 1)
     assert made.collected("a.py", [info("a.py::x")]) == ["a.py"]
     assert made.broken == set()
 

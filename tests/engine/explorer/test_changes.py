@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.engine.explorer.lab import Lab, explore
 
+from enctest.explorer.changes import existing_first
 from enctest.watch.watcher import Watcher
 
 
@@ -116,3 +117,9 @@ def test_a_test_of_which_nothing_is_known_runs_with_every_change(
         assert await lab.edit("lib.py", "return 3", "return 4") == {}
 
     explore(tmp_path, monkeypatch, files, story)
+
+
+def test_a_file_that_has_gone_again_is_not_told_first(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").touch()
+    assert existing_first(tmp_path, ("sedXyz", "shop.py")) == ("shop.py", "sedXyz")
+    assert existing_first(tmp_path, ("a", "b")) == ("a", "b")

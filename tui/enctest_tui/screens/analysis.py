@@ -62,7 +62,7 @@ class AnalysisScreen(ModalScreen[tuple[int, ...]]):
         """Columns over the list, over what there is to say."""
         with Vertical(id="analysis") as box:
             names = "  ".join(f"{display(self._keys[view], 1)} {TITLES[view]}" for view in VIEWS)
-            box.border_subtitle = f"{names}  Enter goes there  Esc closes"
+            box.border_subtitle = f"Esc closes  Enter goes there  {names}"
             yield self.head
             yield self.list
             yield self.about

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from enctest.events import Audited
 from enctest_tui.actions import ACTIONS, Action, display
 from enctest_tui.outcomes import CONTRADICTED, MISSED, OUTCOMES, OUTDATED, SHAPES
 from enctest_tui.widgets.headline import COLOURS, coloured
+from enctest_tui.widgets.key_table import KeyTable, Legend
 from enctest_tui.widgets.signs import FOUND
 from enctest_tui.widgets.status import audit_line
 
@@ -67,44 +68,34 @@ class HelpScreen(ModalScreen[None]):
         with VerticalScroll(id="help") as box:
             box.border_title = "Keys"
             box.border_subtitle = "j k scroll, Esc closes"
-            yield Static(_signs(), markup=False, classes="signs")
+            yield from _signs()
             if self._audit is not None:
                 yield Static(Content.styled(audit_line(self._audit), "$foreground 80%"), markup=False)
             with Horizontal():
                 for groups in self._columns:
                     with Vertical():
                         for group in groups:
-                            yield Static(self._group(group), markup=False)
+                            yield self._group(group)
 
-    def _group(self, group: str) -> Content:
-        lines = [Content.styled(group, "bold $text-accent")]
+    def _group(self, group: str) -> KeyTable:
         second = {other for other, _ in PAIRS.values()}
         actions = (action for action in ACTIONS if action.group == group and action.id not in second)
-        lines += [line for action in actions if (line := self._line(action)) is not None]
-        return Content("\n").join([*lines, Content("")])
+        rows = [row for action in actions if (row := self._row(action)) is not None]
+        return KeyTable(rows, keys=10, title=group)
 
-    def _line(self, action: Action) -> Content | None:
+    def _row(self, action: Action) -> tuple[str, str] | None:
         other, text = PAIRS.get(action.id, ("", action.help.rstrip(".")))
         keys = display(self._keys[action.id], 1 if other else 2)
         if other:
             keys = f"{keys} {display(self._keys[other], 1)}".strip()
-        if not keys:
-            return None
-        return Content.assemble((f"{keys:<10}", "bold $text-primary"), (text, "$foreground 80%"))
+        return (keys, text) if keys else None
 
     def action_scroll(self, step: int) -> None:
         """Scroll where the terminal is small."""
         self.query_one("#help", VerticalScroll).scroll_relative(y=3 * step, animate=False)
 
 
-def key_row(keys: Mapping[str, str], action: Action) -> Content:
-    """Return the keys of an action and what it does."""
-    return Content.assemble(
-        (f"{display(keys[action.id]):<9}", "bold $text-primary"), (action.help.rstrip("."), "$foreground 80%")
-    )
-
-
-def _signs() -> Content:
+def _signs() -> Iterator[Legend]:
     outcomes = [
         *((SHAPES[outcome], coloured(outcome), outcome) for outcome in OUTCOMES),
         (SHAPES["none"], "$foreground 55%", "not run"),
@@ -115,9 +106,5 @@ def _signs() -> Content:
         (MISSED, COLOURS["warn"], "missed by selection"),
         (FOUND, "$text-accent", "findings"),
     ]
-    return Content("\n").join([_legend("Signs", outcomes), _legend("Marks", marks)])
-
-
-def _legend(title: str, signs: Iterable[tuple[str, str, str]]) -> Content:
-    shown = [Content.assemble((sign, style), (f" {text}", "$foreground 80%")) for sign, style, text in signs]
-    return Content("  ").join([Content.styled(title, "bold $text-accent"), *shown])
+    yield Legend("Signs", outcomes)
+    yield Legend("Marks", marks)

@@ -13,7 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from enctest_tui.actions import ACTIONS, Where, display
-from enctest_tui.screens.help import HelpScreen, key_row
+from enctest_tui.screens.help import HelpScreen
+from enctest_tui.widgets.key_table import KeyTable
 from enctest_tui.widgets.line_view import LineView
 
 PARTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
@@ -96,10 +97,11 @@ class PartHelp(HelpScreen):
             box.border_title = title
             box.border_subtitle = "Esc closes"
             yield Static(f"{' '.join(said.split())}\n", markup=False)
-            rows = [key_row(self._keys, action) for action in (*more, *own) if self._keys[action.id]]
-            yield Static(Content("\n").join(rows), markup=False)
+            shown = [action for action in (*more, *own) if self._keys[action.id]]
+            rows = [(display(self._keys[action.id]), action.help.rstrip(".")) for action in shown]
+            yield KeyTable(rows, keys=9)
             everything = display(self._keys["help"], 1)
-            yield Static(Content.styled(f"\n{everything} shows all keys.", "$foreground 65%"), markup=False)
+            yield Static(Content.styled(f"{everything} shows all keys.", "$foreground 65%"), markup=False)
 
 
 def open_part_help(screen: Screen[object], keys: Mapping[str, str]) -> None:

@@ -55,7 +55,7 @@ class RunningScreen(ModalScreen[None]):
         """Tests over stacks."""
         with Vertical(id="running") as box:
             box.border_title = "Running now"
-            box.border_subtitle = "Enter asks again where it is  Tab to the stacks  Esc closes"
+            box.border_subtitle = "Esc closes  Enter asks again where it is  Tab to the stacks"
             yield self.list
             yield self.stacks
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widget import Widget
 
+_STUMP = 8
+"""Cells; with fewer, words that are cut say nothing."""
+
 
 class Bar(Widget):
     """Draws itself only when its words or its width have changed. Subclasses say what."""
@@ -40,8 +43,10 @@ class Bar(Widget):
 
 
 def both_ends(left: Content, right: Content, width: int) -> Content:
-    """Return one line with `left` cut to what `right`, at the other end, leaves."""
+    """Return one line with `left` cut to what `right`, at the other end, leaves; a mere stump is left out."""
     room = width - right.cell_length - 2
-    if left.cell_length > room:
+    if left.cell_length > room and room < _STUMP:
+        left = Content("")
+    elif left.cell_length > room:
         left = left.truncate(max(0, room), ellipsis=True)
     return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)
