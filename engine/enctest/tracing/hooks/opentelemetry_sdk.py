@@ -6,7 +6,6 @@ Nothing is added to any provider: its processors, exporters, sampler and ids sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +33,7 @@ class _Watch:
     def __init__(self, library: Any, recorder: TraceRecorder) -> None:
         self._library = library
         self._recorder = recorder
+        self._look = self._refresh  # one method, not a new one for each span
         self._unset, self._error = library.StatusCode.UNSET, library.StatusCode.ERROR
 
     def start(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +83,9 @@ class _Watch:
         if name.startswith(INSTRUMENTATIONS):
             attributes = _attributes(span, name)
             ours = start_foreign(recorder, span.name, kind_of(span.kind, attributes), attributes, parent)
-        else:  # what it holds is looked at when it is sent, and at its end
+        elif parent is not None and not innermost.trace.instrumented and parent.phase is innermost.phase:
+            ours = recorder.open(parent, span.name, kind_of(span.kind, _held(span)))
+        else:
             kind = kind_of(span.kind, _held(span))
             ours = recorder.start(span.name, kind, {}, parent=parent, current=False)
         if ours is None:
@@ -93,8 +95,8 @@ class _Watch:
         trace.open_foreign[span_id] = ours
         if recorder.listening:
             trace.foreign[span_id] = ours.number
-        if ours.into is None:
-            ours.refresh = partial(self._refresh, span, ours)
+        if ours.into is None:  # what it holds is looked at when it is sent, and at its end
+            ours.theirs, ours.refresh = span, self._look
 
     def _parent(self, span: Any, parent_context: Any, innermost: OpenSpan) -> OpenSpan | None:
         """Return our span that is the parent; None to let the recorder look for it, at more cost."""
@@ -113,8 +115,9 @@ class _Watch:
         return best if best is not None and best.number >= innermost.number else None
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:
-        ours.trace.open_foreign.pop(span.context.span_id, None)
-        ours.refresh = None  # from now on ours does not hold theirs: it is kept until it is sent
+        trace = ours.trace
+        trace.open_foreign.pop(span.context.span_id, None)
+        ours.refresh = ours.theirs = None  # ours does not hold theirs: it is kept until it is sent
         status, scope = span.status, span.instrumentation_scope
         attributes = _attributes(span, scope.name if scope is not None else "")
         if status.description:
@@ -123,14 +126,19 @@ class _Watch:
             attributes[NAME] = span.name
         code = status.status_code
         told: SpanStatus = "unset" if code is self._unset else "error" if code is self._error else "ok"
-        end_foreign(self._recorder, ours, told, attributes)
+        if ours.into is None and ours.beside is None and not trace.instrumented:
+            self._recorder.close(ours, told, attributes)
+        else:
+            end_foreign(self._recorder, ours, told, attributes)
 
-    def _refresh(self, span: Any, ours: OpenSpan) -> None:
+    def _refresh(self, ours: OpenSpan) -> None:
         """Take over what was set since the start: many instrumentations set everything after it."""
+        span = ours.theirs
         try:
-            scope = span.instrumentation_scope
-            ours.attributes.update(_attributes(span, scope.name if scope is not None else ""))
-            ours.kind, ours.name = kind_of(span.kind, ours.attributes), span.name
+            if span is not None:
+                scope = span.instrumentation_scope
+                ours.attributes.update(_attributes(span, scope.name if scope is not None else ""))
+                ours.kind, ours.name = kind_of(span.kind, ours.attributes), span.name
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.complain("opentelemetry", error)
 
