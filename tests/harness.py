@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds after which waiting for something means that it will not come; generous, since CI is slow."""
 
 
@@ -131,13 +132,19 @@ class Watch:
         """Begin a new count of events: call before an edit."""
         self._seen = len(self.events())
 
-    def idle(self) -> None:
-        """Wait until something happened since the mark and all is quiet again."""
+    def idle(self, changed: str = "") -> None:
+        """Wait until something happened since the mark and all is quiet again.
+
+        Args:
+            changed: The file, relative to the project, of which it must have been told that it changed.
+        """
 
         def quiet() -> bool:
             if self.process.poll() is not None:
                 raise AssertionError(f"enctest watch ended: {self.text()}")
-            events = self.new()
+            events = _asked_for(self.new())
+            if changed:
+                events = list(itertools.dropwhile(lambda each: changed not in each.get("paths", ()), events))
             return bool(events) and events[-1]["type"] == "ready"
 
         try:
@@ -165,7 +172,7 @@ class Watch:
         """Edit a file, wait until all is quiet, return what ran."""
         self.mark()
         self.sample.replace(name, old, new)
-        self.idle()
+        self.idle(name)
         return self.outcomes()
 
     def text(self) -> str:
@@ -185,6 +192,19 @@ class Watch:
         wait_until("the explorer ends", lambda: not processes_of(self.sample.runtime))
 
 
+_AT_ANY_TIME = {"audited", "databases", "error", "notice"}
+"""Events that idle time brings, or a thread behind the explorer's back, also after `ready`."""
+
+
+def _asked_for(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what comes without being asked for: also the `ready` of an audit."""
+    return [
+        event
+        for before, event in itertools.pairwise([{"type": ""}, *events])
+        if event["type"] not in _AT_ANY_TIME and (before["type"], event["type"]) != ("audited", "ready")
+    ]
+
+
 def _commands() -> Iterator[tuple[int, str]]:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
@@ -201,3 +221,15 @@ def processes_of(folder: Path) -> list[str]:
 def pids_of(folder: Path, part: str) -> list[int]:
     """Return the ids of processes whose command line names a folder and holds `part`."""
     return [pid for pid, command in _commands() if str(folder) in command and part in command]
+
+
+def explorers_of(folder: Path) -> list[int]:
+    """Return the ids of a folder's explorers, without the copy that is about to become another program."""
+    found = pids_of(folder, "enctest.explorer")
+    return [pid for pid in found if _parent_of(pid) not in found]
+
+
+def _parent_of(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0

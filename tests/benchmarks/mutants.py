@@ -207,15 +207,32 @@ def examine(trial: Trial, count: int, seed: int) -> int:
     tell(name, "enctest", [each.count for each in selected], missed)
     if victims:
         print(f"{name:14} {victims} more only fail since a test that was selected fails before them")
-    pairs = [(mine.count, verdict) for mine, verdict in zip(selected, verdicts, strict=True)]
-    pairs = [(count, verdict) for count, verdict in pairs if verdict.peer is not None]
-    if pairs:
-        tell(name, "testmon", [v.peer or 0 for _, v in pairs], sum(len(v.peer_missed) for _, v in pairs))
-    sound = [(count, verdict.peer or 0) for count, verdict in pairs if not verdict.peer_missed]
-    if sound:
-        print(f"{name:14} of the {len(sound)} of which testmon misses nothing, the medians are:", end=" ")
-        print(*(f"{statistics.median(each):.0f}" for each in zip(*sound, strict=True)), sep=", ")
+    compare(name, [(mine.count, v) for mine, v in zip(selected, verdicts, strict=True) if v.peer is not None])
     return missed
+
+
+def compare(name: str, pairs: list[tuple[int, Verdict]]) -> None:
+    """Print what testmon selects and misses, and how both compare, mutant by mutant.
+
+    Args:
+        name: The project's.
+        pairs: How many tests enctest selects, and a verdict that knows testmon's.
+    """
+    if not pairs:
+        return
+    tell(name, "testmon", [v.peer or 0 for _, v in pairs], sum(len(v.peer_missed) for _, v in pairs))
+    sound = [(count, verdict) for count, verdict in pairs if not verdict.peer_missed]
+    for which, among in ("all", pairs), ("those of which testmon misses nothing", sound):
+        apart = [count - (verdict.peer or 0) for count, verdict in among]
+        if apart:
+            mine = statistics.median(count for count, _ in among)
+            peers = statistics.median(verdict.peer or 0 for _, verdict in among)
+            fewer, more = sum(each < 0 for each in apart), sum(each > 0 for each in apart)
+            print(
+                f"{name:14} of {len(among)} mutants ({which}): medians {mine:.0f}, {peers:.0f};"
+                f" enctest selects fewer tests of {fewer}, as many of {apart.count(0)}, more of {more};"
+                f" median difference {statistics.median(apart):.0f}"
+            )
 
 
 def tell(name: str, who: str, counts: list[int], missed: int) -> None:

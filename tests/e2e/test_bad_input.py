@@ -26,6 +26,7 @@ def test_a_syntax_error_is_an_error_of_its_file_alone(sample: MakeSample) -> Non
             "tests/test_good.py", "def test_good(:", "def test_good():  # mended\n    assert True"
         )
         assert ran == {"tests/test_good.py::test_good": "passed"}
+        assert [event["total"] for event in watch.new("affected")] == [2]
 
 
 def test_a_conftest_that_raises(sample: MakeSample) -> None:

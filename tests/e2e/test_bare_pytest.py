@@ -248,7 +248,7 @@ def three(sample: MakeSample) -> Callable[[], tuple[Sample, list[str]]]:
         except AssertionError:
             for each in runs:
                 each.kill()
-                each.wait()
+                each.communicate()
             raise
         outputs = [each.communicate(timeout=PATIENCE)[0] for each in runs]
         assert [each.returncode for each in runs] == [0, 0, 0], outputs

@@ -17,7 +17,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from tests.e2e import browser
-from tests.harness import PATIENCE, Sample, processes_of, wait_until
+from tests.harness import PATIENCE, Sample, explorers_of, processes_of, wait_until
 
 needs_browser = pytest.mark.skipif(not browser.find(), reason="there is no chromium or chrome")
 FILES = {
@@ -136,12 +136,12 @@ def test_the_tests_are_shown_and_run_in_a_browser(tmp_path: Path, sample: Sample
             }
             await second.press("q")
             await second.until("document.body.classList.contains('-closed')")
-            await first.press("R")
             watch.mark()
+            await first.press("R")
             await asyncio.to_thread(watch.wait_for, "run_finished")
 
         browse(tmp_path / "profile", story)
-        assert len([line for line in processes_of(sample.runtime) if "enctest.explorer" in line]) == 1
+        assert len(explorers_of(sample.runtime)) == 1
         assert server.end() == 0
     assert "Traceback" not in server.text
     wait_until("nothing is left", lambda: not processes_of(sample.runtime))

@@ -37,6 +37,11 @@ FILES = {
                 assert connection.execute("SELECT count(*) FROM item").fetchone() == (3,)
         """,
 }
+NO_AUDIT = """
+        [tool.enctest]
+        audit = false
+        """
+"""Tests that idle time runs have the run's database, too, and each finds it fresh."""
 FAILED = "test_items.py::test_fails"
 
 
@@ -100,7 +105,7 @@ def test_a_key_opens_it_in_the_app(sample: MakeSample) -> None:
 
 
 def test_the_runs_own_database(sample: MakeSample) -> None:
-    project = sample(FILES)
+    project = sample(FILES | {"pyproject.toml": FILES["pyproject.toml"] + NO_AUDIT})
     with project.watch():
         url = told(project, "url", "shop").strip()
         with psycopg.connect(url) as connection:

@@ -129,6 +129,56 @@ def test_in_an_ide_where_the_test_fails(sample: MakeSample) -> None:
     wait_until("nothing is left", lambda: not processes_of(project.runtime))
 
 
+AWKWARD = {
+    "test_function": """
+        @patch("os.getcwd")
+        def test_function(getcwd, five,
+                          name="n"):
+            \"\"\"Says nothing.\"\"\"
+            for number in range(five):  # first
+                assert number < five
+        """,
+    "test_method": """
+        class TestKind:
+            def test_method(self, five): four = five - 1; assert four  # first
+        """,
+    "test_old": """
+        class Old(unittest.TestCase):
+            def test_old(self):
+                self.number = 1  # first
+                assert self.number
+        """,
+}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_in_an_ide_from_the_first_line(sample: MakeSample, name: str) -> None:
+    head = """
+        import unittest
+        from unittest.mock import patch
+
+        import pytest
+
+        @pytest.fixture
+        def five():
+            return 5
+        """
+    project = sample({"pyproject.toml": FILES["pyproject.toml"], "test_it.py": head + AWKWARD[name]})
+    with opened(project) as terminal:
+        terminal.see(name, "✓ 1", "watching")
+        terminal.press("GA")
+        client = Client(port_shown(terminal))
+        terminal.see("It stops at the test's first line")
+        client.attach({})
+        first = client.stop()
+        assert (first.name, first.line) == (name, line_of(project, "test_it.py", "# first"))
+        first.go_on()  # and does not stop there again
+        client.event("terminated")
+        client.close()
+        terminal.press("\x1b")
+        terminal.see("✓ 1", "setup", "call", "1 result of a plain run was taken")
+
+
 def test_a_test_that_hangs_can_be_attached_to(sample: MakeSample) -> None:
     project = sample(HANGS)
     with opened(project) as terminal:
@@ -155,7 +205,7 @@ def test_without_debugpy_it_says_so(sample: MakeSample) -> None:
         terminal.see("cannot be debugged", "pip install debugpy")
 
 
-@pytest.mark.parametrize("key", ["d", "B", "a"])
+@pytest.mark.parametrize("key", ["d", "B", "a", "A"])
 def test_without_a_test_nothing_is_debugged(sample: MakeSample, key: str) -> None:
     with opened(sample(FILES)) as terminal:
         terminal.see("test_double", "✗ 1", "watching")

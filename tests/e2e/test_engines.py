@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.conftest import MakeSample
-from tests.harness import Sample, Watch, pids_of, processes_of, wait_until
+from tests.harness import Sample, Watch, explorers_of, processes_of, wait_until
 
 PYPROJECT = """
 [tool.pytest.ini_options]
@@ -113,7 +113,7 @@ def test_a_killed_explorer_leaves_nothing(sample: MakeSample) -> None:
     project = sample(FILES)
     with project.watch() as watch:
         folders = _folders(watch)
-        (explorer,) = pids_of(project.root, "enctest.explorer")
+        (explorer,) = explorers_of(project.root)
         os.kill(explorer, signal.SIGKILL)
         for folder in folders.values():
             wait_until("its servers are gone", lambda folder=folder: not folder.exists())  # type: ignore[misc]

@@ -19,6 +19,8 @@ from enctest.cli.main import USAGE
 from enctest_tui.actions import BY_ID
 from enctest_tui.screens.ide import launch_configuration
 
+ACTIONS = ("debug", "debug-start", "debug-ide", "debug-ide-start", "debug-ide")
+"""Of the page's table, in its order."""
 PAGE = Path(__file__).parents[2].joinpath("docs/ide.md").read_text(encoding="utf-8")
 
 
@@ -51,7 +53,7 @@ def test_the_launch_configuration_is_the_one_that_is_shown() -> None:
 
 def test_keys_are_those_of_the_registry() -> None:
     named = re.findall(r"^\| `(\w)`", PAGE, re.MULTILINE)
-    assert named == [BY_ID[name].keys for name in ("debug", "debug-start", "debug-ide", "debug-ide")]
+    assert named == [BY_ID[name].keys for name in ACTIONS]
 
 
 @pytest.mark.parametrize("line", blocks("text")[0].splitlines())

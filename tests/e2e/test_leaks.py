@@ -1,4 +1,4 @@
-"""Connections that tests leave open: named with their place, and closed."""
+"""Connections that tests leave open: named with their place, and closed unless somebody may use them."""
 
 from __future__ import annotations
 
@@ -61,8 +61,16 @@ FILES = {
         import asyncpg
         import psycopg
         import psycopg2
+        import pytest
 
         LEFT = []
+
+        @pytest.fixture
+        def never_closed():
+            return psycopg.connect(app.URL)
+
+        def test_lost(never_closed):
+            never_closed.execute("SELECT 1")
 
         def test_psycopg():
             LEFT.append(psycopg.connect(app.URL))
@@ -145,17 +153,20 @@ def place(name: str, code: str) -> str:
 
 
 PLACES = {
-    "test_psycopg": f"opened at {place('test_left.py', 'psycopg.connect')}, left open, and closed now",
+    "test_lost": f"opened at {place('test_left.py', 'return psycopg.connect')}, left open, and closed now",
+    "test_psycopg": f"opened at {place('test_left.py', 'LEFT.append(psycopg')}, left open",
     "test_psycopg2": f"opened at {place('test_left.py', 'psycopg2.connect')} (and 2 more from there), "
-    "left open, and closed now",
-    "test_asyncpg": f"opened at {place('test_left.py', 'asyncpg.connect')}, left open, and closed now",
+    "left open",
+    "test_asyncpg": f"opened at {place('test_left.py', 'asyncpg.connect')}, left open",
     "test_application": f"opened at {place('app.py', 'OPEN.append')} (and 5 more from there), left open",
 }
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 @pytest.mark.parametrize("filters", [(), ("-W", "error::UserWarning")])
-def test_named_and_closed(sample: MakeSample, workers: tuple[str, ...], filters: tuple[str, ...]) -> None:
+def test_named_and_if_lost_closed(
+    sample: MakeSample, workers: tuple[str, ...], filters: tuple[str, ...]
+) -> None:
     project = sample(FILES)
     done = project.enctest(*workers, *filters)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -169,7 +180,86 @@ def test_named_and_closed(sample: MakeSample, workers: tuple[str, ...], filters:
     )
 
 
-def test_they_are_closed(sample: MakeSample) -> None:
+USED = {
+    "conftest.py": """
+        import psycopg
+        import pytest
+
+        class Client:
+            def __init__(self):
+                self.connections = []
+
+            def connect(self, url):
+                self.connections.append(psycopg.connect(url))
+                return self.connections[-1]
+
+        @pytest.fixture(scope="session")
+        def client():
+            return Client()
+        """,
+    "test_used.py": """
+        import contextvars
+        import queue
+        import threading
+
+        import app
+        import psycopg
+        import pytest
+
+        IN_LIST, IN_CONTEXT, IN_THREAD = [], contextvars.ContextVar("one"), threading.local()
+        ASKED, ANSWERS = queue.Queue(), queue.Queue()
+
+        def kept_in_closure():
+            connections = []
+            def one():
+                connections[:] = connections or [psycopg.connect(app.URL)]
+                return connections[0]
+            return one
+
+        IN_CLOSURE = kept_in_closure()
+
+        def serve():
+            connection = psycopg.connect(app.URL)
+            while ASKED.get():
+                try:
+                    ANSWERS.put(connection.execute("SELECT 1").fetchone())
+                except psycopg.Error as error:
+                    ANSWERS.put(error)
+
+        THREAD = threading.Thread(target=serve, daemon=True)
+
+        def test_open(client):
+            client.connect(app.URL)
+            IN_LIST.append(psycopg.connect(app.URL))
+            IN_CONTEXT.set((psycopg.connect(app.URL),))
+            IN_THREAD.set = {psycopg.connect(app.URL)}
+            IN_CLOSURE()
+            THREAD.start()
+            ASKED.put(1)
+            assert ANSWERS.get() == (1,)
+
+        def test_use(client):
+            (in_thread,) = IN_THREAD.set
+            for one in (client.connections[0], IN_LIST[0], IN_CONTEXT.get()[0], in_thread, IN_CLOSURE()):
+                assert one.execute("SELECT 1").fetchone() == (1,)
+            ASKED.put(1)
+            assert ANSWERS.get() == (1,)
+        """,
+}
+
+
+@pytest.mark.parametrize("isolation", ["shared", "test"])
+def test_what_a_later_test_may_use_stays_open(sample: MakeSample, isolation: str) -> None:
+    project = sample(FILES | USED)
+    project.replace("pyproject.toml", 'isolation = "test"', f'isolation = "{isolation}"')
+    done = project.enctest("-p", "no:randomly", "test_used.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [line for line in done.stdout.splitlines() if "ConnectionLeftOpenWarning" in line]
+    assert len(told) == 6, done.stdout
+    assert not [line for line in told if "closed now" in line]
+
+
+def test_what_nothing_leads_to_is_closed(sample: MakeSample) -> None:
     project = sample(FILES)
     project.write(
         "test_now.py",
@@ -178,19 +268,23 @@ def test_they_are_closed(sample: MakeSample) -> None:
         import psycopg
         import pytest
 
-        LEFT = []
+        PIDS = []
 
-        def test_1():
-            LEFT.append(psycopg.connect(app.URL))
-            LEFT.append(LEFT[0].info.backend_pid)
+        @pytest.fixture
+        def never_closed():
+            return psycopg.connect(app.URL)
+
+        def test_1(never_closed, request):
+            PIDS.append(never_closed.info.backend_pid)
+            request.node.kept = never_closed  # longer than its fixture
 
         @pytest.mark.database(isolation="shared")
-        def test_2():
+        def test_2(request):
             with pytest.raises(psycopg.OperationalError):
-                LEFT[0].execute("SELECT 1")
+                request.session.items[0].kept.execute("SELECT 1")
             with psycopg.connect(app.URL) as connection:
                 sql = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
-                assert connection.execute(sql, [LEFT[1]]).fetchone() == (0,)
+                assert connection.execute(sql, PIDS).fetchone() == (0,)
         """,
     )
     done = project.enctest("-p", "no:randomly", "test_now.py")

@@ -61,8 +61,8 @@ def test_each_test_has_its_own(sample: MakeSample) -> None:
     wait_until("the server is gone", lambda: not processes_of(folder) and not folder.exists())
     with project.watch("-n", "2") as watch:
         assert set(watch.outcomes().values()) == {"passed"}
-        project.write("migrations/2_more.up.sql", "ALTER TABLE item ADD COLUMN price INT;\n")
         watch.mark()
+        project.write("migrations/2_more.up.sql", "ALTER TABLE item ADD COLUMN price INT;\n")
         watch.wait_for("test_finished", outcome="passed")
         watch.idle()
         assert len(watch.outcomes()) == 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import signal
@@ -10,10 +11,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.e2e.conftest import MakeSample
-from tests.harness import PATIENCE, Sample, Watch, pids_of, processes_of, wait_until
+from tests.harness import PATIENCE, Sample, Watch, explorers_of, processes_of, wait_until
 
 from enctest.store.history import History
 
@@ -72,7 +74,7 @@ def remembered(project: Sample) -> dict[str, str]:
 
 def kill(watch: Watch) -> None:
     """Kill the explorer; its front end ends by itself."""
-    for pid in pids_of(watch.sample.runtime, "enctest.explorer"):
+    for pid in explorers_of(watch.sample.runtime):
         os.kill(pid, signal.SIGKILL)
     watch.process.wait(PATIENCE)
     wait_until("nothing is left", lambda: not processes_of(watch.sample.root))
@@ -143,6 +145,10 @@ def fill(folder: Path) -> Path:
     return filler
 
 
+def errors(watch: Watch) -> list[dict[str, Any]]:
+    return [event for event in watch.events() if event["type"] == "error"]
+
+
 def test_a_full_disk_is_said_once_and_makes_nothing_false(sample: MakeSample) -> None:
     project = sample(FILES)
     with small_disk(project.root / ".enctest"):
@@ -153,10 +159,8 @@ def test_a_full_disk_is_said_once_and_makes_nothing_false(sample: MakeSample) ->
                 save(project, round_)
                 watch.idle()
                 assert watch.outcomes()
-            told = [event for event in watch.events() if event["type"] == "error"]
-            assert [event["message"].rpartition(": ")[0].endswith("cannot be written") for event in told] == [
-                True
-            ]
+            (told,) = wait_until("it is said", functools.partial(errors, watch))
+            assert told["message"].rpartition(": ")[0].endswith("cannot be written")
             kill(watch)
         filler.unlink()
         with project.watch() as watch:

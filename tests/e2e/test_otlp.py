@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import http.server
 import json
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.e2e.conftest import MakeSample
-from tests.harness import Watch
+from tests.harness import Watch, wait_until
 
 FILES = {
     "tests/test_shop.py": """
@@ -205,6 +206,10 @@ def test_a_trace_is_written_as_json_that_collectors_read(sample: MakeSample) -> 
     assert "no/such/folder.json cannot be written: No such file or directory" in wrong.stderr
 
 
+def processes(watch: Watch) -> list[dict[str, Any]]:
+    return [event for event in watch.new("span_started") if "process.command_args" in event["attributes"]]
+
+
 def test_spans_of_another_program_are_seen_while_it_runs(sample: MakeSample) -> None:
     project = sample(
         {
@@ -228,9 +233,7 @@ def test_spans_of_another_program_are_seen_while_it_runs(sample: MakeSample) -> 
         span = watch.wait_for("span_started", name="elsewhere")
         assert not watch.new("test_finished")
         assert (span["kind"], span["attributes"]["url.path"]) == ("server", "/orders")
-        (process,) = [
-            event for event in watch.new("span_started") if "process.command_args" in event["attributes"]
-        ]
+        (process,) = wait_until("the process's span", functools.partial(processes, watch))
         assert span["parent"] == process["span"]
         (project.root / "go").touch()
         watch.wait_for("test_finished", outcome="passed")

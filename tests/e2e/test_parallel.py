@@ -86,10 +86,16 @@ def test_the_junit_file_has_every_test_once(sample: MakeSample) -> None:
 
 FIXTURES = {
     "conftest.py": """
-        import os, pathlib
+        import os, pathlib, time
         import pytest
 
         LOG = pathlib.Path(__file__).with_name("log")
+
+        def meet():
+            end = time.monotonic() + 30
+            while len({line.split()[0] for line in LOG.read_text().splitlines()}) < 2:
+                assert time.monotonic() < end
+                time.sleep(0.01)
 
         def note(text):
             with LOG.open("a") as file:
@@ -102,9 +108,8 @@ FIXTURES = {
             note("base ends")
         """,
     "test_first.py": """
-        import time
         import pytest
-        from conftest import note
+        from conftest import meet, note
 
         @pytest.fixture(scope="module")
         def shared(base):
@@ -113,15 +118,14 @@ FIXTURES = {
             note("shared ends")
 
         @pytest.mark.parametrize("number", range(6))
-        def test_it(shared, number): note(f"test {number}"); time.sleep(0.02)
+        def test_it(shared, number): note(f"test {number}"); meet()
         """,
     "test_second.py": """
-        import time
         import pytest
-        from conftest import note
+        from conftest import meet, note
 
         @pytest.mark.parametrize("number", range(6))
-        def test_it(base, number): note("other"); time.sleep(0.02)
+        def test_it(base, number): note("other"); meet()
         """,
     "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\n',
 }
@@ -150,11 +154,11 @@ def test_suites_find_what_xdist_would_tell_them(sample: MakeSample, options: tup
     project = sample(
         {
             f"test_{name}.py": """
+            import glob
             import os
             import time
 
             def test_who(worker_id, testrun_uid, tmp_path_factory, request):
-                time.sleep(0.05)
                 assert os.environ["PYTEST_XDIST_WORKER"] == worker_id
                 assert request.config.workerinput["workerid"] == worker_id
                 assert worker_id in {"gw0", "gw1"}
@@ -162,6 +166,9 @@ def test_suites_find_what_xdist_would_tell_them(sample: MakeSample, options: tup
                 assert os.environ["PYTEST_XDIST_TESTRUNUID"] == testrun_uid
                 assert tmp_path_factory.getbasetemp().name == f"popen-{worker_id}"
                 open(f"seen-{worker_id}-{testrun_uid}", "w").close()
+                end = time.monotonic() + 30
+                while len(glob.glob("seen-*")) < 2 and time.monotonic() < end:
+                    time.sleep(0.01)
             """
             for name in "abcd"
         }

@@ -124,11 +124,18 @@ def test_another_driver():
 def test_a_query_is_cancelled_and_a_connection_dropped():
     one = connect(autocommit=True)
     one.execute("INSERT INTO item (name) VALUES ('tea')")
-    timer = threading.Timer(0.2, one.cancel_safe)
-    timer.start()
+    over = threading.Event()
+
+    def cancel():
+        while not over.wait(0.2):
+            one.cancel_safe()
+
+    canceller = threading.Thread(target=cancel)
+    canceller.start()
     with pytest.raises(psycopg.errors.QueryCanceled):
         one.execute("SELECT pg_sleep(100)")
-    timer.join()
+    over.set()
+    canceller.join()
 
     async def drop():
         other = await asyncpg.connect(os.environ["DATABASE_URL"])

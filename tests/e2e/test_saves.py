@@ -6,7 +6,7 @@ import os
 import signal
 
 from tests.e2e.conftest import MakeSample
-from tests.harness import PATIENCE, pids_of, processes_of, wait_until
+from tests.harness import PATIENCE, explorers_of, processes_of, wait_until
 
 SHOP = {
     "shop/__init__.py": "",
@@ -197,7 +197,7 @@ def test_an_explorer_that_is_killed_leaves_nothing_and_forgets_nothing(sample: M
         watch.mark()
         project.replace("tests/test_slow.py", "sleep(0)", "sleep(1000)")
         watch.wait_for("test_started", test="tests/test_slow.py::test_slow")
-        for pid in pids_of(project.runtime, "enctest.explorer"):
+        for pid in explorers_of(project.runtime):
             os.kill(pid, signal.SIGKILL)
         assert watch.process.wait(PATIENCE) == 3
         assert "the explorer" in watch.text()

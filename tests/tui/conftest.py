@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from tests.tui.looking import nothing_is_ready
 from textual.pilot import Pilot
 
 from enctest_tui.app import EnctestApp
@@ -20,9 +21,9 @@ Play = Callable[[Pilot[None]], Awaitable[None]]
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Run an app without a terminal and let a coroutine use it."""
-    # A pilot takes 40 ms per key to see that nothing moves any more; we wait for what we want to see.
-    monkeypatch.setattr("textual._wait.SLEEP_GRANULARITY", 0.002)
-    monkeypatch.setattr("textual._wait.SLEEP_IDLE", 0.001)
+    # A pilot takes an app for idle that used no processor for a moment: also one that did not get any.
+    for module in ("app", "pilot"):
+        monkeypatch.setattr(f"textual.{module}.wait_for_idle", nothing_is_ready)
 
     def run(app: EnctestApp, scene: Play, size: tuple[int, int] = WIDE) -> None:
         async def perform() -> None:

@@ -102,6 +102,10 @@ def test_what_was_missed_is_never_rounded_away(recall: float, words: str) -> Non
     assert line == f"audit: recall {words}, 312 sampled, 4 % of the suite per change"
 
 
+def test_before_the_first_change_an_audit_says_no_share() -> None:
+    assert audit_line(ev.Audited(sampled=4, recall=1.0, rate=None)) == "audit: recall 100 %, 4 sampled"
+
+
 def test_audits_are_a_quiet_line_below_and_in_the_help(play: PlayFixture) -> None:
     app = make_app(feed := feed_of())
     words = "audit: recall 100 %, 312 sampled, 4 % of the suite per change"

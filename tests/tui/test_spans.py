@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -13,9 +14,10 @@ from enctest import events as ev
 from enctest_tui import code
 from enctest_tui.bars import Axis, round_up
 from enctest_tui.span_details import describe
-from enctest_tui.spanrows import Row, SpanRows, label
+from enctest_tui.spanrows import Row, SpanRows
 from enctest_tui.spans import Trace
 from enctest_tui.sqltext import layout
+from enctest_tui.wording import label
 
 
 def live(*events: ev.SpanRecord, clock: Clock | None = None) -> Trace:
@@ -122,9 +124,108 @@ def test_equal_neighbours_are_one_row_that_unfolds() -> None:
     before = len(rows.rows)
     assert rows.fold(group, open_=True)
     assert len(rows.rows) == before + 12
-    rows.grouped = False
-    rows.refresh(force=True)
+    rows.group(on_=False)
     assert not any(row.members for row in rows.rows)
+
+
+def steps(count: int, *, fails: int = -1) -> list[ev.Span]:
+    """Return a test with so many equal steps, each of a query and a computation."""
+    spans = [span(1, None, "test", "t", 0, 10 * count)]
+    for at in range(count):
+        first, start = 2 + 3 * at, 10 * at
+        status: ev.SpanStatus = "error" if at == fails else "ok"
+        spans += [
+            span(first, 1, "internal", "step", start, start + 8),
+            query(first + 1, first, "SELECT 1 FROM x", start + 1, start + 2),
+            span(first + 2, first, "internal", "price", start + 3, start + 4, status=status),
+        ]
+    return spans
+
+
+def test_equal_subtrees_are_one_row_too() -> None:
+    assert shown(loaded(*steps(4)))[1:3] == ["  step", "    SELECT x"]
+    rows = SpanRows(loaded(*steps(6)))
+    rows.refresh()
+    assert [_line(row) for row in rows.rows] == ["t", "  6x step"]
+    rows.fold(rows.rows[1], open_=True)
+    assert [_line(row) for row in rows.rows[:5]] == [
+        "t",
+        "  6x step",
+        "    step",
+        "      SELECT x",
+        "      price",
+    ]
+    assert len(rows.rows) == 2 + 6 * 3
+    rows.fold(rows.rows[1], open_=False)
+    assert len(rows.rows) == 2
+
+
+def test_a_subtree_with_a_failure_stands_alone() -> None:
+    assert shown(loaded(*steps(11, fails=5))) == [
+        "t",
+        "  5x step",
+        "  step",
+        "    SELECT x",
+        "    price",
+        "  5x step",
+    ]
+
+
+def test_what_is_deep_in_a_group_is_found() -> None:
+    trace = loaded(*steps(8))
+    rows = SpanRows(trace)
+    rows.refresh()
+    index = rows.reveal(trace.spans[12])
+    assert index is not None
+    assert rows.rows[index].span is trace.spans[12]
+
+
+def test_a_filter_shows_what_it_leaves_of_equal_subtrees() -> None:
+    trace = loaded(*steps(8))
+    rows = SpanRows(trace)
+    rows.show_only([node for node in trace.walk() if node.name == "price"])
+    assert [_line(row) for row in rows.rows] == ["t", *["  step", "    price"] * 8]
+    rows.show_only(None)
+    assert [_line(row) for row in rows.rows] == ["t", "  8x step"]
+
+
+def test_a_group_grows_and_ends_as_spans_come() -> None:
+    trace = live(started(1, None, "t", "test"))
+    rows = SpanRows(trace)
+    for at in range(7):
+        tell(trace, started(2 + 2 * at, 1, "step", ms=at), started(3 + 2 * at, 2 + 2 * at, "work", ms=at))
+        rows.refresh()
+        tell(trace, ended(3 + 2 * at, at + 0.5), ended(2 + 2 * at, at + 0.6))
+        rows.refresh()
+    assert [_line(row) for row in rows.rows] == ["t", "  7x step"]
+    tell(trace, started(90, 8, "late", ms=9))
+    rows.refresh()
+    assert [_line(row) for row in rows.rows[1:]] == [
+        *["  step", "    work"] * 4, "    late", *["  step", "    work"] * 3,
+    ]  # fmt: skip
+
+
+def test_rows_are_the_same_however_they_came_about() -> None:
+    """What is kept from one listing to the next never shows anything that is not there any more."""
+    chance = random.Random(11)  # noqa: S311 - nothing is secret
+    trace = live(started(1, None, "t", "test"))
+    rows = SpanRows(trace)
+    unended, number, seen = [1], 1, 0
+    for at in range(900):
+        newest, depth, noise = trace.spans[unended[-1]], len(unended), chance.random() < 0.02
+        is_full = len(newest.children) >= at // 150 % 2 or depth > 2
+        if depth > 1 and (is_full or noise):
+            tell(trace, ended(unended.pop(), at, "error" if chance.random() < 0.02 else "ok"))
+        else:
+            number += 1
+            parent = chance.randrange(1, number) if noise else newest.id
+            tell(trace, started(number, parent, "abc"[depth - 1], ms=at))
+            unended.append(number)
+        rows.refresh()
+        if at % 15 == 0:
+            assert [_line(row) for row in rows.rows] == shown(trace)
+            seen += any(row.members and row.span.children for row in rows.rows)
+    assert seen
 
 
 def test_a_failed_span_is_never_hidden_in_a_group() -> None:

@@ -60,6 +60,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     return tmp_path, calls
 
 
+def called(calls: Path) -> str:
+    return calls.read_text(encoding="utf-8") if calls.exists() else ""
+
+
 def app_in(root: Path, *spans: ev.Span) -> EnctestApp:
     details = msgspec.structs.replace(traces.bulk(), spans=spans)
     feed = FakeFeed(msgspec.structs.replace(shop_attached(), root=str(root)), ev.Ready())
@@ -87,8 +91,7 @@ def test_a_key_opens_the_line_of_a_span_or_of_what_is_above_it(
         view = await opened(pilot, app, BULK)
         selected(view, 3)
         await pilot.press("o")
-        await until(pilot, calls.exists)
-        assert calls.read_text(encoding="utf-8") == f"{root}/shop/store.py:2\n"
+        await until(pilot, lambda: called(calls) == f"{root}/shop/store.py:2\n")
         selected(view, 1)
         await pilot.press("o")
         await until(pilot, lambda: "no line is known of this span, nor of one above it" in told(app))
@@ -108,10 +111,9 @@ def test_any_frame_of_a_stack_opens_and_shows_its_source(
         await until(pilot, lambda: shows(app, "raise ValueError(two)"))
         assert shows(app, "n Next")
         await pilot.press("n", "enter")
-        await until(pilot, calls.exists)
-        assert calls.read_text(encoding="utf-8") == f"{root}/shop/store.py:3\n"
+        await until(pilot, lambda: called(calls) == f"{root}/shop/store.py:3\n")
         await pilot.press("N", "o")
-        await until(pilot, lambda: calls.read_text(encoding="utf-8").endswith("elsewhere.py:9\n"))
+        await until(pilot, lambda: called(calls).endswith("elsewhere.py:9\n"))
         await pilot.press("y")
         assert app.clipboard == "/usr/lib/python3/elsewhere.py:9  other"
 

@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 
 from enctest import events as ev
 from enctest_tui.app import EnctestApp
-from enctest_tui.spanrows import label
 from enctest_tui.widgets.trace_view import TraceView
+from enctest_tui.wording import label
 
 PlayFixture = Callable[..., None]
 

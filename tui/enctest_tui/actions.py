@@ -94,6 +94,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _run("debug", "d", "Debug", "Debug it here, where it fails.", 9),
     _run("debug-start", "B", "Step", "Debug it here, from its first line.", 14, "debug('start')"),
     _run("debug-ide", "a", "Attach", "Let an IDE debug it, or attach to it.", 13, "debug('ide')"),
+    _run(
+        "debug-ide-start", "A", "", "Let an IDE debug it, from its first line.", method="debug('ide-start')"
+    ),
     _run("database", "p", "Database", "Open its database: psql, or tables.", 12),
     _run("edit", "e", "Edit", "Open the line that matters in $EDITOR.", 8),
     _run("restart", "ctrl+r", "Restart", "Start a lost explorer again."),

@@ -9,9 +9,9 @@ from typing import Literal, get_args
 from enctest.events import Finding
 from enctest.tracing.critical_path import steps
 from enctest.tracing.statistics import statistics
-from enctest_tui.spanrows import label, statement
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import clean, duration, one_line, plural
+from enctest_tui.wording import label, statement
 
 View = Literal["findings", "statistics", "critical-path"]
 VIEWS: tuple[View, ...] = get_args(View)

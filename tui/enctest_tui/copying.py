@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enctest_tui.span_details import filled
-from enctest_tui.spanrows import Row, label
+from enctest_tui.spanrows import Row
+from enctest_tui.wording import label
 
 _MESSAGES = ("exception.message", "log.message", "body")
 _ADDRESSES = ("url.full", "http.url")

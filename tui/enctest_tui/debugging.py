@@ -17,7 +17,7 @@ def asked(app: EnctestApp, how: DebugHow) -> Debug | None:
     """Return what to ask the explorer for; None, and said, where no test is selected."""
     node = app.main.left.selected
     if node is not None and node.is_test:
-        if how == "ide":
+        if how in ("ide", "ide-start"):
             app.model.wants_ide = node.id
         return Debug(test=node.id, how=how)
     app.notify("select a test to debug", markup=False, timeout=2)

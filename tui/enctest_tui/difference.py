@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from enctest.events import Against, Base
 from enctest.tracing.comparison import Comparison, Line, State, compare
-from enctest_tui.spanrows import label
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import one_line
+from enctest_tui.wording import label
 
 SpanLine = Line[SpanNode]
 

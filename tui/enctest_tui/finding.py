@@ -20,10 +20,8 @@ class Finder:
         self.query: Query | None = None
         self._known = known
         self._trace = known.trace
-        self._found: list[SpanNode] = []
+        self._found: Sequence[SpanNode] = ()
         self._found_in: object = None
-        self._order: dict[int, int] = {}
-        self._ordered: object = None
 
     def look_for(self, text: str) -> None:
         """Look for something else from now on; see `parse` for what can be said.
@@ -41,7 +39,7 @@ class Finder:
         asked = (query, self._trace.version, self._trace.run)
         if asked != self._found_in or self._trace.is_live:
             self._found_in = asked
-            self._found = [span for span in self._trace.walk() if query.matches(span, self._known)]
+            self._found = query.among(self._known.order(), self._known)
         return self._found
 
     def matches(self, span: SpanNode) -> bool:
@@ -50,20 +48,16 @@ class Finder:
 
     def where(self, test: Callable[[SpanNode], bool]) -> list[SpanNode]:
         """Return the spans for which something holds."""
-        return [span for span in self._trace.walk() if test(span)]
+        return [span for span in self._known.order() if test(span)]
 
     def like(self, span: SpanNode) -> list[SpanNode]:
         """Return the spans that do what this one does, values and numbers aside."""
         wanted = key(span)
-        return [each for each in self._trace.walk() if each.kind == span.kind and key(each) == wanted]
+        return [each for each in self._known.order() if each.kind == span.kind and key(each) == wanted]
 
     def place(self, spans: Sequence[SpanNode], here: SpanNode | None, step: int) -> int:
         """Return which of some spans comes next (1), before (-1) or is nearest (0), going round."""
-        ordered = (self._trace.structure, self._trace.run)
-        if ordered != self._ordered:
-            self._ordered = ordered
-            self._order = {span.id: place for place, span in enumerate(self._trace.walk())}
-        order = self._order
+        order = self._known.places()
         at = order.get(here.id, 0) if here is not None else 0
         if step < 0:
             before = [place for place, span in enumerate(spans) if order[span.id] < at]

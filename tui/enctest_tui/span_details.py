@@ -13,11 +13,12 @@ from enctest_tui import code
 from enctest_tui.detail_lines import DetailLine, Piece, Place, value_lines
 from enctest_tui.difference import WORDS, SpanLine, durations_ms
 from enctest_tui.selftime import OwnTime
-from enctest_tui.spanrows import Row, label
+from enctest_tui.spanrows import Row
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.sqltext import layout
 from enctest_tui.stack import Sources, stack_lines
 from enctest_tui.text import clean, duration, one_line
+from enctest_tui.wording import label
 
 _SQL = ("db.query.text", "db.statement")
 _STACKS = ("exception.stack", "exception.stacktrace", "code.stacktrace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, TypeVar
@@ -46,13 +46,44 @@ class Known:
         self.trace = trace
         self.own = own
         self._texts: dict[int, str] = {}
-        self._run = -1
+        self._spans: object = None
+        self._order: list[SpanNode] = []
+        self._places: dict[int, int] = {}
+        self._ordered = -1
+
+    def order(self) -> Sequence[SpanNode]:
+        """Return all spans, as the waterfall shows them."""
+        if self._ordered != self.trace.structure:
+            self._ordered = self.trace.structure
+            self._order = list(self.trace.walk())
+            self._places = {}
+        return self._order
+
+    def places(self) -> Mapping[int, int]:
+        """Return where each span, by number, stands in that order."""
+        order = self.order()
+        if not self._places:
+            self._places = {span.id: place for place, span in enumerate(order)}
+        return self._places
+
+    def read_some(self, count: int) -> bool:
+        """Take in the texts of so many more spans, before somebody asks; say whether others are left."""
+        order = self.order()
+        texts = self._known_texts()
+        first = len(texts)  # all have ended, so that each one's text is kept
+        for span in order[first : first + count]:
+            self.text(span)
+        return len(texts) > first and len(texts) < len(order)
+
+    def _known_texts(self) -> dict[int, str]:
+        if self._spans is not self.trace.spans:
+            self._spans = self.trace.spans
+            self._texts.clear()
+        return self._texts
 
     def text(self, span: SpanNode) -> str:
         """Return name, attributes and events of a span in lower case."""
-        if self._run != self.trace.run:
-            self._run = self.trace.run
-            self._texts.clear()
+        self._known_texts()
         found = self._texts.get(span.id)
         if found is None:
             parts = [span.name, *(f"{name}={value}" for name, value in span.attributes.items())]
@@ -72,6 +103,12 @@ class Query:
     def matches(self, span: SpanNode, known: Known) -> bool:
         """Say whether a span is meant."""
         return all(test(span, known) for test in self.tests)
+
+    def among(self, spans: Sequence[SpanNode], known: Known) -> Sequence[SpanNode]:
+        """Return those of some spans that are meant."""
+        for test in self.tests:
+            spans = [span for span in spans if test(span, known)]
+        return spans
 
 
 def parse(text: str) -> Query | None:

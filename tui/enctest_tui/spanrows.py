@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from enctest.events import SpanNote
-from enctest.tracing.model import is_beside
+from enctest_tui.sameness import ALONE, Shapes, said
 from enctest_tui.spans import SpanNode, Trace
-from enctest_tui.text import one_line
 
 GROUP_FROM = 5
 """Equal siblings in a row that are shown as one, until it is unfolded."""
@@ -16,9 +15,9 @@ GROUP_FROM = 5
 _DETAIL_EVENTS = frozenset({"exception", "log"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Row:
-    """One line of the waterfall.
+    """One line of the waterfall; the same object as long as it stands for the same.
 
     Attributes:
         span: The span it is about, or that it happened in, or the first of the group.
@@ -27,6 +26,9 @@ class Row:
         members: Set when the row stands for several equal siblings.
         folds: Whether there is something below that can be folded.
         is_open: Whether that is shown.
+        below: The rows right below, as they were listed last.
+        is_flat: Whether none of those folds.
+        listed: What they were listed from; they are listed anew when that has changed.
     """
 
     span: SpanNode
@@ -35,6 +37,9 @@ class Row:
     members: tuple[SpanNode, ...] = ()
     folds: bool = False
     is_open: bool = False
+    below: Sequence[Row] = field(default=(), repr=False)
+    is_flat: bool = True
+    listed: tuple[int, int] = (-1, -1)
 
     @property
     def key(self) -> tuple[int, str, int]:
@@ -46,6 +51,8 @@ class Row:
 
 class SpanRows:
     """Rows of one trace, recomputed when it has grown.
+
+    What stands below a span is listed once and kept until it changes: to fold is to put lists together.
 
     Attributes:
         rows: Top to bottom.
@@ -61,6 +68,11 @@ class SpanRows:
         self._matching: set[int] = set()
         self._unfolded: set[int] = set()
         self._built: tuple[int, int] = (-1, -1)
+        self._round = 0  # another one: all lists are old
+        self._spans = trace.spans
+        self._row_of: dict[int, Row] = {}
+        self._group_of: dict[int, Row] = {}
+        self._shapes = Shapes()
 
     def refresh(self, *, force: bool = False) -> bool:
         """Recompute the rows if the trace has grown; say whether it had."""
@@ -68,8 +80,18 @@ class SpanRows:
         if built == self._built and not force:
             return False
         self._built = built
+        if self._spans is not self.trace.spans:
+            self._spans = self.trace.spans
+            self._row_of.clear()
+            self._group_of.clear()
+            self._shapes.clear()
         self.rows = self._unfolded_rows(self._siblings(self.trace.roots, 0))
         return True
+
+    def group(self, *, on_: bool) -> None:
+        """Show equal siblings as one, or each alone."""
+        self.grouped = on_
+        self._list_anew()
 
     def show_only(self, matching: Iterable[SpanNode] | None, *, unfold: bool = True) -> None:
         """Leave only these spans and what is above them, as a rule unfolded; None shows everything again."""
@@ -84,6 +106,10 @@ class SpanRows:
                     each = each.parent
                     if each is not None and unfold:
                         each.expanded = True
+        self._list_anew()
+
+    def _list_anew(self) -> None:
+        self._round += 1
         self.refresh(force=True)
 
     # --- which rows ----------------------------------------------------------------------------------
@@ -93,30 +119,63 @@ class SpanRows:
         kept = self.kept
         if kept is not None:
             siblings = [span for span in siblings if span.id in kept]
+        groups = self._group_of
+        if groups:
+            for span in siblings:
+                groups.pop(span.id, None)
         if not self.grouped or len(siblings) < GROUP_FROM:
             return [self._row(span, depth) for span in siblings]
-        same = [_sameness(span) for span in siblings]
         rows: list[Row] = []
-        at = 0
-        while at < len(siblings):
-            end = at + 1
-            while end < len(same) and same[at] is not None and same[end] == same[at]:
-                end += 1
-            if end - at >= GROUP_FROM:
-                members = tuple(siblings[at:end])
-                is_open = members[0].id in self._unfolded
-                rows.append(Row(members[0], depth, None, members, folds=True, is_open=is_open))
+        for members in self._runs(siblings):
+            if len(members) >= GROUP_FROM:
+                row = Row(members[0], depth, None, tuple(members), folds=True)
+                groups.update(dict.fromkeys((span.id for span in members), row))
+                rows.append(row)
             else:
-                rows += [self._row(span, depth) for span in siblings[at:end]]
-            at = end
+                rows += [self._row(span, depth) for span in members]
         return rows
 
+    def _runs(self, siblings: Sequence[SpanNode]) -> Iterator[Sequence[SpanNode]]:
+        """Yield siblings in order: together if they are equal in all that is below them, else alone."""
+        names = [said(span) for span in siblings]
+        at, count = 0, len(siblings)
+        while at < count:
+            end = at + 1
+            while end < count and names[end] == names[at]:
+                end += 1
+            if end - at >= GROUP_FROM:
+                yield from self._equal(siblings[at:end])
+            else:
+                yield from ((span,) for span in siblings[at:end])
+            at = end
+
+    def _equal(self, spans: Sequence[SpanNode]) -> Iterator[Sequence[SpanNode]]:
+        """Cut spans that do the same where what is below them is not the same."""
+        shapes = [self._shape(span) for span in spans]
+        at, count = 0, len(spans)
+        while at < count:
+            end = at + 1
+            while end < count and shapes[end] == shapes[at] != ALONE:
+                end += 1
+            yield spans[at:end]
+            at = end
+
+    def _shape(self, span: SpanNode) -> int:
+        if self.kept is not None and span.children:
+            return ALONE  # a filter leaves what is below some, and hides none of it
+        return self._shapes.of(span)
+
     def _row(self, span: SpanNode, depth: int) -> Row:
+        row = self._row_of.get(span.id)
+        if row is None or row.depth != depth:
+            row = self._row_of[span.id] = Row(span, depth)
         kept = self.kept
         folds = bool(span.children) and (kept is None or any(child.id in kept for child in span.children))
         if span.events and not folds:
             folds = bool(self._notes(span))
-        return Row(span, depth, None, (), folds, folds and span.expanded)
+        row.folds = folds
+        row.is_open = folds and span.expanded
+        return row
 
     def _notes(self, span: SpanNode) -> list[SpanNote]:
         """Return the events that have rows of their own."""
@@ -124,8 +183,17 @@ class SpanRows:
             return []
         return [note for note in span.events if note.name in _DETAIL_EVENTS]
 
-    def _below(self, row: Row) -> list[Row]:
-        """Return the rows right below an open one; what happened stands between the children where it did."""
+    def _below(self, row: Row) -> Sequence[Row]:
+        """Return the rows right below one."""
+        listed = self._round, row.span.stamp
+        if row.listed != listed:
+            row.listed = listed
+            row.below = self._list_below(row)
+            row.is_flat = not any(each.folds for each in row.below)
+        return row.below
+
+    def _list_below(self, row: Row) -> list[Row]:
+        """List the rows right below one; what happened stands between the children where it did."""
         span, depth = row.span, row.depth + 1
         if row.members:
             return [self._row(member, depth) for member in row.members]
@@ -141,15 +209,22 @@ class SpanRows:
             rows.append(Row(span, depth, note))
         return rows + self._siblings(span.children[at:], depth)
 
-    def _unfolded_rows(self, rows: list[Row]) -> list[Row]:
+    def _unfolded_rows(self, rows: Sequence[Row]) -> list[Row]:
         """Return rows and all that is shown below them; no recursion, as traces may be deep."""
         found: list[Row] = []
-        stack = rows[::-1]
+        unfolded = self._unfolded
+        stack = list(reversed(rows))
         while stack:
             row = stack.pop()
             found.append(row)
-            if row.is_open:
-                stack += reversed(self._below(row))
+            if row.folds:
+                row.is_open = row.span.id in unfolded if row.members else row.span.expanded
+                if row.is_open:
+                    below = self._below(row)
+                    if row.is_flat:
+                        found += below
+                    else:
+                        stack += reversed(below)
         return found
 
     # --- folding -------------------------------------------------------------------------------------
@@ -163,7 +238,7 @@ class SpanRows:
         else:
             row.span.expanded = open_
         row.is_open = open_
-        first = next(at for at, each in enumerate(self.rows) if each is row) + 1
+        first = self.rows.index(row) + 1
         if open_:
             self.rows[first:first] = self._unfolded_rows(self._below(row))
         else:
@@ -173,72 +248,50 @@ class SpanRows:
 
     def fold_all(self, open_: bool) -> None:
         """Open everything, or close all but the first two levels."""
-        for span in self.trace.walk():
+        for span in self.trace.spans.values():
             span.expanded = open_ or span.parent is None
-        self._unfolded = {span.id for span in self.trace.walk()} if open_ else set()
+        self._unfolded = set(self.trace.spans) if open_ else set()
         self.refresh(force=True)
 
     def fold_to(self, step: int) -> int:
         """Show one level more (1) or less (-1) than now, everywhere; return how many levels that is."""
-        depths: dict[int, int] = {}
-        for span in self.trace.walk():
-            depths[span.id] = depths[span.parent.id] + 1 if span.parent is not None else 0
-        deepest = max((depths[span.id] + bool(span.events) for span in self.trace.walk()), default=0)
+        levels = list(self._levels())
+        depths = {span.id: depth for depth, spans in enumerate(levels) for span in spans}
+        last = levels[-1] if levels else ()
+        deepest = max(0, len(levels) - 1) + any(span.events for span in last)
         shown = max((depths[row.span.id] + (row.note is not None) for row in self.rows), default=0)
         level = min(max(shown + step, 0), deepest)
-        for span in self.trace.walk():
-            span.expanded = depths[span.id] < level
+        for depth, spans in enumerate(levels):
+            is_open = depth < level
+            for span in spans:
+                span.expanded = is_open
         self.refresh(force=True)
         return level + 1
 
+    def _levels(self) -> Iterator[Sequence[SpanNode]]:
+        """Yield the spans of each level, from the top."""
+        spans: Sequence[SpanNode] = self.trace.roots
+        while spans:
+            yield spans
+            spans = [child for span in spans for child in span.children]
+
     def reveal(self, span: SpanNode) -> int | None:
         """Open what hides a span; return its row."""
-        above, hidden = span.parent, False
-        while above is not None:
+        path, hidden = [span], False
+        while (above := path[-1].parent) is not None:
             hidden = hidden or not above.expanded
             above.expanded = True
-            above = above.parent
+            path.append(above)
+        for each in reversed(path):
+            group = self._group_of.get(each.id)
+            if group is not None:
+                hidden = hidden or group.span.id not in self._unfolded
+                self._unfolded.add(group.span.id)
+                self._below(group)
+            row = self._row_of.get(each.id)
+            if row is not None and each is not span:
+                self._below(row)
         if hidden:
             self.refresh(force=True)
-        for index, row in enumerate(self.rows):
-            if row.members:
-                if not row.is_open and span in row.members:
-                    self.fold(row, open_=True)
-                    return index + 1 + row.members.index(span)
-            elif row.span is span and row.note is None:
-                return index
-        return None
-
-
-def _sameness(span: SpanNode) -> tuple[str, str] | None:
-    """Return what equal spans have in common; None for those that always stand alone."""
-    if span.end_ns is None or span.children or span.events or span.status == "error":
-        return None
-    attributes = span.attributes
-    text = attributes.get("db.query.text") or attributes.get("db.statement")
-    return span.kind, str(text) if text else label(span)
-
-
-def label(span: SpanNode) -> str:
-    """Return what a span did: verb and table of a query, method and address of a request, else its name."""
-    name = one_line(str(span.attribute("enctest.name")) or span.name)
-    if is_beside(span):
-        return f"{name} (not counted)"
-    if span.kind == "db":
-        return one_line(str(span.attribute("db.query.summary"))) or name
-    if span.kind in {"client", "server"}:
-        return _http(span) or name
-    return name
-
-
-def statement(span: SpanNode) -> str:
-    """Return the text of a query in one line, if it is more than the label says."""
-    text = one_line(str(span.attribute("db.query.text", "db.statement"))) if span.kind == "db" else ""
-    return "" if text == label(span) else text
-
-
-def _http(span: SpanNode) -> str:
-    method = span.attribute("http.request.method", "http.method")
-    where = span.attribute("url.full", "http.url", "http.route", "url.path", "http.target")
-    code = span.attribute("http.response.status_code", "http.status_code")
-    return one_line(f"{method} {str(where).partition('://')[2] or where} {code}") if method and where else ""
+        wanted = self._row_of.get(span.id)
+        return next((at for at, row in enumerate(self.rows) if row is wanted), None)

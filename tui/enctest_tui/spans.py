@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 from enctest.events import Attributes, Span, SpanEnded, SpanEvent, SpanKind, SpanNote, SpanStarted, SpanStatus
@@ -15,11 +16,14 @@ ROOT = 1
 
 
 class SpanNode:
-    """A span and its children in the order they started; `end_ns` None means that it is open."""
+    """A span and its children in the order they started; `end_ns` None means that it is open.
+
+    `stamp` grows when it, or what can be seen of those below it, has changed.
+    """
 
     __slots__ = (
-        "attributes", "children", "end_ns", "events", "expanded", "id", "kind", "name", "parent", "start_ns",
-        "status",
+        "attributes", "children", "end_ns", "events", "expanded", "id", "kind", "name", "parent", "stamp",
+        "start_ns", "status",
     )  # fmt: skip
 
     def __init__(self, id: int, name: str, kind: SpanKind, start_ns: int) -> None:  # noqa: A002 - OpenTelemetry's word
@@ -34,6 +38,7 @@ class SpanNode:
         self.parent: SpanNode | None = None
         self.children: list[SpanNode] = []
         self.expanded = True
+        self.stamp = 0
 
     @property
     def is_open(self) -> bool:
@@ -89,28 +94,29 @@ class Trace:
     def load(self, run: int, spans: Iterable[Span], *, live: bool) -> None:
         """Take a stored trace, in any order; when not `live`, open spans never end."""
         self.clear(run)
-        stored = sorted(spans, key=lambda span: (span.start_ns, span.span))
+        stored = sorted(spans, key=attrgetter("start_ns", "span"))
+        known = self.spans
         latest = 0
         for span in stored:
             node = SpanNode(span.span, span.name, span.kind, span.start_ns)
-            node.end_ns, node.status, node.attributes = span.end_ns, span.status, span.attributes
-            if OPEN in node.attributes:  # its process died in it
-                node.end_ns = None
-            self.spans.setdefault(node.id, node)
+            node.status, node.attributes = span.status, span.attributes
+            if OPEN not in node.attributes:  # else its process died in it
+                node.end_ns = span.end_ns
+            known.setdefault(node.id, node)
             latest = max(latest, span.end_ns or span.start_ns)
             if span.events:
                 node.events = list(span.events)
                 latest = max(latest, *(note.at_ns for note in span.events))
         self._latest_ns = latest
         for span in stored:
-            self._attach(self.spans[span.span], span.parent)
-        self.open = sum(node.is_open for node in self.spans.values())
+            self._attach(known[span.span], span.parent)
+        self.open = sum(node.end_ns is None for node in known.values())
         if not live:
             self.frozen_ns = self._latest_ns if self.open else None
 
     def _attach(self, node: SpanNode, parent_id: int | None) -> None:
         parent = self.spans.get(parent_id) if parent_id is not None else None
-        above = parent
+        above = parent if node.children or parent is node else None  # else it is above nothing
         while above is not None:
             if above is node:
                 parent = None
@@ -129,6 +135,7 @@ class Trace:
         node.attributes = event.attributes
         self.spans[node.id] = node
         self._attach(node, event.parent)
+        _changed(node)
         self._latest_ns = max(self._latest_ns, event.start_ns)
         self.open += 1
         self.structure += 1
@@ -138,6 +145,7 @@ class Trace:
         node = self.spans.get(event.span)
         if event.run == self.run and node is not None:
             node.events.append(SpanNote(name=event.name, at_ns=event.at_ns, attributes=event.attributes))
+            _changed(node)
             self._latest_ns = max(self._latest_ns, event.at_ns)
             self.structure += 1
 
@@ -150,6 +158,7 @@ class Trace:
         node.end_ns, node.status = event.end_ns, event.status
         if event.attributes:
             node.attributes = {**node.attributes, **event.attributes}
+        _changed(node)
         self._latest_ns = max(self._latest_ns, event.end_ns)
         self.stamp += 1
 
@@ -205,3 +214,20 @@ class Trace:
             node = stack.pop()
             yield node
             stack.extend(reversed(node.children))
+
+
+def _changed(node: SpanNode) -> None:
+    """Say so to all who can see it: its parent, the one above, and further up as long as they have ended.
+
+    An open span is shown alone, so that what is two levels below it changes nothing above.
+    """
+    node.stamp += 1
+    above = node.parent
+    if above is not None:
+        above.stamp += 1
+        above = above.parent
+    while above is not None:
+        above.stamp += 1
+        if above.end_ns is None:
+            break
+        above = above.parent

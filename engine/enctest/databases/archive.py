@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -48,7 +49,7 @@ class _Writer:
         begun = self.size
         source = os.open(path, os.O_RDONLY)
         try:
-            content = os.read(source, _CHUNK)
+            content = os.read(source, min(_CHUNK, os.fstat(source).st_size + 1))
             if len(content) < _CHUNK:
                 known = self._places.get(content)
                 if known is not None:
@@ -75,34 +76,64 @@ class _Writer:
         self.size += len(data)
 
 
-def pack(folder: Path, target: Path, wanted: Callable[[str], bool], *, limit: int) -> None:
-    """Write a folder to the new file `target`, which only we may read.
+class Packing:
+    """A file that is being written; what is wrong with it shows when `finish` was not reached.
 
     Args:
-        folder: Has plain files and folders only, or others are unwanted.
-        target: Stays as it is, half written, when something goes wrong.
-        wanted: Called with each path in the folder; what is below an unwanted one is left out too.
-        limit: Bytes that the file may have.
+        target: The new file, which only we may read.
+        limit: Bytes that it may have.
 
     Raises:
-        OSError: There is no room, a file cannot be read, or it is more than `limit`.
+        OSError: There is no room, a file cannot be read, or it is more than `limit`; so from every method.
     """
-    index = _Index([], [])
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb", buffering=_CHUNK) as file:
-        writer = _Writer(file, limit)
-        for path, is_folder in _below(str(folder), "", wanted):
+
+    def __init__(self, target: Path, limit: int) -> None:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._writer = _Writer(os.fdopen(descriptor, "wb", buffering=_CHUNK), limit)
+        self._index = _Index([], [])
+
+    def add(self, folder: Path, wanted: Callable[[str], bool], within: str = "") -> None:
+        """Write a folder.
+
+        Args:
+            folder: Has plain files and folders only, or others are unwanted.
+            wanted: Called with each path in the folder; what is below an unwanted one is left out too.
+            within: Begin there: a path in the folder, with a slash at its end.
+        """
+        for path, is_folder in _below(str(folder), within, wanted):
             if is_folder:
-                index.folders.append(path)
+                self._index.folders.append(path)
             else:
-                index.files.append((path, *writer.add(f"{folder}/{path}")))
-        begun = writer.size
-        writer.write(msgspec.msgpack.encode(index))
-        writer.write(_END.pack(begun, _MARK))
+                self._index.files.append((path, *self._writer.add(f"{folder}/{path}")))
+
+    def finish(self) -> None:
+        """Write down what there is."""
+        begun = self._writer.size
+        self._writer.write(msgspec.msgpack.encode(self._index))
+        self._writer.write(_END.pack(begun, _MARK))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._writer.file.close()
 
 
-def unpack(source: Path, target: Path, account: Account | None) -> None:
+def pack(folder: Path, target: Path, wanted: Callable[[str], bool], *, limit: int) -> None:
+    """Write a folder to a new file, see `Packing`; half written when something goes wrong."""
+    with closing(Packing(target, limit)) as packing:
+        packing.add(folder, wanted)
+        packing.finish()
+
+
+def unpack(
+    source: Path, target: Path, account: Account | None, wanted: Callable[[str], bool] = lambda _: True
+) -> None:
     """Make a folder of what `pack` wrote, to be read by `account` (default: us) alone.
+
+    Args:
+        source: The file.
+        target: The folder; it may be there already, with other files.
+        account: Whose it is to be.
+        wanted: Called with each path in it, of folders and files; others are left out.
 
     Raises:
         OSError: There is no room, or no such file.
@@ -115,14 +146,20 @@ def unpack(source: Path, target: Path, account: Account | None) -> None:
         if mark != _MARK:
             raise ValueError(f"{source} is not whole")
         index = msgspec.msgpack.decode(content[begun : -_END.size], type=_Index)
-        for path in ["", *index.folders]:
-            made = f"{target}/{path}"
-            os.mkdir(made, 0o700)  # noqa: PTH102 - no Path for each of a thousand
-            if account:
-                os.chown(made, account.uid, account.gid)
+        if not target.is_dir():
+            _make_folder(str(target), account)
+        for path in filter(wanted, index.folders):
+            _make_folder(f"{target}/{path}", account)
         with memoryview(content) as view:
             for path, offset, size in index.files:
-                _write(f"{target}/{path}", view[offset : offset + size], account)
+                if wanted(path):
+                    _write(f"{target}/{path}", view[offset : offset + size], account)
+
+
+def _make_folder(path: str, account: Account | None) -> None:
+    os.mkdir(path, 0o700)  # noqa: PTH102 - no Path for each of a thousand
+    if account:
+        os.chown(path, account.uid, account.gid)
 
 
 def _write(path: str, content: memoryview, account: Account | None) -> None:

@@ -6,11 +6,11 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from enctest.databases import versions
 from enctest.errors import EnctestError
 
 OLDEST = 12
@@ -77,13 +77,13 @@ def found() -> Iterator[Binaries]:
         ):
             continue
         seen.add(resolved)
-        if version := _version(resolved):
+        if version := versions.version(resolved / "postgres"):
             yield Binaries(resolved, version, source)
 
 
 def _configured(folder: Path, wanted: int | None) -> Binaries:
     folder = folder.resolve()
-    version = _version(folder) if os.access(folder / "initdb", os.X_OK) else ""
+    version = versions.version(folder / "postgres") if os.access(folder / "initdb", os.X_OK) else ""
     if not version:
         raise EnctestError(
             f"`bin` names {folder}, which holds no working postgres and initdb",
@@ -103,7 +103,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
     if program := shutil.which("postgres"):
         yield Path(program).parent, "system"
     if program := shutil.which("pg_config"):
-        yield Path(_output([program, "--bindir"])), "system"
+        yield Path(versions.output([program, "--bindir"])), "system"
     for folder in _usual_folders():
         yield folder, "system"
     for package in _WHEELS:
@@ -132,20 +132,6 @@ def _usual_folders() -> list[Path]:
 def _number_in(folder: Path) -> int:
     match = re.search(r"(\d+)(?:\.\d+)?$", folder.parent.name)
     return int(match.group(1)) if match else 0
-
-
-def _version(folder: Path) -> str:
-    """Return such as `15.18`, empty when the program does not run."""
-    match = re.search(r"\(PostgreSQL\) (\d+\S*)", _output([str(folder / "postgres"), "--version"]))
-    return match.group(1) if match else ""
-
-
-def _output(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""  # a broken installation is as good as none
-    return done.stdout.strip()
 
 
 def _major(version: str) -> int | None:

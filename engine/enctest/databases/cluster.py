@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -64,6 +64,7 @@ class Cluster:
         self._lock = lock
         self._application = f"enctest {os.getpid()} {secrets.token_hex(4)}"
         self._child: subprocess.Popen[bytes] | None = None
+        self._first: Connection | None = None
 
     @classmethod
     def join(
@@ -96,9 +97,9 @@ class Cluster:
                     best = images.migrated(binaries, options, root, templates)
                     used = cluster._start(alive, account, known, tcp=tcp)
                     cluster.unkept = None if used in images.exact(best) else best
-                    _settle(cluster, is_new=used is None, is_ours=True)
+                    cluster._settle(is_new=used is None, is_ours=True)
                 elif cluster._join_running():
-                    _settle(cluster, is_new=True, is_ours=False)
+                    cluster._settle(is_new=True, is_ours=False)
                 else:
                     cluster.close()
                     continue
@@ -115,7 +116,7 @@ class Cluster:
         if found is None:
             return None
         cluster = cls(*found, binaries)
-        if cluster._is_ready():
+        if cluster._is_reached():
             return cluster
         cluster.close()
         return None
@@ -162,6 +163,16 @@ class Cluster:
         """
         return Connection(str(self.socket), database=database, user=user, application=self._application)
 
+    def session(self) -> Connection:
+        """Return the superuser's session that found the server ready, or, if that is taken, a new one.
+
+        Raises:
+            OSError: The server is gone.
+            ServerError: It refuses.
+        """
+        first, self._first = self._first, None
+        return first or self.connect()
+
     def interrupt(self) -> None:
         """End all our sessions, from another thread than the one that waits for an answer.
 
@@ -176,6 +187,9 @@ class Cluster:
 
     def close(self) -> None:
         """Stop using the server; when nobody else does, return once everything of it is gone."""
+        if self._first is not None:
+            self._first.close()
+            self._first = None
         if self._lock < 0:
             return
         folders.leave(self.folder, self._lock)
@@ -215,18 +229,20 @@ class Cluster:
         supervisor.discard_server(str(self.folder))
         shutil.rmtree(self.socket_folder, ignore_errors=True)
         self.log.unlink(missing_ok=True)
+        (self.folder / _ACCESS).unlink(missing_ok=True)  # until all is there, nobody else is to connect
+        data = self.folder / supervisor.DATA
         go, signal_go = os.pipe()
         try:
-            command = [str(self.binaries.bin / "postgres"), "-D", str(self.folder / supervisor.DATA)]
-            self._child = launch(self.folder, command, alive, go, account=account, ending=signal.SIGQUIT)
+            command = [str(self.binaries.bin / "postgres"), "-D", str(data)]
+            child = self._child = launch(
+                self.folder, command, alive, go, account=account, ending=signal.SIGQUIT
+            )
             datadir.make_folder(self.socket_folder, account)
-            data = self.folder / supervisor.DATA
-            image = datadir.make(data, self.binaries, account, known)
+            image, complete = datadir.make(data, self.binaries, account, known)
             access = Access(free_port() if tcp else _UNIX_PORT, secrets.token_urlsafe(32) if tcp else "")
             datadir.configure(
                 data, self.binaries, account, socket=self.socket_folder, port=access.port, tcp=tcp
             )
-            _write_private(self.folder / _ACCESS, msgspec.json.encode(access))
             os.write(signal_go, b"!")
         except BaseException:  # an interrupt too: closing the pipe is what ends the waiting supervisor
             os.close(signal_go)
@@ -236,28 +252,70 @@ class Cluster:
         finally:
             os.close(go)
         os.close(signal_go)
-        child = self._child
-        if (
-            wait(lambda: child.poll() is not None or self._is_ready(), _START_SECONDS)
-            and child.poll() is None
-        ):
-            return image, ""
-        child.terminate()
-        child.wait()
-        return image, self._problem()
+        problem = self._complete(child, complete, access)
+        if not problem:
+            if image is not None:
+                datadir.warm(data, account, image)
+            problem = self._awaited(child, self._is_reached)
+        if problem:
+            child.terminate()
+            child.wait()
+        return image, problem
+
+    def _complete(self, child: subprocess.Popen[bytes], complete: Callable[[], None], access: Access) -> str:
+        """Make what else there is while the server starts, wait for it; return what went wrong."""
+        try:
+            complete()
+        except (OSError, ValueError) as error:
+            return f"its data cannot be made: {error}"
+        _write_private(self.folder / _ACCESS, msgspec.json.encode(access))
+        return self._awaited(child, self._is_ready)
+
+    def _awaited(self, child: subprocess.Popen[bytes], condition: Callable[[], bool]) -> str:
+        came = wait(lambda: child.poll() is not None or condition(), _START_SECONDS)
+        return "" if came and child.poll() is None else self._problem()
 
     def _is_ready(self) -> bool:
-        """Tell whether the server takes connections."""
+        """Tell whether the server says that it takes connections."""
         try:
-            lines = (
-                (self.folder / supervisor.DATA / "postmaster.pid").read_text(encoding="utf-8").splitlines()
-            )
-            if len(lines) > 7 and lines[7].strip() == "ready":  # noqa: PLR2004 - line 8 is the state
-                self.connect().close()
-                return True
+            text = (self.folder / supervisor.DATA / "postmaster.pid").read_text(encoding="utf-8")
+        except OSError:
+            return False  # not yet
+        lines = text.splitlines()
+        return len(lines) > 7 and lines[7].strip() == "ready"  # noqa: PLR2004 - line 8 is the state
+
+    def _is_reached(self) -> bool:
+        """Tell whether the server takes connections; see `session`."""
+        if not self._is_ready():
+            return False
+        try:
+            self._first = self._first or self.connect()
         except (OSError, ServerError):
-            pass  # not yet
-        return False
+            return False  # not yet
+        return True
+
+    def _settle(self, *, is_new: bool, is_ours: bool) -> None:
+        """Make our roles, unless another process was quicker.
+
+        Args:
+            is_new: It has not been made of an image, which may be of a cluster that had other passwords.
+            is_ours: This process started it.
+        """
+        password = f" password {literal(self.access.password)}" if self.access.password else ""
+        rights = {ROLE: f"createdb{password}", MIGRATOR: f"superuser{password}"}
+        admin = self._first = self.session()
+        if is_ours and not is_new:
+            images.forget_missing(admin)
+        there = {name for (name,) in admin.query("select rolname from pg_roles")}
+        for role, right in rights.items():
+            if role in there and (is_new or not password):
+                continue
+            try:
+                verb = "alter" if role in there else "create"
+                admin.query(f"{verb} role {identifier(role)} login {right}")
+            except ServerError as error:
+                if error.sqlstate not in _EXISTS:
+                    raise
 
     def _problem(self) -> str:
         log = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -271,7 +329,7 @@ class Cluster:
 
         def settled() -> bool:
             nonlocal ready
-            ready = self._is_ready()
+            ready = self._is_reached()
             if ready:
                 return True
             alive = folders.claim_start(self.folder)
@@ -290,31 +348,6 @@ def _key(root: Path, binaries: Binaries, *, tcp: bool) -> str:
         b"%d%d" % (_LAYOUT, tcp),
     ]
     return hashlib.sha256(b"\0".join(identity)).hexdigest()[: folders.KEY_LENGTH]
-
-
-def _settle(cluster: Cluster, *, is_new: bool, is_ours: bool) -> None:
-    """Make our roles, unless another process was quicker.
-
-    Args:
-        cluster: It is running.
-        is_new: It has not been made of an image, which may be of a cluster that had other passwords.
-        is_ours: This process started it.
-    """
-    password = f" password {literal(cluster.access.password)}" if cluster.access.password else ""
-    rights = {ROLE: f"createdb{password}", MIGRATOR: f"superuser{password}"}
-    with cluster.connect() as admin:
-        if is_ours and not is_new:
-            images.forget_missing(admin)
-        there = {name for (name,) in admin.query("select rolname from pg_roles")}
-        for role, right in rights.items():
-            if role in there and (is_new or not password):
-                continue
-            try:
-                verb = "alter" if role in there else "create"
-                admin.query(f"{verb} role {identifier(role)} login {right}")
-            except ServerError as error:
-                if error.sqlstate not in _EXISTS:
-                    raise
 
 
 def _write_private(path: Path, data: bytes) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from enctest.databases import budget, images, server_log, stand_ins
@@ -31,7 +33,9 @@ _SETTINGS: dict[str, str | int] = {
     "autovacuum": "off",
     "shared_buffers": "32MB",
     "huge_pages": "off",
-    "max_locks_per_transaction": 96,
+    # There is room for hundreds of sessions: with more locks for each, a start takes twice as long.
+    "max_locks_per_transaction": 32,
+    "max_pred_locks_per_transaction": 16,
     # Within the data folder: nothing else of it stays in /dev/shm when the server is killed.
     "dynamic_shared_memory_type": "mmap",
     # A production database's usual values, instead of this machine's.
@@ -63,8 +67,8 @@ def server_environment() -> dict[str, str]:
 
 def make(
     target: Path, binaries: Binaries, account: Account | None, candidates: Sequence[Path]
-) -> Path | None:
-    """Make a data folder; return the image that it was made of, None if of none.
+) -> tuple[Path | None, Callable[[], None]]:
+    """Make what a server needs to start.
 
     Args:
         target: The new folder.
@@ -72,20 +76,29 @@ def make(
         account: Who the server is to be, if not us.
         candidates: Images to make it of, the best first.
 
+    Returns:
+        The image that it is of, None if of none, and what has to be called while the server starts. That
+        raises an OSError when there is no room, a ValueError when the image is damaged.
+
     Raises:
         EnctestError: initdb failed, or may not run as another user.
     """
     for image in candidates:
         try:
-            images.restore(image, target, account)
+            images.restore(image, target, account, images.Part.START)
         except (OSError, ValueError):  # damaged, gone, or made by another user: as good as none
             shutil.rmtree(target, ignore_errors=True)
         else:
-            return image
+            return image, functools.partial(images.restore, image, target, account, images.Part.DATABASES)
     make_folder(target, account)
     _initdb(target, binaries, account)
-    images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
-    return None
+    return None, images.keep_fresh(target, images.fresh(binaries, initdb_options(binaries)))
+
+
+def warm(target: Path, account: Account | None, image: Path) -> None:
+    """Save first sessions some work, once a server takes connections."""
+    with contextlib.suppress(OSError, ValueError):  # somebody was quicker: a session made it
+        images.restore(image, target, account, images.Part.CACHES)
 
 
 def make_folder(folder: Path, account: Account | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -137,8 +138,12 @@ def leave(folder: Path, lock: int) -> None:
 
 def sweep(account: Account | None) -> None:
     """Remove what killed supervisors left behind."""
+    ours = re.compile(rf"enctest-{os.geteuid()}-[0-9a-f]{{{KEY_LENGTH}}}")
     for base in bases(account):
-        for folder in base.path.glob(f"enctest-{os.geteuid()}-{'[0-9a-f]' * KEY_LENGTH}*"):
+        names: list[str] = []
+        with contextlib.suppress(OSError):  # not to be read
+            names = os.listdir(base.path)  # noqa: PTH208 - no Path for each of thousands
+        for folder in [base.path / name for name in names if ours.match(name)]:
             if not _is_ours(folder):
                 continue
             if ".dead." in folder.name:

@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from enum import Enum
 from pathlib import Path
 
 from enctest.databases import archive, stand_ins
@@ -39,6 +40,9 @@ _EMPTIED = {
     "pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat", "pg_stat_tmp",
     "pg_subtrans",
 }  # fmt: skip
+_CACHE = "pg_internal.init"
+_ENTERED = {"5", *map(str, range(10_000, 16_384))}
+"""Oids that the database `postgres` may have: before PostgreSQL 15 any that `initdb` gives."""
 _WHERE = """
     select pg_current_wal_insert_lsn(), pg_walfile_name(redo_lsn),
         pg_walfile_name(pg_current_wal_insert_lsn())
@@ -86,22 +90,60 @@ def candidates(
     return [path for path in dict.fromkeys([*best, *others, fresh(binaries, options)]) if path.is_file()]
 
 
-def restore(image: Path, target: Path, account: Account | None) -> None:
-    """Make a data folder of an image.
+class Part(Enum):
+    """What of an image is written or read when: a server starts meanwhile, after the first.
+
+    Attributes:
+        START: All that a server reads before it takes connections.
+        DATABASES: Databases that it only copies.
+        CACHES: What a session reads of the catalogs first, in one file; a server that starts removes it.
+    """
+
+    START = 1
+    DATABASES = 2
+    CACHES = 3
+
+
+def restore(image: Path, target: Path, account: Account | None, *parts: Part) -> None:
+    """Make a data folder of an image, or some parts of it; default: all.
 
     Raises:
         OSError: There is no room, or the image has just been removed.
         ValueError: It is damaged.
     """
-    archive.unpack(image, target, account)
+    archive.unpack(image, target, account, lambda path: not parts or _part(path) in parts)
     with contextlib.suppress(OSError):  # it is only for the order in which they go
         os.utime(image)
 
 
-def keep_fresh(data: Path, image: Path) -> None:
-    """Keep the data folder of a cluster that has never run, if there is room."""
-    with contextlib.suppress(OSError), _written(image) as temporary:  # without room it only costs time
-        archive.pack(data, temporary, lambda path: path not in _LEFT_OUT, limit=LIMIT)
+def _part(path: str) -> Part:
+    if path.endswith(_CACHE):
+        return Part.CACHES
+    in_base = path.startswith("base/") and path.split("/", 2)[1] not in _ENTERED
+    return Part.DATABASES if in_base else Part.START
+
+
+def keep_fresh(data: Path, image: Path) -> Callable[[], None]:
+    """Keep the data folder of a cluster that has never run, if there is room.
+
+    Returns:
+        What has to be called to do the rest of it; the server may start before that.
+    """
+    parts = _kept_fresh(data, image)
+    next(parts, None)
+    return lambda: next(parts, None)
+
+
+def _kept_fresh(data: Path, image: Path) -> Iterator[None]:
+    with (
+        contextlib.suppress(OSError),  # without room it only costs time
+        _written(image) as temporary,
+        contextlib.closing(archive.Packing(temporary, LIMIT)) as packing,
+    ):
+        packing.add(data, lambda path: path not in _LEFT_OUT and _part(path) == Part.START)
+        yield
+        packing.add(data, lambda path: _part(path) == Part.DATABASES, within="base/")
+        packing.finish()
 
 
 def keep_running(admin: Connection, data: Path, image: Path, templates: Collection[str]) -> bool:
@@ -165,12 +207,7 @@ def _needed(databases: Collection[str], first: str, last: str) -> Callable[[str]
 
     def wanted(path: str) -> bool:
         parent, _, name = path.rpartition("/")
-        if (
-            path in _LEFT_OUT
-            or parent in _EMPTIED
-            or name == "pg_internal.init"
-            or name.startswith("pgsql_tmp")
-        ):
+        if path in _LEFT_OUT or parent in _EMPTIED or name.startswith("pgsql_tmp"):
             return False
         if parent == "base":
             return path in databases

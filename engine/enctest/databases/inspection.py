@@ -84,7 +84,7 @@ class Inspection:
                 f"database {name} is not running", "It runs while enctest-tui, `enctest watch` or a run does."
             )
         self._cluster = cluster
-        self._admin = cluster.connect()
+        self._admin = cluster.session()
         copies.prepare(self._admin)
 
     def __enter__(self) -> Self:

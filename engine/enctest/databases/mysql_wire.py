@@ -8,8 +8,8 @@ from __future__ import annotations
 import _socket
 import struct
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self
+
+from enctest.databases.closing import Closing
 
 _PROTOCOL_41, _SECURE, _PLUGIN, _MULTI = 0x200, 0x8000, 0x80000, 0x30000
 _UTF8MB4 = 45
@@ -39,7 +39,7 @@ class MySQLError(Exception):
         self.message = message
 
 
-class MySQLConnection:
+class MySQLConnection(Closing):
     """A session of a user without a password.
 
     Args:
@@ -62,14 +62,6 @@ class MySQLConnection:
         except BaseException:  # an interrupt too: nobody else could close it
             self._socket.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave."""

@@ -53,7 +53,7 @@ class PostgreSQL:
         server = self._servers[database]
         plan = plans.make(database, self._settings[database], self._root)
         with _stale():
-            about = server.start(self._plans(server))
+            about = server.start(self._plans(server, plan))
             template = server.template(plan)
             if template is None:
                 tell("migrating", about)
@@ -65,10 +65,11 @@ class PostgreSQL:
         self._templates[database] = template
         return ", ".join([about, plan.about, *notices])
 
-    def _plans(self, server: Server) -> Iterator[Plan]:
+    def _plans(self, server: Server, known: Plan) -> Iterator[Plan]:
         """Yield the plans of a server's databases; what is wrong with one is told when its turn comes."""
+        yield known
         for name, other in self._servers.items():
-            if other is server:
+            if other is server and name != known.database:
                 with suppress(EnctestError):
                     yield plans.make(name, self._settings[name], self._root)
 

@@ -6,8 +6,8 @@ import re
 import struct
 from collections.abc import Iterator
 from socket import AF_UNIX, socket  # bound now: suites that block sockets replace the class later
-from types import TracebackType
-from typing import Self
+
+from enctest.databases.closing import Closing
 
 Row = tuple[str | None, ...]
 
@@ -38,7 +38,7 @@ class ServerError(Exception):
         super().__init__(f"{self.message} (SQLSTATE {self.sqlstate})")
 
 
-class Connection:
+class Connection(Closing):
     """One session with a server that trusts whoever reaches its socket.
 
     Args:
@@ -147,14 +147,6 @@ class Connection:
         finally:
             self._stream.close()
             self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _start(self, options: dict[str, str]) -> None:
         options = {**options, "client_encoding": "UTF8"}

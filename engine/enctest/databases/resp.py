@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _socket
-from typing import Self, TypeAlias
+from typing import TypeAlias
+
+from enctest.databases.closing import Closing
 
 _SECONDS = 10.0
 _CHUNK = 1 << 16
@@ -15,7 +17,7 @@ class ReplyError(Exception):
     """The server refused a command."""
 
 
-class RespConnection:
+class RespConnection(Closing):
     """A session with a server; for one thread at a time.
 
     It goes beneath the module `socket`, which tests may have patched.
@@ -36,12 +38,6 @@ class RespConnection:
             self._socket.close()
             raise
         self._ahead = bytearray()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the session."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from enctest import config
 from enctest.databases.handout import SUPERUSER, Lent
@@ -43,14 +43,21 @@ class Revival:
         self._project = project
         self._providers: list[PostgreSQL] = []
 
-    def revive(self, lent: Sequence[Lent]) -> list[Lent]:
-        """Return databases of the same names, on servers that answer; where one lives, nothing is done.
+    def revive(self, lent: Sequence[Lent], died: Collection[str]) -> list[Lent]:
+        """Return databases of the same names, on servers that answer.
+
+        Those of a server that has recovered by itself are made anew as well: it has forgotten which copies
+        there are, and who did something with them.
+
+        Args:
+            lent: The databases.
+            died: Names of those whose server has died, or has recovered since.
 
         Raises:
             EnctestError: A server cannot be started, or a migration fails.
         """
         settings = config.load(self._project.root).databases
-        dead = [one for one in lent if not _recovered(one)]
+        dead = [one for one in lent if not _recovered(one) or one.name in died]
         unknown = [one.name for one in dead if one.name not in settings]
         if unknown:
             raise EnctestError(f"the server of database {unknown[0]} is gone, and it is declared no more")

@@ -30,6 +30,7 @@ def carry_out(cluster: Cluster, plan: Plan, first: int, end: int, database: str)
         ServerError: It refused.
     """
     with cluster.connect(database, MIGRATOR) as connection:
+        pid = connection.value("select pg_backend_pid()") or "0"
         check_extensions(connection, cluster.binaries, plan, plan.steps[first:end])
         for number, step in enumerate(plan.steps[first:end], start=first):
             what = "migration" if number < len(plan.migrations) else "seeding"
@@ -38,12 +39,14 @@ def carry_out(cluster: Cluster, plan: Plan, first: int, end: int, database: str)
                 _run_tool(cluster, plan, step, database, doing)
             else:
                 connection.query("discard all")  # a file finds the same session, wherever we begin
-                _run_file(cluster, connection, plan, step, doing)
+                _run_file(cluster, connection, pid, plan, step, doing)
 
 
-def _run_file(cluster: Cluster, connection: Connection, plan: Plan, step: Migration, doing: str) -> None:
+def _run_file(
+    cluster: Cluster, connection: Connection, pid: str, plan: Plan, step: Migration, doing: str
+) -> None:
     seconds = plan.settings.migration_timeout
-    with _limit(cluster, connection, seconds) as expired:
+    with _limit(cluster, pid, seconds) as expired:
         try:
             migrations.apply(connection, step, doing=doing, root=plan.root)
         except EnctestError as error:
@@ -94,12 +97,11 @@ def _location(cluster: Cluster, database: str, *, tcp: bool) -> Location:
 
 
 @contextlib.contextmanager
-def _limit(cluster: Cluster, connection: Connection, seconds: float) -> Iterator[Event]:
-    """Cancel what the session does after `seconds`; the event that is yielded is set then.
+def _limit(cluster: Cluster, pid: str, seconds: float) -> Iterator[Event]:
+    """Cancel what the server's process `pid` does after `seconds`; the event that is yielded is set then.
 
     From outside: dumps begin with `set statement_timeout = 0`.
     """
-    pid = connection.value("select pg_backend_pid()") or "0"
     done, expired = Event(), Event()
 
     def watch() -> None:

@@ -5,20 +5,18 @@ locked, and what the server writes. Users may be killed at any time: the kernel 
 exclusive lock on `lock` is granted to this process, and it ends the server. If this process is killed, the
 kernel ends the server (Linux only; elsewhere the next start does). Without one it only removes the folder.
 
-Only the standard library is imported, and not much of it: this starts with every cluster.
+Only the standard library is imported, and not much of it: a cluster that starts waits for this.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import signal
 import sys
 import time
 from contextlib import suppress
 from ctypes import CDLL
-from types import FrameType
 
 LOCK = "lock"
 ALIVE = "alive"
@@ -88,7 +86,7 @@ def discard_if_unused(folder: str, lock: int = -1) -> bool:
         discard_server(folder)
         dead = f"{folder}.dead.{os.getpid()}"
         os.rename(folder, dead)  # whoever waits for the lock sees by this that it has the wrong one
-        shutil.rmtree(dead, ignore_errors=True)
+        _remove(dead)
     except BlockingIOError:
         return False
     finally:
@@ -118,10 +116,16 @@ def discard_server(folder: str) -> None:
         _end_leftover(int(lines[0]), data)
         if len(lines) > 6:  # noqa: PLR2004 - line 7 is "key id" of its System V segment
             _free_segment(lines[6].split(), owner=lines[0])
-    shutil.rmtree(data, ignore_errors=True)
+    _remove(data)
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
+def _remove(folder: str) -> None:
+    import shutil  # half of the time that all imports take
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(_number: int, _frame: object) -> None:
     raise _EndedError
 
 

@@ -74,7 +74,7 @@ class Admin:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self.connection = cluster.connect()
+        self.connection = cluster.session()
         self._cloner = Cloner(self.connection, cluster.binaries.major, ROLE)
 
     def close(self) -> None:
@@ -195,8 +195,11 @@ class Admin:
 
     def _nearest(self, plan: Plan) -> tuple[int, Template | None]:
         """Return how many of the first steps some template has, and that template."""
+        sealed = "select datname from pg_database where datistemplate and not datallowconn"
+        there = {name for (name,) in self.connection.query(sealed)}
         for count_ in range(len(plan.steps) - 1, 0, -1):
-            if found := self._sealed(plan.database, self._name(plan, count_)):
+            name = self._name(plan, count_)
+            if name in there and (found := self._sealed(plan.database, name)):
                 return count_, found
         return 0, None
 

@@ -41,7 +41,7 @@ class Follow(Record, frozen=True, kw_only=True):
 
 
 class Debug(Record, frozen=True, kw_only=True):
-    """Prepare a run of this test under a debugger; `ide` attaches to one that runs already."""
+    """Prepare a run of this test under a debugger; `ide` attaches to the one that goes on already."""
 
     test: str
     how: DebugHow = "failure"

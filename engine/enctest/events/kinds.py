@@ -10,8 +10,8 @@ is then the file's); `crashed` means the worker died, or was killed, while the t
 
 BAD_OUTCOMES: frozenset[str] = frozenset({"failed", "error", "crashed"})
 
-DebugHow = Literal["failure", "start", "ide"]
-"""Under a debugger in the terminal that stops where the test fails, or at its first line; or in an IDE."""
+DebugHow = Literal["failure", "start", "ide", "ide-start"]
+"""Under a debugger that stops where the test fails, or at its first line: in the terminal, or in an IDE."""
 How = Literal["warm", "fresh", "isolated"]
 """How tests run: `warm` from the deepest snapshot that is still true; `fresh` in a pytest process that was
 started for them; `isolated` each in a process of its own, forked after collection."""

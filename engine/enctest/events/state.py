@@ -160,13 +160,14 @@ class Audited(Event, frozen=True, kw_only=True):
     """What idle-time audits have measured since the history began.
 
     `sampled` left-out tests were run again; `recall` is the share of changed outcomes that had been
-    selected (1.0 when nothing was missed), `rate` the mean share of the suite that a change selected.
+    selected (1.0 when nothing was missed), `rate` the mean share of the suite that a change selected
+    (None before the first change).
     `misses` are those of the last audit.
     """
 
     sampled: int
     recall: float
-    rate: float
+    rate: float | None
     misses: tuple[Miss, ...] = ()
 
 
@@ -269,8 +270,13 @@ class DebugReady(Event, frozen=True, kw_only=True):
 
 
 class IdeWaits(Event, frozen=True, kw_only=True):
-    """Answer to `Debug` in an IDE: a port of 127.0.0.1 where debugpy waits for it, or 0 and why not."""
+    """Answer to `Debug` in an IDE: a port of 127.0.0.1 where debugpy waits for it, or 0 and why not.
+
+    Attributes:
+        from_start: Whether it stops at the test's first line, too.
+    """
 
     test: str
     port: int = 0
     problem: str = ""
+    from_start: bool = False

@@ -72,7 +72,7 @@ class Audit:
         return Audited(
             sampled=counts.sampled,
             recall=counts.caught / changed if changed else 1.0,
-            rate=counts.selected / counts.suite if counts.suite else 0.0,
+            rate=counts.selected / counts.suite if counts.suite else None,
             misses=tuple(misses),
         )
 

@@ -92,6 +92,11 @@ class Book:
         self.broken: set[str] = set()
         self._order = 0
 
+    @property
+    def count(self) -> int:
+        """How many tests there are; a file that cannot be collected has a result, but is none."""
+        return len(self.tests) - len(self.broken)
+
     def restore(self, stored: Iterable[StoredTest]) -> None:
         """Fill the book from the history."""
         for test in stored:

@@ -15,6 +15,8 @@ from enctest.session.points import Point
 
 _ALL_VARIABLES = "$*"
 """What stands among the files of a snapshot in which all environment variables were read at once."""
+_MOST_EDITS = 5
+"""Files that a snapshot takes over at once: after a branch was switched, say, all is imported again."""
 _EDITED = 32
 """Edited files that are remembered, to suspend before them."""
 
@@ -83,6 +85,15 @@ class Chain:
         while len(self._edited) > _EDITED:
             self._edited.popitem(last=False)
         for point in [point for point in self._points if _is_untrue(point, *change[1:])]:
+            edits = _edits(point, *change[1:])
+            if edits:
+                point.revise(edits)
+            else:
+                self.drop(point)
+
+    def drop(self, point: Point) -> None:
+        """Let a snapshot end, which is not true any more."""
+        if point in self._points:
             self._points.remove(point)
             self.retire(point)
 
@@ -177,11 +188,23 @@ def _depth(point: Point) -> int:
 
 
 def _suits(point: Point, env: Mapping[str, str]) -> bool:
-    if not point.is_known():
+    if not point.is_known() or point.revising is not None:
         return False  # its socket was quicker than that of the records, or nobody has read those to the end
     files = point.info.files if point.info else ()
     other = {f"${name}" for name, value in env.items() if point.env.get(name) != value}
     return not other or (other.isdisjoint(files) and _ALL_VARIABLES not in files)
+
+
+def _edits(point: Point, paths: frozenset[str], moved: frozenset[str]) -> list[str]:
+    """Return those of the changed files that a collected copy may take over, if it is true with them."""
+    info = point.info
+    if info is None or info.place != COLLECTED:
+        return []
+    edits = {path for path in paths - moved if path.endswith(".py") and path in info.files}
+    untrue = not 0 < len(edits) <= _MOST_EDITS or _is_untrue(point, paths - edits, moved)
+    if untrue or not {looked_at(path) for path in edits}.isdisjoint(info.files):
+        return []
+    return sorted(edits)
 
 
 def _is_untrue(point: Point, paths: frozenset[str], moved: frozenset[str]) -> bool:

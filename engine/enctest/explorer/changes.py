@@ -131,12 +131,12 @@ class Changes:
         reasons |= {entry.info.test: KNOWN for entry in known}
         tests = [test for test in outdated if explorer.book.tests[test].outdated is not None]
         explorer.selector.note(reasons)
-        explorer.audit.changed(len(tests), len(explorer.book.tests))
+        explorer.audit.changed(len(tests), explorer.book.count)
         explorer.journal.outdated([explorer.book.tests[test] for test in tests], explorer.selector)
         explorer.publish(
             Affected(
                 tests=tuple(tests),
-                total=len(explorer.book.tests),
+                total=explorer.book.count,
                 reasons={test: reasons[test] for test in (*tests, *(entry.info.test for entry in known))},
                 known=tuple(entry.state() for entry in known),
             )

@@ -56,6 +56,7 @@ class Crew:
     async def events(self) -> AsyncIterator[tuple[Process, list[WorkerEvent]]]:
         """Yield what each process says, until all have ended."""
         self._hosts.use()
+        await self._hosts.revised()
         if self._workers == 1 or self._fresh:
             start = await self._start()
             async for said in self._follow(self._hosts.launch(start, self._job)):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from enctest.events import Debug, DebugReady, IdeWaits
 from enctest.explorer.front_ends import FrontEnd
 from enctest.explorer.plain_run import DOOR
-from enctest.session.ide import TOLD
+from enctest.session.ide import FIRST_LINE, TOLD
 from enctest.session.job import AttachIde
 
 if TYPE_CHECKING:
@@ -41,17 +41,22 @@ class Debugging:
     def begin(self, front_end: FrontEnd, asked: Debug) -> None:
         """Do what is asked; the answer is `DebugReady` or `IdeWaits`."""
         explorer = self._explorer
-        if asked.how != "ide":
+        if asked.how in ("failure", "start"):
             front_end.send([self._in_terminal(asked)])
+        elif asked.how == "ide-start":
+            self._start(front_end, asked)
         elif (running := explorer.running) and (process := running.process_of(asked.test)):
             process.send(AttachIde(test=asked.test))
         elif explorer.handed_in.look(asked.test) is not None:
             where = "it runs elsewhere: attach to it there, or wait for its end"
             front_end.send([IdeWaits(test=asked.test, problem=where)])
         else:
-            task = asyncio.create_task(self._in_ide(front_end, asked.test))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start(front_end, asked)
+
+    def _start(self, front_end: FrontEnd, asked: Debug) -> None:
+        task = asyncio.create_task(self._in_ide(front_end, asked))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """End the run that an IDE debugs."""
@@ -81,9 +86,11 @@ class Debugging:
     def _cwd(self) -> str:
         return str(self._explorer.project.invocation)
 
-    async def _in_ide(self, front_end: FrontEnd, test: str) -> None:
+    async def _in_ide(self, front_end: FrontEnd, asked: Debug) -> None:
         self._end()
-        argv = ["-m", "enctest.session.ide", *self._arguments(test, [])]
+        test, from_start = asked.test, asked.how == "ide-start"
+        stops = [FIRST_LINE] if from_start else []
+        argv = ["-m", "enctest.session.ide", *stops, *self._arguments(test, [])]
         try:
             process = await asyncio.create_subprocess_exec(
                 self._explorer.python, *argv, cwd=self._cwd, env=os.environ | self._env,
@@ -95,7 +102,8 @@ class Debugging:
         self._waiting = process
         port, said = await _hear(process)
         if self._waiting is process:
-            front_end.send([IdeWaits(test=test, port=port, problem="" if port else said)])
+            problem = "" if port else said
+            front_end.send([IdeWaits(test=test, port=port, problem=problem, from_start=from_start)])
         rest = asyncio.create_task(_hear(process))  # so that what it prints does not fill the pipe
         await process.wait()
         rest.cancel()  # debugpy's own process may have the pipe a while longer

@@ -22,6 +22,8 @@ _AT_LEAST = 20_000
 """Earlier results that are kept of one test, and of a small project; a large one keeps one per test."""
 _SLICE, _PAUSE = 0.004, 0.02
 """Seconds of work at a time on the keys of new results, and between two such slices."""
+_AT_ONCE = 20
+"""Keys that are made in any case, however little of the processor we get in that time."""
 
 _UNNOTICED = 0.5
 """Seconds in which a change is noticed."""
@@ -104,13 +106,15 @@ class Earlier:
             self.start()
 
     def make_keys(self, seconds: float) -> None:
-        """Make keys that are due for about so long.
+        """Make keys that are due for about so long, and some in any case.
 
         A fresh result is true of the files as they are remembered, whatever has changed since it was made.
         """
         until = time.monotonic() + seconds
         done = []
-        while self._pending and time.monotonic() < until:
+        tries = 0
+        while self._pending and (tries < _AT_ONCE or time.monotonic() < until):
+            tries += 1
             test, unnoticed = self._pending.popitem()
             entry = self._book.tests.get(test)
             row = self._selector.needs(test)

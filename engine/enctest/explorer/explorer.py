@@ -313,7 +313,7 @@ class Explorer:
             self.journal.outdated([self.book.tests[test] for test in stale], self.selector)
             self.agenda.add(stale, (), "changed while they ran")
             reasons = dict.fromkeys(stale, "what it needs changed while it ran")
-            self.publish(Affected(tests=tuple(stale), total=len(self.book.tests), reasons=reasons))
+            self.publish(Affected(tests=tuple(stale), total=self.book.count, reasons=reasons))
 
     def _learn(self) -> None:
         """Take what runs have shown of modules and variables."""

@@ -218,9 +218,17 @@ class _Guest:
         explorer.journal.save(explorer.selector)
         explorer.publish(
             RunFinished(run=self._run, counts=dict(self._counts), duration_ms=self._duration_ms),
-            Notice(message=f"{sum(self._counts.values())} results of a plain run were taken"),
+            Notice(message=_taken(sum(self._counts.values()))),
         )
         explorer.interrupt(set())
+
+
+def _taken(number: int) -> str:
+    return (
+        "1 result of a plain run was taken"
+        if number == 1
+        else f"{number:,} results of a plain run were taken"
+    )
 
 
 def _renumbered(event: WorkerEvent, run: int) -> WorkerEvent:

@@ -18,10 +18,12 @@ from enctest.explorer.chain import Chain, cores, covers
 from enctest.paths import Project
 from enctest.session.control import Host, environment, script_of
 from enctest.session.host import Setup
-from enctest.session.job import COLLECTED, HostReady, Job, SnapshotRefused
+from enctest.session.job import COLLECTED, HostReady, Job, Revised, SnapshotRefused
 from enctest.session.points import Family, Point, Process
 from enctest.session.xdist_options import asked_workers
 
+_REVISION = 2.0
+"""Seconds that a snapshot has to take over an edit."""
 _TRIES = 4
 """Hosts that are started at most until none has imported what must not be imported ahead."""
 
@@ -50,6 +52,7 @@ class Hosts:
         never: Those that must not be, with the reason.
         sets: Environment variables that the project sets itself, before or while it collects.
         refused: Places where no snapshot could be made, with the reason.
+        unfit: Why the last edit could not be taken over by the collected copy; empty if it was.
         change: Number of the last change.
         forks: Runs go on from copies of a process; else each has a process that is started for it.
         workers: How many processes run tests at the same time.
@@ -77,6 +80,7 @@ class Hosts:
         self.never: dict[str, str] = {}
         self.sets: set[str] = set()
         self.refused: dict[str, str] = {}
+        self.unfit = ""
         self.change = 0
         self.host: Host | None = None
         self.ready: HostReady | None = None
@@ -171,6 +175,7 @@ class Hosts:
             family=Family(
                 on_snapshot=lambda point: self._suspended(chain, point),
                 on_refused=self._refused,
+                on_revised=lambda point, event: self._revised(chain, point, event),
                 on_gone=self._gone,
             ),
         )
@@ -244,7 +249,7 @@ class Hosts:
             return
         point = self.start_of(job.env)
         if point.info is not None and point.info.place == COLLECTED:
-            if covers(point, job):
+            if covers(point, job) and not point.is_revised:
                 return
             point = self.below_collected(job.env)
         builder = self.build(point, job, hold="stop")
@@ -307,6 +312,21 @@ class Hosts:
             return
         point.is_known = lambda: self._records.has_numbered(info.stream, info.declared)
         chain.add(point)
+
+    def _revised(self, chain: Chain, point: Point, event: Revised) -> None:
+        for record in event.functions:
+            self._records.feed(record, ahead=True)
+        self.unfit = event.reason
+        if event.reason:
+            chain.drop(point)
+
+    async def revised(self) -> None:
+        """Wait until the snapshots have taken over all edits; one that takes too long is dropped."""
+        for point in self.chain.points:
+            if point.revising is not None:
+                await asyncio.wait([point.revising], timeout=_REVISION)
+            if point.revising is not None:
+                self.chain.drop(point)
 
     def _gone(self, point: Point) -> None:
         for chain in self._chains():

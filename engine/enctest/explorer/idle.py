@@ -91,7 +91,7 @@ class Idle:
                 if audited is None:
                     return
                 explorer.journal.save(explorer.selector)
-                explorer.publish(audited, Ready())
+                explorer.publish(audited, *([] if explorer.wake.is_set() else [Ready()]))
         except EnctestError:
             return  # no host, no database: the next run says so
 

@@ -24,10 +24,20 @@ class Definitions:
     def add(self, section: Section) -> None:
         """Take the functions of one more file."""
         layout = section.layout
+        for place in [place for place in self._places if place[0] == section.path]:
+            del self._places[place]
         self._late[section.path] = tuple((section.first + index, names) for index, names in layout.late)
         for index, (name, line) in enumerate(zip(layout.names, layout.lines, strict=True)):
             plain = name.rpartition(".")[2].partition("#")[0]
             self._places[section.path, line] = section.first + index, plain
+
+    def succeed(self, old: Section, new: Section) -> None:
+        """Take a file's functions in another state, after `add`: what was asked for in one still is."""
+        numbers = {name: new.first + index for index, name in enumerate(new.layout.names)}
+        for index, name in enumerate(old.layout.names):
+            owner = self._needs.get(old.first + index)
+            if owner is not None and name in numbers:
+                self._needs[numbers[name]] = owner
 
     def at(self, path: str, line: int) -> int | None:
         """Return the number of the function that begins (with its decorators) at a line."""

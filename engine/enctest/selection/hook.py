@@ -15,6 +15,7 @@ import importlib.machinery
 import os
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -23,7 +24,8 @@ from typing import Any, Protocol
 from enctest.selection import rewriting
 from enctest.selection.boundary import Boundary
 from enctest.selection.bytecode import Bytecode
-from enctest.selection.probe import Layout, Section, attach, instrument
+from enctest.selection.probe import Layout, Section, attach, compile_with_probes
+from enctest.selection.revision import Loaded
 
 _EXTERNAL = "<frozen importlib._bootstrap_external>"
 _Loader = importlib.machinery.SourceFileLoader
@@ -75,6 +77,7 @@ class Load:
         self._path = path
         self._source = b""
         self._layout: Layout | None = None
+        self._section: Section | None = None
         self._token: object = None
         self.code: CodeType | None = None
         self.ours = path is not None
@@ -111,13 +114,10 @@ class Load:
 
     def probed(self, variant: str, change: Callable[[ast.Module], None]) -> CodeType | None:
         """Compile the source with probes after `change`; None when it does not compile."""
-        try:
-            tree = ast.parse(self._source, filename=self._file)
-            change(tree)
-            layout = instrument(tree)
-            code = compile(tree, self._file, "exec", dont_inherit=True)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
+        compiled = compile_with_probes(self._source, self._file, change)
+        if compiled is None:
             return None
+        code, layout = compiled
         self._importer.bytecode.keep(self._file, variant, self._digest(), code, layout)
         return self._attach(code, layout)
 
@@ -134,6 +134,9 @@ class Load:
             self._layout = Layout()
             listener.declared(self._path, self._digest().hex(), self._layout)
         imports = self._layout.imports
+        self._importer.loads.setdefault(self._path, []).append(
+            Loaded(self._file, weakref.ref(self._module), self.code, self._digest().hex(), self._section)
+        )
         self._token = listener.begins(self._path, self._module, imports)
 
     def end(self) -> None:
@@ -151,7 +154,8 @@ class Load:
         if self._path is None:
             return code
         self._layout = layout
-        return attach(code, self._importer.listener.declared(self._path, self._digest().hex(), layout))
+        self._section = self._importer.listener.declared(self._path, self._digest().hex(), layout)
+        return attach(code, self._section)
 
     def _digest(self) -> bytes:
         return hashlib.sha256(self._source).digest()
@@ -178,6 +182,10 @@ class Importer:
         boundary: Says which files are the project's own.
         bytecode: Where compiled files are kept.
         listener: Who wants to know.
+
+    Attributes:
+        before: Called with the path of each project file that is about to be imported.
+        loads: What was executed so far, by path.
     """
 
     def __init__(self, boundary: Boundary, bytecode: Bytecode, listener: Listener) -> None:
@@ -185,6 +193,7 @@ class Importer:
         self.bytecode = bytecode
         self.listener = listener
         self.before: Callable[[str], None] | None = None
+        self.loads: dict[str, list[Loaded]] = {}
         self._undo: list[Callable[[], None]] = []
 
     def install(self) -> None:

@@ -158,6 +158,19 @@ def instrument(tree: ast.Module) -> Layout:
     )
 
 
+def compile_with_probes(
+    source: bytes, file: str, change: Callable[[ast.Module], None] = lambda _: None
+) -> tuple[CodeType, Layout] | None:
+    """Compile a file's source with probes after `change`; None when it does not compile."""
+    try:
+        tree = ast.parse(source, filename=file)
+        change(tree)
+        layout = instrument(tree)
+        return compile(tree, file, "exec", dont_inherit=True), layout
+    except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
+        return None
+
+
 class _Probe(NamedTuple):
     """What brackets a part of a function that keeps values."""
 

@@ -25,8 +25,9 @@ from enctest.selection.owners import Ledger, Owner, closure
 from enctest.selection.probe import Layout, Section
 from enctest.selection.processes.reports import Reports
 from enctest.selection.processes.started import Child, Launches
+from enctest.selection.revision import Revisions, UnfitError
 from enctest.selection.roots import Roots
-from enctest.selection.telling import Functions, Needs, Teller
+from enctest.selection.telling import Functions, Needs, Tell, Teller
 from enctest.selection.templates import Templates
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Recorder:
             self._ledger, self._graph, self._definitions, callers, self._templates, self._module
         )
         self._importer = Importer(self._boundary, Bytecode(state), self)
+        self._revisions = Revisions(self._importer.loads, self._definitions, self._graph)
         self._launches = Launches(self._boundary.root, state, self._launched, self._opaque, self.guard)
         self._files = FileWatch(self._boundary, callers, self._asking.used, self._launches.started)
         self._environment = EnvironmentWatch(callers, self._asking.used, self.guard, given)
@@ -175,6 +177,24 @@ class Recorder:
             files.discard(pending)
         return sorted(files), sorted({name for owner in owners for name in owner.absent})
 
+    def revise(self, path: str) -> Functions | None:
+        """Take over what a file says now without importing it again; None: it says the same.
+
+        Returns:
+            The numbers of its functions from now on; nobody else is told.
+
+        Raises:
+            UnfitError: It has to be imported again.
+        """
+        if self.broken or path in self._strangers:
+            raise UnfitError("its import was not followed")
+        self._ledger.settle()
+        self._hearing.active = False
+        try:
+            return self._revisions.revise(path, self._shared(), self._declare)
+        finally:
+            self._hearing.active = True
+
     # --- tests, fixtures, collections ---
 
     def start_test(self) -> None:
@@ -269,7 +289,10 @@ class Recorder:
 
     def declared(self, path: str, digest: str, layout: Layout) -> Section:
         """Number the functions of a file."""
-        first = self._number(path, digest, layout.names)
+        return self._declare(path, digest, layout)
+
+    def _declare(self, path: str, digest: str, layout: Layout, tell: Tell | None = None) -> Section:
+        first = self._number(path, digest, layout.names, tell)
         section = Section(self._ledger.board, first, layout, path)
         self._definitions.add(section)
         self._has_finalizers |= any(name.rpartition(".")[2] == "__del__" for name in layout.names)
@@ -359,12 +382,12 @@ class Recorder:
     def _needs(self, name: str, owner: Owner, roots: tuple[str, ...] = ()) -> Needs:
         return Needs.of(name, owner, self._files.not_made(owner.files), roots)
 
-    def _number(self, path: str, digest: str, names: tuple[str, ...]) -> int:
+    def _number(self, path: str, digest: str, names: tuple[str, ...], tell: Tell | None = None) -> int:
         """Give numbers to the functions of a file; return the first."""
         first = self._ledger.board.number(len(names))
         functions = Functions(path, digest, first, names)
         self._reports.declared(functions)
-        self._teller.functions(functions)
+        (tell or self._teller.functions)(functions)
         return first
 
     def _own_block(self, item: pytest.Item) -> list[int]:

@@ -10,6 +10,12 @@ from enctest.record import Record
 from enctest.selection.telling import Functions, Needs
 
 
+def declaration(run: int, functions: Functions) -> BlocksDeclared:
+    """Return the record of a file's functions."""
+    path, digest, first, names = functions
+    return BlocksDeclared(run=run, path=path, digest=digest, first=first, names=names)
+
+
 class Records:
     """A `telling.Teller`.
 
@@ -24,8 +30,7 @@ class Records:
 
     def functions(self, functions: Functions) -> None:
         """Send the numbers of a file's functions."""
-        path, digest, first, names = functions
-        self._emit(BlocksDeclared(run=self.run, path=path, digest=digest, first=first, names=names))
+        self._emit(declaration(self.run, functions))
 
     def module(self, needs: Needs) -> None:
         """Send what importing a file needed."""

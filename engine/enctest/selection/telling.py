@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from enctest.selection.owners import Owner
@@ -15,6 +15,10 @@ class Functions(NamedTuple):
     digest: str
     first: int
     names: tuple[str, ...]
+
+
+Tell = Callable[[Functions], None]
+"""Tells somebody of the numbers."""
 
 
 class Needs(NamedTuple):

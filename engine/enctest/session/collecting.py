@@ -56,6 +56,7 @@ class CollectionPlugin:
         self._put_off: dict[Path, list[pytest.Collector]] = {}
         self._paths: dict[str, str] = {}
         self._may_put_off = False
+        self._items: list[pytest.Item] = []
         self._conftests: dict[Path, ModuleType | None] = {}
 
     def take(self, job: Job) -> None:
@@ -68,6 +69,13 @@ class CollectionPlugin:
         """Return the files that are collected, relative to pytest's root."""
         collected = {node.path for node in self._order if node.path not in self._put_off}
         return sorted(_relative(path, self._rootpath) for path in collected)
+
+    def has_tests_of(self, file: str) -> bool:
+        """Tell whether any collected test is a function of this file (an absolute path), or stands in it."""
+        codes = (getattr(getattr(item, "function", None), "__code__", None) for item in self._items)
+        return any(getattr(code, "co_filename", None) == file for code in codes) or any(
+            str(item.path) == file for item in self._items
+        )
 
     # --- what is collected ---
 
@@ -143,7 +151,9 @@ class CollectionPlugin:
         late = list(self._collect_late(session))
         items += late
         if self._places is not None:
+            self._items = items
             self._places.collected()
+            self._items = []
             more = list(self._collect_late(session))
             items += more
             if late or more:

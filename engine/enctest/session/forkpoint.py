@@ -11,11 +11,23 @@ import os
 import select
 import signal
 import socket
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from enctest.session import forking
 from enctest.session.forking import OUTPUTS, nameless_file
-from enctest.session.job import HostCommand, HostEvent, Launch, Release, WorkerExited, WorkerStarted
+from enctest.session.job import (
+    HostCommand,
+    HostEvent,
+    Launch,
+    Release,
+    Revise,
+    Revised,
+    WorkerExited,
+    WorkerStarted,
+)
 from enctest.wire import Unpacker, pack
 
 _TAIL = 32 * 1024
@@ -104,6 +116,7 @@ class ForkPoint:
         self._workers: dict[int, _Child] = {}
         self._descriptors: list[int] = []
         self._wake: tuple[int, ...] = ()
+        self._revise: Callable[[Revise], Revised] | None = None
         self._before: tuple[object, int] = (signal.SIG_DFL, -1)
 
     def tell(self, event: HostEvent) -> None:
@@ -119,8 +132,13 @@ class ForkPoint:
         self._workers[pid] = _Child(stream)
         self.tell(WorkerStarted(stream=stream, pid=pid))
 
-    def wait(self) -> Orders:
-        """Serve until a command asks for a fork; return in the child (the process itself never returns)."""
+    def wait(self, revise: Callable[[Revise], Revised] | None = None) -> Orders:
+        """Serve until a command asks for a fork; return in the child (the process itself never returns).
+
+        Args:
+            revise: Takes over edits of files.
+        """
+        self._revise = revise
         self._wake = reader, writer = os.pipe()
         os.set_blocking(writer, False)
         handler = signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -164,10 +182,22 @@ class ForkPoint:
         if isinstance(command, Release):
             self._workers.pop(command.pid, None)
             return None
+        if isinstance(command, Revise):
+            self.tell(self._revised(command))
+            return None
         for pid in [pid for pid, child in self._workers.items() if child.stream == command.stream]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, command.signal)
         return None
+
+    def _revised(self, command: Revise) -> Revised:
+        if self._revise is None:
+            return Revised(reason="this process takes no edits over")
+        try:
+            return self._revise(command)
+        except BaseException:  # noqa: BLE001 - half done, and what is above on the stack is no business of it
+            traceback.print_exc()
+            self._end()
 
     def _launch(self, command: Launch) -> Orders | None:
         orders = self._orders(command)
@@ -205,7 +235,7 @@ class ForkPoint:
                 code = os.waitstatus_to_exitcode(status)
                 self.tell(WorkerExited(stream=child.stream, pid=pid, status=code, output=child.output(code)))
 
-    def _end(self) -> None:
+    def _end(self) -> NoReturn:
         """The explorer is gone, or has no use for this process any more: take every run along."""
         for pid in self._workers:
             with contextlib.suppress(ProcessLookupError, PermissionError):

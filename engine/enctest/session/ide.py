@@ -6,11 +6,13 @@ debugpy belongs to the project under test and is imported on request only. It li
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from types import CodeType, FunctionType
 
 import pytest
 
@@ -22,7 +24,11 @@ HOST = "127.0.0.1"
 TOLD = "enctest: debugpy listens on port "
 """What the line begins with that says where."""
 NOT_INSTALLED = "debugpy is not installed in its environment: pip install debugpy"
+FIRST_LINE = "--first-line"
+"""Before pytest's arguments: the test's first line is a place to stop, too."""
 _QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"
+_OURS = 5678_0001
+"""The breakpoint's number; editors count theirs from 0."""
 
 
 _port = 0
@@ -96,9 +102,50 @@ def _show(error: BaseException, *, as_uncaught: bool) -> None:
         info.is_tracing -= 1
 
 
+class FirstLine:
+    """Has the debugger stop once each test's fixtures are set up, at the first line of its function."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> None:
+        """Set a breakpoint that counts once; what is no function (a doctest) has none."""
+        called = getattr(item, "obj", None)
+        if callable(called):
+            function = inspect.unwrap(getattr(called, "__func__", called))
+            if isinstance(function, FunctionType):
+                _break_at(function.__code__)
+
+
+def _break_at(code: CodeType) -> None:
+    """Ask pydevd as it is asked by its own protocol; debugpy has no public function for it."""
+    debugger = import_module("pydevd").get_global_debugger()
+    import_module("_pydevd_bundle.pydevd_api").PyDevdAPI().add_breakpoint(
+        debugger,
+        code.co_filename,
+        "python-line",
+        _OURS,
+        first_line(code),
+        condition=None,
+        func_name="None",
+        expression=None,
+        suspend_policy="ALL",
+        hit_condition="@HIT@ == 1",
+        is_logpoint=False,
+    )
+
+
+def first_line(code: CodeType) -> int:
+    """Return the number of the first line of a function's body, a docstring not counted."""
+    lines = [line for _, _, line in code.co_lines() if line is not None]
+    return next((line for line in lines if line > code.co_firstlineno), code.co_firstlineno)
+
+
 def main(args: Sequence[str]) -> None:
     """Wait for an IDE, then run pytest. How it ended is no exit code: an IDE would stop at that, too."""
     die_with_parent(os.getppid())
+    plugins: list[object] = [PostMortem()]
+    if args[:1] == [FIRST_LINE]:
+        plugins.append(FirstLine())
+        args = args[1:]
     port, problem = listen()
     if not port:
         print(problem, flush=True)
@@ -106,7 +153,7 @@ def main(args: Sequence[str]) -> None:
     print(f"{TOLD}{port}", flush=True)
     import_module("debugpy").wait_for_client()
     sys.argv = ["pytest", *args]
-    pytest.main(list(args), plugins=[PostMortem()])
+    pytest.main(list(args), plugins=plugins)
 
 
 if __name__ == "__main__":

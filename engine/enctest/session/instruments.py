@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from enctest.dependencies import ModulesImported
+from enctest.dependencies import BlocksDeclared, ModulesImported
 from enctest.selection.pytest_plugin import RecordingPlugin
 from enctest.selection.recorder import Recorder
-from enctest.selection.records import Records
+from enctest.selection.records import Records, declaration
+from enctest.selection.revision import UnfitError
 from enctest.session.emitter import Emitter
 from enctest.session.job import Job
 from enctest.session.preload import imported_third_party
@@ -91,6 +92,18 @@ class Instruments:
             return ""
         self._recorder.before_fork()
         return "a process was started, and what it read is not known" if self._recorder.opaque else ""
+
+    def revise(self, paths: Iterable[str]) -> list[BlocksDeclared]:
+        """Take over what files (relative to the root) say now.
+
+        Raises:
+            UnfitError: One has to be imported again; others may be taken over by then.
+        """
+        if self._recorder is None:
+            raise UnfitError("nothing is recorded")
+        found = [self._recorder.revise(path) for path in paths]
+        run = self._records.run
+        return [declaration(run, functions) for functions in found if functions is not None]
 
     @property
     def declared(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -30,6 +30,9 @@ class IsolationPlugin:
 
     Args:
         text: What was lent, as in `handout.VARIABLE`.
+
+    Attributes:
+        revive: Replaces databases, by name, whose server has died.
     """
 
     def __init__(self, text: str) -> None:
@@ -38,6 +41,7 @@ class IsolationPlugin:
         self._handouts: dict[str, Handout] = {}
         self._inherited: list[own.Inherited] = []
         self._transactions: dict[str, object] = {}
+        self.revive: Callable[[Collection[str]], None] | None = None
 
     def take(self, text: str) -> None:
         """Go on with other databases, in a fork."""
@@ -94,15 +98,29 @@ class IsolationPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Hand out what the test is to have, before its fixtures."""
-        for one in self.databases():
+        for name in [one.name for one in self.databases()]:
             try:
-                if one.relay:
-                    self._begin(one, item)
-                else:
-                    self._hand_out(one, item)
+                self._give(name, item)
             except (OSError, ServerError) as error:
-                self._handouts.pop(one.name, None)
-                pytest.fail(f"database {one.name} cannot be had: {error}", pytrace=False)
+                self._handouts.pop(name, None)
+                pytest.fail(f"database {name} cannot be had: {error}", pytrace=False)
+
+    def _give(self, name: str, item: pytest.Item) -> None:
+        """Hand out one database; if its server has died since the last test, a new one's."""
+        try:
+            self._try_to_give(name, item)
+        except OSError:
+            if self.revive is None:
+                raise
+            self.revive([name])
+            self._try_to_give(name, item)
+
+    def _try_to_give(self, name: str, item: pytest.Item) -> None:
+        one = next(one for one in self.databases() if one.name == name)
+        if one.relay:
+            self._begin(one, item)
+        else:
+            self._hand_out(one, item)
 
     def _hand_out(self, one: Lent, item: pytest.Item) -> None:
         isolation = wanted(item, one.name, one.isolation, _KINDS, _DECLARE)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from enctest.dependencies import BlocksDeclared
 from enctest.record import Record
 
 
@@ -112,6 +113,12 @@ class Release(Record, frozen=True, kw_only=True):
     pid: int
 
 
+class Revise(Record, frozen=True, kw_only=True):
+    """Explorer to snapshot: take over what these files (relative to the root) say now; `Revised` answers."""
+
+    paths: tuple[str, ...]
+
+
 class HostReady(Record, frozen=True, kw_only=True):
     """Host to explorer: pytest is configured and the third-party modules are in.
 
@@ -178,6 +185,20 @@ class SnapshotRefused(Record, frozen=True, kw_only=True):
     reason: str
 
 
+class Revised(Record, frozen=True, kw_only=True):
+    """Snapshot to explorer: it is as if the files had been imported as they are now, or it cannot be.
+
+    Attributes:
+        functions: The numbers of their functions from now on.
+        declared: How many functions it has numbered.
+        reason: Why not; then nobody may go on from it. Empty if all is well.
+    """
+
+    functions: tuple[BlocksDeclared, ...] = ()
+    declared: int = 0
+    reason: str = ""
+
+
 class WorkerStarted(Record, frozen=True, kw_only=True):
     """Fork point to explorer: the process that a worker goes on in."""
 
@@ -197,5 +218,5 @@ class WorkerExited(Record, frozen=True, kw_only=True):
     output: str = ""
 
 
-HostCommand = Launch | Kill | Release
-HostEvent = HostReady | HostFailed | SnapshotReady | SnapshotRefused | WorkerStarted | WorkerExited
+HostCommand = Launch | Kill | Release | Revise
+HostEvent = HostReady | HostFailed | SnapshotReady | SnapshotRefused | Revised | WorkerStarted | WorkerExited

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from enctest.databases import sockets
 from enctest.databases.handout import SUPERUSER, Lent
 from enctest.databases.protocol import Connection, ServerError
-from enctest.session.opened import Opened, Openings
+from enctest.session.opened import Left, Opened, Openings
 from enctest.tracing.recorder import TraceRecorder
 from enctest.tracing.redaction import redact
 from enctest.tracing.values import shorten
@@ -34,8 +34,8 @@ class LeaksPlugin:
     """Looks at the end of each test for what was opened in it.
 
     What a fixture of a wider scope opens, or a library (an ORM, a pool), is theirs to close. What a test's
-    own file or a conftest opens is closed, unless a variable or an attribute still leads to it; of what the
-    application opens, only a line that has left many is named.
+    own file or a conftest opens is named, unless a variable or an attribute still leads to it, and closed,
+    unless anything does; of what the application opens, only a line that has left many is named.
 
     Args:
         openings: Tells of connections.
@@ -53,6 +53,7 @@ class LeaksPlugin:
         self._applications: list[Opened] = []
         self._named: set[str] = set()
         self._wider = 0
+        self._fixtures: list[pytest.FixtureDef[Any]] = []
         self._failed = False
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -70,6 +71,7 @@ class LeaksPlugin:
         if fixturedef.scope == "function":
             return (yield)
         self._wider += 1
+        self._fixtures = [each for each in self._fixtures if each.cached_result is not None] + [fixturedef]
         try:
             return (yield)
         finally:
@@ -92,6 +94,11 @@ class LeaksPlugin:
             if self._opened:
                 self._look(item)
 
+    def _wider_values(self) -> Iterator[object]:
+        for each in self._fixtures:
+            if each.cached_result is not None:  # it is not torn down
+                yield each.cached_result[0]
+
     def _note(self, opened: Opened) -> None:
         if not self._wider:
             self._opened.append(opened)
@@ -103,10 +110,10 @@ class LeaksPlugin:
             return
         tests = {str(item.path)}
         mine = [each for each in open_now if each.filename in tests or Path(each.path).name == "conftest.py"]
-        left = self._openings.left(mine)
+        left = self._openings.left(mine, self._wider_values())
         self._applications += [each for each in open_now if each not in mine]
         many = self._many()
-        if left or many:
+        if left.used or left.lost or many:
             self._tell(item, left, many)
 
     def _many(self) -> list[Opened]:
@@ -117,7 +124,7 @@ class LeaksPlugin:
         self._named |= news
         return [each for each in self._applications if each.place in news]
 
-    def _tell(self, item: pytest.Item, left: list[Opened], many: list[Opened]) -> None:
+    def _tell(self, item: pytest.Item, left: Left, many: list[Opened]) -> None:
         doing: dict[int, tuple[str, str, str]] = {}
         ours: set[int] = set()
         for one in self._databases():
@@ -126,15 +133,16 @@ class LeaksPlugin:
                 doing |= _doing(one)
         lines = []
         places: dict[str, list[Opened]] = {}
-        for each in [*left, *many]:
+        for each in [*left.lost, *left.used, *many]:
             if each.descriptor() in ours:
                 places.setdefault(each.place, []).append(each)
         for each, *more in places.values():
             text = _described(each, doing.get(each.server()), len(more))
-            if each in left:
-                text += ", and closed now"
-                for ended in (each, *more):
-                    _end(ended)
+            ended = [other for other in (each, *more) if other in left.lost]
+            if ended:
+                text += ", and closed now" if len(ended) > len(more) else f", and {len(ended)} closed now"
+            for lost in ended:
+                _end(lost)
             if not self._failed or each in many:
                 lines.append(text)
                 self._say(item, each, text)

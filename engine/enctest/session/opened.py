@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import gc
 import sys
+import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from enctest.tracing.callsite import Frames
 from enctest.tracing.hooks.imports import ImportWatcher
@@ -21,8 +25,11 @@ _POOLS = ("asyncpg.pool", "psycopg2.pool")
 """Those that come with a driver; others are libraries of their own."""
 _DEPTH = 100
 _STEPS, _LOOKED_AT = 6, 20_000
-_ENDS = (ModuleType, FunctionType, str, bytes, int, float, list, tuple, set, frozenset, deque)
-"""What is not looked into: a list of connections is what a leak looks like."""
+_SEARCHED = 100_000
+"""Objects after which a search for everything that leads somewhere is given up."""
+_ENDS = (ModuleType, str, bytes, int, float, pytest.Config, pytest.Item, pytest.Collector)
+_COLLECTIONS = (list, tuple, set, frozenset, deque)
+"""A list of connections is what a leak looks like; but who has the list may still use them."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,27 @@ class Opened:
             return 0
 
 
+@dataclass(frozen=True)
+class Left:
+    """Connections that a test has left open.
+
+    Attributes:
+        used: Something that goes on leads to them, or may.
+        lost: Nothing does.
+    """
+
+    used: tuple[Opened, ...]
+    lost: tuple[Opened, ...]
+
+
+@dataclass(frozen=True)
+class Reached:
+    """The ids of objects that something leads to; `is_whole` unless there were too many."""
+
+    ids: frozenset[int]
+    is_whole: bool
+
+
 class Openings:
     """Notes connections as they are opened, while `noting` is set.
 
@@ -95,14 +123,27 @@ class Openings:
         self._watcher.uninstall()
         self._patches.restore()
 
-    def left(self, opened: Iterable[Opened]) -> list[Opened]:
-        """Return those that are open and that no variable or attribute of the project leads to."""
+    def left(self, opened: Iterable[Opened], fixtures: Iterable[object]) -> Left:
+        """Return those that are open and that no variable or attribute of the project leads to.
+
+        Args:
+            opened: Connections of a test that is over.
+            fixtures: Values of fixtures that are not over.
+        """
         still = [each for each in opened if each.descriptor() >= 0]
         if not still:
-            return []
+            return Left((), ())
         modules = [module for module in list(sys.modules.values()) if self._is_ours(module)]
-        ids = kept(vars(module) for module in modules)
-        return [each for each in still if id(each.reference()) not in ids]
+        roots: list[Mapping[Any, object]] = [vars(module) for module in modules]
+        roots += [dict(enumerate(fixtures)), dict(contextvars.copy_context())]
+        kept = leads_to(roots, steps=_STEPS, most=_LOOKED_AT)
+        still = [each for each in still if id(each.reference()) not in kept.ids]
+        if not still:
+            return Left((), ())
+        roots += _variables_of_threads()
+        found = leads_to(roots, most=_SEARCHED, collections=True)
+        used = [each for each in still if not found.is_whole or id(each.reference()) in found.ids]
+        return Left(tuple(used), tuple(each for each in still if each not in used))
 
     def _is_ours(self, module: object) -> bool:
         filename = getattr(module, "__file__", None)
@@ -160,28 +201,55 @@ class Openings:
         return None
 
 
-def kept(roots: Iterable[Mapping[str, object]]) -> frozenset[int]:
-    """Return the ids of what module variables lead to by attributes and dictionaries, not lists.
+def leads_to(
+    roots: Iterable[Mapping[Any, object]], *, most: int, steps: int = 0, collections: bool = False
+) -> Reached:
+    """Return what variables lead to by attributes and dictionaries: somebody means to use it again.
 
-    Somebody means to use it again. `gc.get_referrers` would not see what was frozen before a fork.
+    `gc.get_referrers` would not see what was frozen before a fork.
 
     Args:
-        roots: Variables of modules.
+        roots: Variables by name, such as those of modules.
+        most: Objects to look at.
+        steps: How far to go; 0 for as far as it goes.
+        collections: Look into lists and the like, closures and what functions have by default, too.
     """
+    ends = _ENDS if collections else (*_ENDS, FunctionType, *_COLLECTIONS)
     seen: set[int] = set()
     level = [value for variables in roots for value in list(variables.values())]
-    for _ in range(_STEPS):
-        found = [value for value in level if id(value) not in seen]
-        seen.update(map(id, found))
-        if len(seen) > _LOOKED_AT:
-            break
-        level = [attribute for value in found for attribute in _attributes(value)]
-    return frozenset(seen)
+    step = 0
+    while level and (not steps or step < steps):
+        found = []
+        for value in level:
+            if id(value) not in seen:
+                seen.add(id(value))
+                found.append(value)
+        if len(seen) > most:
+            return Reached(frozenset(seen), is_whole=False)
+        level = [attribute for value in found for attribute in _attributes(value, ends)]
+        step += 1
+    return Reached(frozenset(seen), is_whole=not level)
 
 
-def _attributes(value: object) -> Iterable[object]:
+def _attributes(value: object, ends: tuple[type, ...]) -> Iterable[object]:
     """Return what an object leads to, running no code of it: proxies may refuse to be looked at."""
     kind = type(value)
+    if issubclass(kind, ends):
+        return ()
     if issubclass(kind, dict):
         return list(dict.values(value))  # type: ignore[arg-type]  # `isinstance` would ask the object
-    return () if issubclass(kind, _ENDS) else gc.get_referents(value)
+    if issubclass(kind, FunctionType):  # not its module's variables
+        function = cast("FunctionType", value)
+        return function.__closure__, function.__defaults__, function.__kwdefaults__, function.__dict__
+    if kind is threading.local:  # another kind may run code of its own
+        return (vars(value),)
+    return gc.get_referents(value)
+
+
+def _variables_of_threads() -> Iterator[Mapping[str, object]]:
+    """Yield the variables of functions that run in other threads: they may go on."""
+    for thread, innermost in sys._current_frames().items():  # noqa: SLF001 - no other way to see them
+        frame: FrameType | None = innermost if thread != threading.get_ident() else None
+        while frame is not None:
+            yield frame.f_locals
+            frame = frame.f_back

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from enctest.errors import EnctestError
 from enctest.events import WorkerEvent
@@ -19,6 +19,8 @@ from enctest.session.job import (
     Kill,
     Launch,
     Release,
+    Revise,
+    Revised,
     SnapshotReady,
     SnapshotRefused,
     WorkerExited,
@@ -95,6 +97,7 @@ class Family:
     Args:
         on_snapshot: Called with each copy that is suspended.
         on_refused: Called when a copy was asked for and not made.
+        on_revised: Called when a fork point has taken over edits, or cannot.
         on_gone: Called with each fork point that has ended.
     """
 
@@ -103,12 +106,14 @@ class Family:
         *,
         on_snapshot: Callable[[Point], None] = lambda _: None,
         on_refused: Callable[[SnapshotRefused], None] = lambda _: None,
+        on_revised: Callable[[Point, Revised], None] = lambda *_: None,
         on_gone: Callable[[Point], None] = lambda _: None,
     ) -> None:
         self.processes: dict[int, Process] = {}
         self.points: set[Point] = set()
         self.on_snapshot = on_snapshot
         self.on_refused = on_refused
+        self.on_revised = on_revised
         self.on_gone = on_gone
 
 
@@ -120,6 +125,8 @@ class Point:
         env: Variables that were set when it was made.
         since: Number of the last change before it was made.
         is_known: Tells whether all that its worker has told until then has been taken.
+        is_revised: It has taken over edits: functions were exchanged, nothing was imported again.
+        revising: Done when it has taken over all that it was told to; None when it was told nothing.
     """
 
     def __init__(self, family: Family, sock: socket.socket) -> None:
@@ -128,6 +135,9 @@ class Point:
         self.env: dict[str, str] = {}
         self.since = 0
         self.is_known: Callable[[], bool] = lambda: True
+        self.is_revised = False
+        self.revising: asyncio.Future[None] | None = None
+        self._revisions = 0
         self._family = family
         self._socket = sock
         family.points.add(self)
@@ -164,6 +174,14 @@ class Point:
             sock.close()
         return process
 
+    def revise(self, paths: Iterable[str]) -> None:
+        """Let it take over what files say now; until then nothing may be launched from it."""
+        if self.revising is None:
+            self.revising = asyncio.get_running_loop().create_future()
+        self.is_revised = True
+        self._revisions += 1
+        self.send(Revise(paths=tuple(paths)))
+
     def signal(self, process: Process, number: int) -> None:
         """Signal a worker and all it started."""
         self.send(Kill(stream=process.job.stream, signal=number))
@@ -195,12 +213,18 @@ class Point:
 
     def _gone(self) -> None:
         self._family.points.discard(self)
+        self._end_revision()
         for stream, process in list(self._family.processes.items()):
             if process.point is self:
                 process.ended(-signal.SIGKILL)
                 del self._family.processes[stream]
         if self.info is not None:
             self._family.on_gone(self)
+
+    def _end_revision(self) -> None:
+        if self.revising is not None:
+            self.revising.set_result(None)
+            self.revising = None
 
     def _hear(self, event: HostEvent) -> None:
         processes = self._family.processes
@@ -215,14 +239,22 @@ class Point:
             self._family.on_snapshot(self)
         elif isinstance(event, SnapshotRefused):
             self._family.on_refused(event)
+        elif isinstance(event, Revised):
+            self._revisions -= 1
+            self._family.on_revised(self, event)
+            if self._revisions == 0:
+                self._end_revision()
         elif isinstance(event, WorkerStarted):
             if event.stream in processes:
                 process = processes[event.stream]
                 process.point, process.pid = self, event.pid
         elif isinstance(event, WorkerExited):
-            ended = processes.get(event.stream)
-            if ended is not None and ended.point is self and ended.pid == event.pid:
-                del processes[event.stream]
-                ended.ended(event.status, event.output)
+            self._exited(event)
         else:
             raise EnctestError(f"a fork point said {type(event).__name__}")
+
+    def _exited(self, event: WorkerExited) -> None:
+        ended = self._family.processes.get(event.stream)
+        if ended is not None and ended.point is self and ended.pid == event.pid:
+            del self._family.processes[event.stream]
+            ended.ended(event.status, event.output)

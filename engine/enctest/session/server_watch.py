@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ class ServerWatchPlugin:
         self._root = root
         self._died: set[str] = set()
         self._revival: revival.Revival | None = None
+        isolation.revive = self._revive
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -49,12 +50,15 @@ class ServerWatchPlugin:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
         """Start the servers again that have died."""
-        if not self._died:
-            return
+        if self._died:
+            self._revive(self._died)
+
+    def _revive(self, died: Collection[str]) -> None:
         if self._revival is None:
             self._revival = revival.Revival(Project.find(self._root))
         try:
-            self._isolation.replace(self._revival.revive(self._isolation.databases()))
+            lent = self._revival.revive(self._isolation.databases(), died)
+            self._isolation.replace(lent)
         except EnctestError as error:
             pytest.fail(f"the database server died and cannot be started again: {error.title}", pytrace=False)
         self._died.clear()

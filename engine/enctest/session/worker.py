@@ -17,6 +17,7 @@ import pytest
 from enctest.databases import handout, resets
 from enctest.errors import EnctestError
 from enctest.events import IdeWaits
+from enctest.selection.revision import UnfitError
 from enctest.session import database_plugins, worker_fixtures
 from enctest.session.collecting import CollectionPlugin
 from enctest.session.emitter import Emitter
@@ -25,7 +26,16 @@ from enctest.session.forkpoint import ForkPoint, Orders, fork, stay
 from enctest.session.hazards import Hazards
 from enctest.session.instruments import Instruments
 from enctest.session.isolation import IsolationPlugin
-from enctest.session.job import COLLECTED, COLLECTION, AttachIde, Job, SnapshotReady, SnapshotRefused
+from enctest.session.job import (
+    COLLECTED,
+    COLLECTION,
+    AttachIde,
+    Job,
+    Revise,
+    Revised,
+    SnapshotReady,
+    SnapshotRefused,
+)
 from enctest.session.looping import LoopPlugin
 from enctest.session.preload import is_foreign
 from enctest.session.report_plugin import ReportPlugin
@@ -202,12 +212,22 @@ class Worker:
         )
         if pid > 0:
             point.adopt(pid, self.job.stream)
-        self._orders = point.wait()
+        self._orders = point.wait(self._revise if place == COLLECTED else None)
         self.job = _read_job(self._orders.socket)
         self._hazards.accept()
         self._emitter.unpark(self._orders.socket)
         importlib.invalidate_caches()
         self._take(self.job)
+
+    def _revise(self, command: Revise) -> Revised:
+        """Take over edits, in a copy that has collected; not where tests stand, whose lines it knows."""
+        if any(self._collection.has_tests_of(str(Path(self.job.root, path))) for path in command.paths):
+            return Revised(reason="there are tests in it")
+        try:
+            functions = self._instruments.revise(command.paths)
+        except UnfitError as error:
+            return Revised(reason=str(error))
+        return Revised(functions=tuple(functions), declared=self._instruments.declared)
 
     def _take(self, job: Job) -> None:
         """Let everybody know of the job."""

@@ -1,8 +1,8 @@
 """Two traces of a test in one tree: what came, what is missing, what is different, and where that began.
 
 Siblings are paired by what they do (`likeness.key`), in order: equal ends first, then the longest common
-subsequence of what lies between, or for very many the nearest that follows. Runs of equal siblings without
-children are one line, so that forty queries instead of twelve are one difference.
+subsequence of what lies between, or for very many the nearest that follows. Runs of equal siblings are one
+line, so that forty queries instead of twelve are one difference; what is below them is listed once for all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Generic, Literal, TypeVar
 
-from enctest.tracing.likeness import Difference, Key, Spanlike, differences, key
+from enctest.tracing.likeness import Difference, Key, Spanlike, key
 from enctest.tracing.model import SHARED, is_beside
+from enctest.tracing.subtrees import Subtrees
 
 S = TypeVar("S", bound=Spanlike)
 
@@ -92,10 +93,11 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
     Spans beside the test are left out: which test needed a shared start first says nothing of it.
     """
     top: Line[S] = Line((), ())
+    known: Subtrees[S] = Subtrees()
     pending = [(top, _comparable(before, now), _comparable(now, before))]
     while pending:
         line, old, new = pending.pop()
-        for child, below_old, below_new in _children(line, old, new):
+        for child, below_old, below_new in _children(line, old, new, known):
             line.children.append(child)
             if below_old or below_new:
                 pending.append((child, below_old, below_new))
@@ -120,14 +122,14 @@ def _comparable(spans: Sequence[S], others: Sequence[S]) -> Sequence[S]:
 
 
 def _children(
-    line: Line[S], old: Sequence[S], new: Sequence[S]
+    line: Line[S], old: Sequence[S], new: Sequence[S], known: Subtrees[S]
 ) -> Iterator[tuple[Line[S], Sequence[S], Sequence[S]]]:
     """Yield the lines below a line, each with what is below it on both sides."""
     before, now = _groups(old), _groups(new)
     for one, other in align([each[0] for each in before], [each[0] for each in now]):
         left = before[one][1] if one is not None else ()
         right = now[other][1] if other is not None else ()
-        yield from _paired(line, left, right)
+        yield from _paired(line, left, right, known)
 
 
 def _groups(spans: Iterable[S]) -> list[tuple[Key, list[S]]]:
@@ -135,23 +137,38 @@ def _groups(spans: Iterable[S]) -> list[tuple[Key, list[S]]]:
 
 
 def _paired(
-    parent: Line[S], left: Sequence[S], right: Sequence[S]
+    parent: Line[S], left: Sequence[S], right: Sequence[S], known: Subtrees[S]
 ) -> Iterator[tuple[Line[S], Sequence[S], Sequence[S]]]:
-    """Yield lines for equal neighbours: one for all if nothing is below them, else one for each."""
+    """Yield lines for neighbours of one key: one for those that are equal all the way down, or one each."""
     is_run = len(left) > 1 or len(right) > 1
     if is_run and not any(span.children for span in (*left, *right)):
-        found = [differences(one, other) for one, other in zip(left, right, strict=False)]
-        if not any(found):
+        both = min(len(left), len(right))
+        failed = any(span.status == "error" for span in (*left[both:], *right[both:]))
+        found = (known.differences(one, other) for one, other in zip(left, right, strict=False))
+        if not failed and not any(found):
             yield _line(parent, left, right, _of_counts(left, right)), (), ()
             return
-    both = min(len(left), len(right))
-    for one, other in zip(left, right, strict=False):
-        line = _line(parent, (one,), (other,), differences(one, other))
-        yield line, one.children, other.children
-    for span in left[both:]:
-        yield _line(parent, (span,), (), ()), span.children, ()
-    for span in right[both:]:
-        yield _line(parent, (), (span,), ()), (), span.children
+    for old, new in known.pieces(left, right) if is_run else ((left, right),):
+        if len(old) > 1 or len(new) > 1:
+            line = _line(parent, old, new, _of_counts(old, new))
+            _list_once(line, known)
+            yield line, (), ()
+        elif old and new:
+            line = _line(parent, old, new, known.differences(old[0], new[0]))
+            yield line, old[0].children, new[0].children
+        else:
+            below = (*old, *new)[0].children
+            yield _line(parent, old, new, ()), below if old else (), below if new else ()
+
+
+def _list_once(run: Line[S], known: Subtrees[S]) -> None:
+    """List below a run of equal spans what is below them, each line for all of them."""
+    pending = [run]
+    while pending:
+        line = pending.pop()
+        below = zip_longest(known.below(line.before), known.below(line.now), fillvalue=())
+        line.children = [_line(line, before, now, ()) for before, now in below]
+        pending += line.children
 
 
 def _line(parent: Line[S], left: Sequence[S], right: Sequence[S], found: Iterable[Difference]) -> Line[S]:

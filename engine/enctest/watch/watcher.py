@@ -23,6 +23,8 @@ _MANY = 20
 _SETTLING, _LOOK, _PATIENCE_WITH_GIT = 0.04, 0.005, 10.0
 """Seconds without a change after which a tool's burst is over; between two looks; for git at most."""
 
+_FILLING = 0.1
+"""Seconds after which a file that is empty is meant to be."""
 _PASSING = "pytest-cache-files-"
 """Folders that pytest makes beside its cache and renames at once."""
 _SKIPPED_FILES = (
@@ -73,9 +75,13 @@ class Watcher:
         self._tasks.clear()
 
     async def _rest(self, paths: set[Path]) -> set[Path]:
-        """Return what belongs to the same burst: all that git writes in one go, however long it takes."""
+        """Return what belongs to the same burst: all that git writes in one go, however long it takes.
+
+        A file that is empty is waited for, too: who saves in place empties it first.
+        """
         rest: set[Path] = set()
         deadline = time.monotonic() + _PATIENCE_WITH_GIT
+        filled_at = time.monotonic() + _FILLING
         quiet_at = time.monotonic() + (_SETTLING if len(paths) > _MANY else 0.0)
         while True:
             while not self._queue.empty():
@@ -84,7 +90,8 @@ class Watcher:
                     quiet_at = time.monotonic() + _SETTLING
             if self.git_is_at_work():
                 quiet_at = time.monotonic() + _SETTLING
-            if time.monotonic() >= min(quiet_at, deadline):
+            is_filled = time.monotonic() >= filled_at or not any(map(_is_empty, paths | rest))
+            if is_filled and time.monotonic() >= min(quiet_at, deadline):
                 return rest
             await asyncio.sleep(_LOOK)
 
@@ -154,3 +161,10 @@ class Watcher:
                     self._queue.put_nowait(paths)
         except (OSError, RuntimeError) as error:  # the system's limit on watches, mostly
             self.error = f"{self.root} cannot be watched: {error}"
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False

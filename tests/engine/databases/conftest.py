@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.harness import PATIENCE
 
 from enctest.config import DatabaseSettings
 from enctest.databases.binaries import Binaries, found
@@ -119,7 +120,7 @@ def processes(folder: Path) -> dict[int, str]:
     return running
 
 
-def eventually(condition: Callable[[], object], seconds: float = 20.0) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
     """Wait until `condition` holds; tell whether it did in time."""
     deadline = time.monotonic() + seconds
     while not condition():

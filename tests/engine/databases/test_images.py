@@ -16,6 +16,7 @@ import pytest
 
 from enctest.config import DatabaseSettings
 from enctest.databases import archive, datadir, images
+from enctest.databases.account import Account
 from enctest.databases.binaries import Binaries
 from enctest.databases.manager import DatabaseManager, Lease
 
@@ -245,6 +246,40 @@ def test_an_image_that_does_not_start_is_removed(shop: Shop, any_server: Binarie
     assert image.stat().st_ino != damaged
 
 
+def test_an_image_of_which_a_part_is_missing_is_removed(
+    shop: Shop, any_server: Binaries, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _once(shop, any_server)
+    (image,) = _images(cache)
+    damaged = image.stat().st_ino
+    restore = images.restore
+
+    def broken(image: Path, target: Path, account: Account | None, *parts: images.Part) -> None:
+        if images.Part.DATABASES in parts and image.stat().st_ino == damaged:
+            raise ValueError("a part is missing")
+        restore(image, target, account, *parts)
+
+    monkeypatch.setattr(images, "restore", broken)
+
+    _, url = _next(shop, any_server)
+
+    assert shop.states() == ["starting", "migrating", "ready"]
+    assert _run(url, "select count(*) from items") == [(0,)]
+    assert [path.stat().st_ino for path in _images(cache)] != [damaged]
+
+
+def test_what_sessions_read_first_is_there_for_copies(shop: Shop, server: Binaries) -> None:
+    _once(shop, server)
+
+    _, url = _next(shop, server)
+
+    superuser = url.replace("enctest@", "postgres@")
+    sql = "select datname from pg_database, pg_ls_dir('base/' || oid) file where file = 'pg_internal.init'"
+    found = {name for (name,) in _run(superuser, sql)}
+    assert "shop" in found
+    assert any(name.startswith("template_shop_") for name in found)
+
+
 def test_a_writer_that_is_killed_leaves_no_image(
     shop: Shop, any_server: Binaries, cache: Path, run_python: RunPython
 ) -> None:
@@ -265,13 +300,17 @@ def test_a_writer_that_is_killed_leaves_no_image(
     assert not left.exists()
 
 
+def _keep(data: Path, image: Path) -> None:
+    images.keep_fresh(data, image)()
+
+
 def test_two_that_write_the_same_do_not_meet(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "base").mkdir(parents=True)
     for number in range(50):
         (data / "base" / str(number)).write_bytes(os.urandom(100_000))
     image = tmp_path / "images" / "one.image"
-    threads = [threading.Thread(target=images.keep_fresh, args=(data, image)) for _ in range(4)]
+    threads = [threading.Thread(target=_keep, args=(data, image)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -298,27 +337,27 @@ def test_images_and_what_is_made_of_them_are_private(shop: Shop, any_server: Bin
 
 def test_the_images_used_last_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    (data / "base").mkdir(parents=True)
     (data / "file").write_bytes(os.urandom(1000))
     folder = tmp_path / "images"
     for number in range(4):
-        images.keep_fresh(data, folder / f"{number}.image")
+        _keep(data, folder / f"{number}.image")
         os.utime(folder / f"{number}.image", (number, number))
     images.restore(folder / "0.image", tmp_path / "back", None)
     monkeypatch.setattr(images, "LIMIT", 3 * (folder / "0.image").stat().st_size)
 
-    images.keep_fresh(data, folder / "4.image")
+    _keep(data, folder / "4.image")
 
     assert sorted(path.name for path in folder.iterdir()) == ["0.image", "3.image", "4.image"]
 
 
 def test_too_much_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
-    data.mkdir()
+    (data / "base").mkdir(parents=True)
     (data / "file").write_bytes(os.urandom(1000))
     monkeypatch.setattr(images, "LIMIT", 999)
 
-    images.keep_fresh(data, tmp_path / "images" / "one.image")
+    _keep(data, tmp_path / "images" / "one.image")
 
     assert list((tmp_path / "images").iterdir()) == []
 

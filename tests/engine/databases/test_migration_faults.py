@@ -104,8 +104,9 @@ def test_a_process_killed_in_a_migration_leaves_nothing_of_it(
     other = shop.manager(other=DatabaseSettings(bin=str(any_server.bin)))
     url = other.lease("run").urls["other"] if survivor else ""
     child = _start(run_python, shop, any_server, command)
-    assert look.eventually((shop.root / "pid").exists)
-    pid = (shop.root / "pid").read_text(encoding="utf-8")
+    path = shop.root / "pid"
+    assert look.eventually(lambda: path.exists() and path.read_text(encoding="utf-8"))
+    pid = path.read_text(encoding="utf-8")
 
     child.kill()
     child.wait()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.harness import PATIENCE
 
 from enctest.config import DatabaseSettings
 from enctest.databases.binaries import Binaries
@@ -117,13 +118,13 @@ def test_a_failing_seed_names_its_line(shop: Shop, any_server: Binaries) -> None
 )
 def test_a_migration_that_hangs_is_ended_and_named(shop: Shop, any_server: Binaries, sql: str) -> None:
     shop.write("2_slow.up.sql", sql)
-    manager = _seeded(shop, any_server, seed="", migration_timeout=0.3)
+    manager = _seeded(shop, any_server, seed="", migration_timeout=1.5)
 
     with pytest.raises(EnctestError) as caught:
         manager.prepare()
 
     place = "migrations/2_slow.up.sql, line 3"
-    assert caught.value.title == f"migration of database shop failed: {place}: not done after 0.3 s"
+    assert caught.value.title == f"migration of database shop failed: {place}: not done after 1.5 s"
     assert "pg_sleep(1000)" in caught.value.hint
     shop.write("2_slow.up.sql", "select 1;")
     assert _run(manager, "select count(*) from items") == [(0,)]
@@ -147,5 +148,5 @@ def test_two_processes_that_change_the_template_at_once_have_each_their_own(
     threads[1].start()
 
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE)
     assert results == {1: [(1,)], 2: [(2,)]}

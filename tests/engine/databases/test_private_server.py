@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.harness import PATIENCE
 
 from enctest.databases import private_server
 from enctest.databases.private_server import PrivateServer
@@ -111,7 +112,7 @@ def test_a_server_that_outlived_its_supervisor_is_ended_by_the_next(
         (folder / "server.pid").write_text(str(survivor.pid), encoding="ascii")
         second = start()
         assert second.folder == folder
-        assert survivor.wait(20) == -signal.SIGQUIT
+        assert survivor.wait(PATIENCE) == -signal.SIGQUIT
 
         os.kill(look.supervisor(folder), signal.SIGKILL)
         assert look.eventually(lambda: not second.is_alive())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.harness import PATIENCE
 
 from enctest.databases.binaries import Binaries
 from enctest.errors import EnctestError
@@ -190,7 +191,7 @@ def test_closing_interrupts_a_migration_that_never_ends(shop: Shop, any_server: 
 
     manager.close()
 
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert len(problems) == 1
     with pytest.raises(EnctestError, match="are closed"):

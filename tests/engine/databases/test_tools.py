@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from tests.harness import PATIENCE
 
 from enctest import config
 from enctest.config import DatabaseSettings
@@ -255,9 +256,9 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(
     shop: Shop, any_server: Binaries, look: Look
 ) -> None:
     code = "import subprocess; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n"
-    manager = _commanded(shop, any_server, code + "time.sleep(1000)", seconds=1.5)
+    manager = _commanded(shop, any_server, code + "time.sleep(1000)", seconds=4)
 
-    with pytest.raises(EnctestError, match=r"python make.py .* was not done after 1.5 s") as caught:
+    with pytest.raises(EnctestError, match=r"python make.py .* was not done after 4 s") as caught:
         manager.prepare()
 
     assert "half way" in caught.value.hint
@@ -283,7 +284,7 @@ def test_closing_ends_a_command_that_hangs(shop: Shop, any_server: Binaries, loo
 
     manager.close()
 
-    thread.join(20)
+    thread.join(PATIENCE)
     assert len(problems) == 1
     assert not [one for one in look.processes(shop.root).values() if "make.py" in one]
 

@@ -63,6 +63,21 @@ def test_nothing_is_looked_for_while_git_writes(tmp_path: Path, monkeypatch: pyt
     explore(tmp_path, monkeypatch, files, story)
 
 
+def test_a_file_that_is_saved_in_place_is_not_taken_for_empty(tmp_path: Path) -> None:
+    path = tmp_path / "lib.py"
+    path.write_text("")
+
+    async def saved() -> None:
+        rest = asyncio.create_task(Watcher(tmp_path)._rest({path}))
+        await asyncio.sleep(0)
+        assert not rest.done()
+        path.write_text("def one(): return 1\n")
+        assert await rest == set()
+        assert await Watcher(tmp_path)._rest({path.with_name("empty")}) == set()
+
+    asyncio.run(saved())
+
+
 def test_what_tests_write_does_not_run_them_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
         "test_w.py": """

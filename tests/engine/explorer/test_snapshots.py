@@ -56,10 +56,12 @@ def test_a_run_imports_the_edited_module_and_what_comes_after_it(
 ) -> None:
     async def story(lab: Lab) -> None:
         await lab.places()
-        await lab.edit("middle.py", "base.one() + 1", "1 + base.one()")
+        await lab.edit("middle.py", "two():", "two(*_):")
         assert "middle.py" in await lab.places()
         taken(imports)
-        ran = await lab.edit("middle.py", "1 + base.one()", "base.one() + 2")
+        ran = await lab.edit(
+            "middle.py", "two(*_):\n    return base.one() + 1", "two():\n    return base.one() + 2"
+        )
         assert ran == {"tests/test_a.py::test_two": "failed"}
         assert taken(imports)[:2] == ["middle", "test_a"]
 
@@ -74,7 +76,7 @@ def test_what_no_import_has_read_needs_no_import(
         taken(imports)
         assert await lab.edit("data.txt", "x", "y") == {"tests/test_b.py::test_data": "failed"}
         assert taken(imports) == []
-        assert await lab.places() == before
+        assert set(before) <= set(await lab.places())  # one that was made before may tell late
 
     explore(tmp_path, monkeypatch, MODULES, story)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.engine.explorer.lab import Lab, explore
+from tests.harness import PATIENCE
 
 from enctest.events import FindStacks, RunFinished, RunTests, Stack, Stacked, Stop, TestStarted
 
@@ -58,11 +60,13 @@ async def hanging(lab: Lab, name: str, there: Callable[[Stacked], bool]) -> Stac
     lab.give(RunTests(tests=(test,)))
     await lab.until("it starts", lambda: lab.new(TestStarted))
     answer = Stacked(run=0, test="")
+    deadline = time.monotonic() + PATIENCE
     while not there(answer):
         lab.give(FindStacks(test=test))
         await lab.until("the answer", lambda: lab.new(Stacked))
         (answer,) = lab.new(Stacked)
-        assert not answer.problem
+        assert time.monotonic() < deadline, answer
+    assert not answer.problem
     assert answer.test == test
     assert answer.since > 0
     assert answer.pid > 0

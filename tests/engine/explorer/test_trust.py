@@ -18,6 +18,13 @@ SLOW = """
         with open(os.environ["PIDS"], "a") as file:
             file.write(f"{os.getpid()} {os.environ.get('PYTEST_XDIST_WORKER')}\\n")
 """
+MEET = """
+        end = time.monotonic() + 30
+        while len(set(open(os.environ["PIDS"]))) < int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+"""
+"""Each worker waits for the others."""
 
 
 @pytest.fixture(name="pids")
@@ -48,7 +55,12 @@ def test_several_processes_share_the_tests(
         assert {line.split()[1] for line in workers(pids)} == {"None"}
 
     explore(
-        tmp_path, monkeypatch, dict.fromkeys(["test_a.py", "test_b.py", "test_c.py"], SLOW), story, "-n", "3"
+        tmp_path,
+        monkeypatch,
+        dict.fromkeys(["test_a.py", "test_b.py", "test_c.py"], SLOW + MEET),
+        story,
+        "-n",
+        "3",
     )
 
 

@@ -164,7 +164,7 @@ def test_the_time_of_a_shared_start_is_not_the_tests(project: MakeProject) -> No
 
         class Slow(Service):
             def start(self):
-                time.sleep(1.5)
+                time.sleep(2.5)
 
             @api
             def me(self) -> int:
@@ -174,7 +174,7 @@ def test_the_time_of_a_shared_start_is_not_the_tests(project: MakeProject) -> No
             Slow.me()
         """
     sample = project({"test_it.py": test})
-    done = bare_pytest(sample, "--durations=0", "--durations-min=1.4")
+    done = bare_pytest(sample, "--durations=0", "--durations-min=2.4")
     assert "1 passed" in done.stdout
     assert "test_it.py::test_it" not in done.stdout
 

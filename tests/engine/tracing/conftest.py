@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.harness import PATIENCE
 
 from enctest.databases.account import server_account, within_reach
 from enctest.databases.binaries import found
@@ -92,14 +93,14 @@ class Inner:
     def kill(self, process: subprocess.Popen[str]) -> None:
         """End a session and what it started."""
         os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
 
     def run(self, test: str = "", *args: str, code: int = 0) -> Result:
         """Run `test` as the project's only test file (or what is there), and expect an exit code."""
         if test:
             self.write("test_it.py", test)
         process = self.start(*args)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=PATIENCE)
         assert process.returncode == code, output
         result = Result(process.returncode, output, self.records())
         assert not [record for record in result.records if isinstance(record, Notice)], result.records
@@ -121,7 +122,7 @@ def inner(tmp_path: Path) -> Inner:
     return Inner(tmp_path)
 
 
-def wait_for(predicate: Callable[[], Any], timeout: float = 20.0) -> Any:
+def wait_for(predicate: Callable[[], Any], timeout: float = PATIENCE) -> Any:
     """Return the first true value of `predicate`."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -166,7 +167,7 @@ def postgres() -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(PATIENCE)
         shutil.rmtree(folder)
 
 

@@ -13,6 +13,8 @@ import pytest
 from enctest.tracing.capture import Capture
 from enctest.tracing.steps import Item
 
+_PAUSE = float(os.environ.get("SPAN_PAUSE", "0.02"))
+"""Seconds between two looks at what has happened."""
 _queue: deque[Item] = deque()
 _done = threading.Event()
 _path = Path(os.environ["SPAN_FILE"])  # read once: tests may empty the environment
@@ -33,7 +35,7 @@ def pytest_unconfigure() -> None:
 
 
 def _send() -> None:
-    while not _done.wait(0.02):
+    while not _done.wait(_PAUSE):
         _flush()
 
 

@@ -135,6 +135,63 @@ def test_one_of_many_equal_spans_that_differs_is_shown_alone() -> None:
     assert [line.state for line in found.lines[0].children[0].children] == ["same", "same", "changed", "same"]
 
 
+def steps(count: int, **last: Any) -> list[Tree]:
+    """Return so many equal subtrees; attributes of the last one's query."""
+    return [
+        span(
+            "step",
+            query(ITEM.format(n)),
+            span("price"),
+            query("select 1", **(last if n == count - 1 else {})),
+        )
+        for n in range(count)
+    ]
+
+
+def test_more_equal_subtrees_are_one_difference_that_says_what_each_does() -> None:
+    found = compared(traced(*steps(12)), traced(*steps(40)))
+    (run,) = found.lines[0].children[0].children
+    assert (run.state, differing(run)) == ("changed", [("count", "12", "40")])
+    assert [line.state for line in run.children] == ["same"] * 3
+    assert [(len(line.before), len(line.now)) for line in run.children] == [(12, 40)] * 3
+    assert found.first is run
+
+
+def test_neighbours_in_one_subtree_are_one_line_of_the_run() -> None:
+    trace = traced(*(span("step", query("select 1"), query("select 1"), span("price")) for _ in range(5)))
+    (run,) = compared(trace, trace).lines[0].children[0].children
+    assert [(line.span.name, len(line.now)) for line in run.children] == [("query", 10), ("price", 5)]
+
+
+def test_a_subtree_that_differs_within_is_no_part_of_the_run() -> None:
+    rows = {"db.response.returned_rows": 1}
+    found = compared(traced(*steps(9)), traced(*steps(9, **rows)))
+    lines = found.lines[0].children[0].children
+    assert [(line.span.name, len(line.now), line.differs) for line in lines] == [
+        ("step", 8, False), ("step", 1, True),
+    ]  # fmt: skip
+    assert differing(found.first) == [("db.response.returned_rows", "", "1")]
+
+
+def test_a_run_that_has_come_or_gone_is_one_line() -> None:
+    found = compared(traced(span("a")), traced(span("a"), *steps(7)))
+    assert shown(found) == ["added step", "added query", "added price", "added query"]
+    assert [len(line.now) for line in found.walk() if line.span.name == "query"] == [7, 7]
+    assert compared(traced(*steps(7)), traced()).counts["missing"] == 4
+
+
+def test_a_failure_among_equal_siblings_is_never_part_of_a_run() -> None:
+    broken = span("step", span("price", status="error"), status="error")
+    before = traced(*(span("step", span("price")) for _ in range(6)))
+    now = traced(*(span("step", span("price")) for _ in range(6)), broken)
+    assert [len(line.now) for line in compared(before, now).lines[0].children[0].children] == [6, 1]
+    alone = compared(
+        traced(*(query("select 1") for _ in range(6))),
+        traced(*(query("select 1") for _ in range(6)), failed("query", kind="db")),
+    )
+    assert "added query" in shown(alone)
+
+
 def test_what_was_moved_is_neither_missing_nor_new() -> None:
     before = traced(span("a"), span("mail", span("render")), span("b", span("c")))
     found = compared(before, traced(span("a"), span("b", span("c"), span("mail", span("render")))))

@@ -126,6 +126,7 @@ def test_an_open_span_of_the_sdk_is_told_with_what_was_set_after_its_start(inner
                 time.sleep(1000)
         """,
     )
+    inner.environment["SPAN_PAUSE"] = "0.5"  # hardly ever between the start and what is set after it
     process = inner.start()
     try:
         (started,) = inner.wait_for(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.tracing.conftest import wait_for
+from tests.harness import PATIENCE
 
 if TYPE_CHECKING:
     from tests.engine.tracing.conftest import Inner, Result
@@ -28,7 +29,7 @@ def valkey_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield str(path)
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(PATIENCE)
 
 
 _COMMANDS = """

@@ -61,9 +61,15 @@ class IdeScreen(ModalScreen[None]):
                 Content.styled("choose enctest under Run and Debug, press F5.", quiet),
                 Content(launch_configuration(self._waits.port)),
                 Content(""),
-                Content.styled("It stops at breakpoints and where the test fails.", quiet),
+                Content.styled(f"It stops {self._stops}.", quiet),
             ]
         )
+
+    @property
+    def _stops(self) -> str:
+        if self._waits.from_start:
+            return "at the test's first line, at breakpoints and where the test fails"
+        return "at breakpoints and where the test fails"
 
     def action_copy(self) -> None:
         """Put the configuration on the clipboard, where the terminal has one."""

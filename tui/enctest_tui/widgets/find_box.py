@@ -51,6 +51,7 @@ class FindBox(Horizontal):
         self.input = Input(placeholder=placeholder, compact=True, select_on_focus=False)
         self.input.cursor_blink = False
         self._count = Static("", markup=False)
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         """Sign, input, count."""
@@ -77,7 +78,10 @@ class FindBox(Horizontal):
     def count(self, text: str, *, is_wrong: bool = False) -> None:
         """Say how many match, or what is wrong with the words."""
         self._count.set_class(is_wrong, "-wrong")
-        self._count.update(text)
+        if text != self._said:
+            is_as_long = len(text) == len(self._said)
+            self._said = text
+            self._count.update(text, layout=not is_as_long)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

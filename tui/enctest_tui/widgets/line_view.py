@@ -34,6 +34,10 @@ _CLEARER = {
 """What takes the place of a quiet ink on the cursor's line."""
 
 
+_REMEMBERED = 400
+"""Drawn lines that are kept at most."""
+
+
 class LineView(ScrollView, can_focus=True):
     """A list of lines with a cursor. Subclasses say how many there are and draw one."""
 
@@ -77,6 +81,9 @@ class LineView(ScrollView, can_focus=True):
         self._inks: dict[tuple[str, bool], Style] = {}
         self._on_cursor = False
         self._wants_showing = False
+        self._base = Style()
+        self._strips: dict[object, Strip] = {}
+        self._drawn_in: tuple[object, ...] = (None,)
         self._papers: dict[str, Style] = {}
         self.line_count = 0
 
@@ -93,6 +100,14 @@ class LineView(ScrollView, can_focus=True):
     def marked(self, _index: int) -> bool:
         """Say whether a line stands out though the cursor is elsewhere."""
         return False
+
+    def steady(self) -> object:
+        """Return all that lines depend on besides themselves: drawn ones are used again; None for never."""
+        return None
+
+    def identity(self, index: int) -> object:
+        """Return what a line depends on, for lists that say what is steady."""
+        raise NotImplementedError
 
     def shows_cursor(self) -> bool:
         """Say whether the cursor's line stands out."""
@@ -131,23 +146,42 @@ class LineView(ScrollView, can_focus=True):
 
     # --- drawing -------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw some lines of the screen; their base is the same, and is blended from all around it."""
+        self._base = self.rich_style
+        steady = self.steady()
+        drawn_in = steady, self._base, self.scrollable_content_region.width, self.has_focus
+        if steady is None or drawn_in != self._drawn_in or len(self._strips) > _REMEMBERED:
+            self._strips.clear()
+        self._drawn_in = drawn_in
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of the screen."""
         width = self.scrollable_content_region.width or self.size.width
         index = y + self.scroll_offset.y
-        base = self.rich_style
+        base = self._base
         if index >= self.line_count:
             text = self.empty() if self.line_count == 0 and y == 1 else ""
             segments = [Segment(f"  {text}", self.ink("dim"))] if text else []
             return Strip(segments).adjust_cell_length(width, base).apply_style(base)
-        self._on_cursor = index == self.cursor and self.shows_cursor()
+        self._on_cursor = on_cursor = index == self.cursor and self.shows_cursor()
+        marked = self.marked(index)
+        key = (self.identity(index), on_cursor, marked) if self._drawn_in[0] is not None else None
+        known = self._strips.get(key)
+        if known is not None:
+            self._on_cursor = False
+            return known
         strip = Strip(self.draw(index, width)).adjust_cell_length(width)
         if self._on_cursor:
             self._on_cursor = False
             base += self._paper("cursor" if self.has_focus else "cursor-elsewhere")
-        elif self.marked(index):
+        elif marked:
             base += self._paper("mark")
-        return strip.apply_style(base)
+        strip = strip.apply_style(base)
+        if key is not None:
+            self._strips[key] = strip
+        return strip
 
     def repaint(self, first: int, count: int = 1) -> None:
         """Draw some lines again, if they can be seen."""
@@ -159,6 +193,7 @@ class LineView(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Forget colours when the theme changes."""
         self._inks.clear()
+        self._strips.clear()
         self._papers.clear()
         super().notify_style_update()
 

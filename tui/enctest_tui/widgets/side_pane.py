@@ -12,7 +12,6 @@ from enctest_tui import database
 from enctest_tui.model import Model
 from enctest_tui.node import Node
 from enctest_tui.rows import is_old
-from enctest_tui.spanrows import label
 from enctest_tui.users import UserRow
 from enctest_tui.why import caveats, reasons
 from enctest_tui.widgets.failure import FailureView
@@ -22,6 +21,7 @@ from enctest_tui.widgets.source import SourceView
 from enctest_tui.widgets.tabs import TABS, TabStrip
 from enctest_tui.widgets.text_view import Piece
 from enctest_tui.widgets.trace_pane import TracePane
+from enctest_tui.wording import label
 
 
 class SidePane(Vertical):

@@ -9,13 +9,15 @@ from textual.message import Message
 from enctest.errors import EnctestError
 from enctest_tui.finding import Finder
 from enctest_tui.spanquery import Known
-from enctest_tui.spanrows import label
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import fit, plural
 from enctest_tui.widgets.span_list import SpanList
+from enctest_tui.wording import label
 
 _NAME = 30
 """Characters of a name that are said."""
+_AT_A_TIME = 300
+"""Spans that are taken in at once, in about a millisecond."""
 
 
 class SpanFinding(SpanList):
@@ -32,7 +34,7 @@ class SpanFinding(SpanList):
 
     def __init__(self, trace: Trace, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(trace, id=id)
-        known = Known(trace, self.own)
+        self._known = known = Known(trace, self.own)
         self.finder, self.filter = Finder(known), Finder(known)
         self.match_count = self.match_place = 0
         self.pointed: frozenset[int] = frozenset()
@@ -60,6 +62,11 @@ class SpanFinding(SpanList):
             self.rows.show_only(self.filter.found(), unfold=False)
 
     # --- search and filter ---------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Take in what spans say, a few at a time between keys: the first letter has less to do then."""
+        if not self.trace.is_live and self._known.read_some(_AT_A_TIME):
+            self.call_later(self.prepare)
 
     def search(self, text: str) -> str:
         """Look for spans and go to the nearest; return what is wrong with `text`, if anything."""

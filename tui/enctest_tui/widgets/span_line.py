@@ -11,9 +11,10 @@ from rich.style import Style
 from enctest_tui.bars import Axis, Interval
 from enctest_tui.selftime import OwnTime, union
 from enctest_tui.span_details import describe_note
-from enctest_tui.spanrows import Row, label, statement
+from enctest_tui.spanrows import Row
 from enctest_tui.spans import SpanNode, Trace
 from enctest_tui.text import duration, fit
+from enctest_tui.wording import label, statement
 
 TAGS = {
     "fixture": ("fixture ", "fixture"), "db": ("sql ", "db"), "client": ("http ", "http"),
@@ -25,6 +26,10 @@ BARS = {
 }  # fmt: skip
 TIME = 9
 """Cells of a duration."""
+_MANY = 50
+"""Parts of a bar from which on they are remembered."""
+Parts = tuple[int, list[tuple[str, bool]]]
+"""First column of a bar, and its parts: text, and whether something else covers them."""
 _STATEMENT = 10
 """Cells from which on a query's text stands behind its summary."""
 
@@ -52,6 +57,8 @@ class SpanPainter:
         self._own = own
         self._ink = ink
         self._matches = matches
+        self._parts: dict[tuple[int, bool], tuple[object, Parts]] = {}
+        self._sums: dict[int, tuple[object, tuple[float, bool]]] = {}
 
     def draw(self, row: Row, name_width: int, axis: Axis) -> list[Segment]:
         """Return the row: `name_width` cells, the duration, a space, and the axis."""
@@ -104,11 +111,22 @@ class SpanPainter:
     def _time(self, row: Row) -> Segment:
         if row.note is not None:
             return Segment(" " * (TIME + 1))
-        now, span = self._trace.now_ns, row.span
-        ms = sum(member.duration_ms(now) for member in row.members or (span,))
-        slow = any(self._own.is_slow(member) for member in row.members or (span,))
+        span = row.span
+        ms, slow = (
+            self._sum(row) if row.members else (span.duration_ms(self._trace.now_ns), self._own.is_slow(span))
+        )
         ink = "accent" if span.is_open and self._trace.is_live else "warn" if slow else "dim"
         return Segment(f"{duration(ms):>{TIME}} ", self._ink(ink))
+
+    def _sum(self, row: Row) -> tuple[float, bool]:
+        """Return how long a group took in all, and whether one of it stands out; all of them have ended."""
+        state = self._trace.version, row.members
+        known = self._sums.get(row.span.id)
+        if known is not None and known[0] == state:
+            return known[1]
+        found = sum(member.duration_ms(0) for member in row.members), any(map(self._own.is_slow, row.members))
+        self._sums[row.span.id] = state, found
+        return found
 
     def _bar(self, row: Row, axis: Axis) -> list[Segment]:
         span, cells = row.span, axis.cells
@@ -126,12 +144,33 @@ class SpanPainter:
             ink = "bad" if row.note.name == "exception" else "faint"
             return self._placed(axis.column(start), [Segment("•", self._ink(ink))], cells)
         if row.members:
-            first, parts = axis.parts(start, end, gaps(union(row.members, now, start, end), start, end))
+            first, parts = self._of_members(row, axis, start, end)
             ink = BARS.get(span.kind, "bar")
             bar = [Segment(text, self._ink("rail" if idle else ink)) for text, idle in parts]
             return self._placed(first, bar, cells)
-        first, parts = axis.parts(start, end, self._own.covered(span) if span.children else ())
+        covered = self._own.covered(span) if span.children else ()
+        if len(covered) < _MANY:
+            first, parts = axis.parts(start, end, covered)
+        else:
+            state = axis, start, end, id(covered), len(covered)
+            first, parts = self._once((span.id, False), state, lambda: axis.parts(start, end, covered))
         return self._placed(first, self._dotted(row, axis, first, parts), cells)
+
+    def _of_members(self, row: Row, axis: Axis, start: int, end: int) -> Parts:
+        """Return the bar of a group: thin where none of them was at work."""
+        members = row.members
+        return self._once(
+            (row.span.id, True),
+            (axis, members),
+            lambda: axis.parts(start, end, gaps(union(members, end, start, end), start, end)),
+        )
+
+    def _once(self, key: tuple[int, bool], state: object, find: Callable[[], Parts]) -> Parts:
+        """Return the parts of a bar of many; found anew when something else is shown of it."""
+        known = self._parts.get(key)
+        if known is None or known[0] != state:
+            known = self._parts[key] = state, find()
+        return known[1]
 
     def _placed(self, first: int, bar: list[Segment], cells: int) -> list[Segment]:
         after = cells - first - sum(segment.cell_length for segment in bar)

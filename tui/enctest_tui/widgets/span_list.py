@@ -98,9 +98,13 @@ class SpanList(FoldingView):
             return next((at for at, each in enumerate(self.rows.rows) if each.span is culprit), 0)
         if row is None:
             return 0
-        key = row.key
-        same = (at for at, each in enumerate(self.rows.rows) if each.key == key)
-        found = next(same, None)
+        rows = self.rows.rows
+        if self.cursor < len(rows) and rows[self.cursor] is row:
+            return self.cursor
+        found = next((at for at, each in enumerate(rows) if each is row), None)
+        if found is None:
+            key = row.key
+            found = next((at for at, each in enumerate(rows) if each.key == key), None)
         return self._above(row.span) if found is None else found
 
     def _above(self, span: SpanNode | None) -> int:
@@ -161,8 +165,7 @@ class SpanList(FoldingView):
 
     def action_trace_group(self) -> None:
         """Show equal neighbours as one line, or each alone."""
-        self.rows.grouped = not self.rows.grouped
-        self._rebuilt(lambda: self.rows.refresh(force=True))
+        self._rebuilt(lambda: self.rows.group(on_=not self.rows.grouped))
 
     def _rebuilt(self, change: Callable[[], T]) -> T:
         """Change which rows there are; the cursor stays on its span, or goes to what is above it."""

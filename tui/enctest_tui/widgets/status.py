@@ -123,7 +123,8 @@ def audit_line(audit: ev.Audited, *, short: bool = False) -> str:
     recall = f"audit: recall {_percent(audit.recall)}"
     if short:
         return recall
-    return f"{recall}, {audit.sampled:,} sampled, {_percent(audit.rate)} of the suite per change"
+    words = f"{recall}, {audit.sampled:,} sampled"
+    return words if audit.rate is None else f"{words}, {_percent(audit.rate)} of the suite per change"
 
 
 def _percent(share: float) -> str:

@@ -12,10 +12,10 @@ from textual.widget import Widget
 from enctest_tui.bars import Axis
 from enctest_tui.minimap import Minimap
 from enctest_tui.outcomes import OUTDATED
-from enctest_tui.spanrows import label
 from enctest_tui.text import duration, plural
 from enctest_tui.widgets.headline import COLOURS
 from enctest_tui.widgets.trace_view import TraceView
+from enctest_tui.wording import label
 
 _TALL = 30
 """Lines of the waterfall from which on its picture has two lines."""

@@ -211,11 +211,13 @@ class TracePane(Vertical):
         """Let the user type what to look for."""
         if self._base.against is None:
             self.search.open()
+            self.view.prepare()
 
     def action_trace_filter(self) -> None:
         """Let the user type which spans to show."""
         if self._base.against is None:
             self.filter.open()
+            self.view.prepare()
 
     @on(FindBox.Typed, "#span-search")
     def _search_typed(self, event: FindBox.Typed) -> None:

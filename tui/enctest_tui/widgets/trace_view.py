@@ -148,6 +148,19 @@ class TraceView(SpanFinding):
 
     # --- drawing -------------------------------------------------------------------------------------
 
+    def steady(self) -> object:
+        """Lines stay as they are as long as nothing grows, is zoomed or looked for."""
+        trace = self.trace
+        if trace.is_live:
+            return None
+        self.measure(self.scrollable_content_region.width or self.size.width)
+        return trace.run, trace.version, self.axis, self.finder.query
+
+    def identity(self, index: int) -> object:
+        """A row, open or not."""
+        row = self.rows.rows[index]
+        return row, row.is_open
+
     def draw(self, index: int, width: int) -> list[Segment]:
         """Return one row."""
         name_width, _ = self.measure(width)
