@@ -113,6 +113,8 @@ class _Start:
         from enctest.session.job import Job
         from enctest.session.report_plugin import ReportPlugin
 
+        if self._mode != "plain":
+            Freezing().arm(config)
         if self._mode == "recorded":
             records: list[Record] = []
             recorder = Recorder(self._root, Records(1, records.append), self._state)
@@ -124,7 +126,6 @@ class _Start:
             emitter.start_without_thread()
             job = Job(run=1, reason="", root=str(self._root), state=str(self._state))
             Instruments(job, emitter).arm(config)
-            Freezing().arm(config)
             report = ReportPlugin(job, emitter.emit, emitter.relieve, adjust=False)
             config.pluginmanager.register(report, "enctest-report")
 

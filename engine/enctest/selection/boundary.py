@@ -29,6 +29,11 @@ class Boundary:
             prefix = self._folders[folder] = self._folder(folder)
         return None if prefix is None else prefix + name
 
+    def is_known_foreign(self, path: str) -> bool:
+        """Tell whether an absolute path is in a folder that was found not to be the project's own before."""
+        folder = path[: path.rfind("/")]
+        return self._folders.get(folder, "") is None and "/.." not in path
+
     def folder(self, path: str) -> str | None:
         """Return a folder relative to the root, ending in `/` (the root itself is `./`), or None."""
         prefix = self.relative(os.path.join(path, ""))

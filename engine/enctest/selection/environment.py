@@ -30,7 +30,7 @@ class Variables(dict[bytes, bytes]):
     def __getitem__(self, key: bytes) -> bytes:
         if self.watch is not None:
             self.watch.read(key)
-        return super().__getitem__(key)
+        return dict.__getitem__(self, key)
 
     def __iter__(self) -> Iterator[bytes]:
         if self.watch is not None:
@@ -44,13 +44,13 @@ class Variables(dict[bytes, bytes]):
         return super().items()
 
     def __setitem__(self, key: bytes, value: bytes) -> None:
-        super().__setitem__(key, value)
+        dict.__setitem__(self, key, value)
         if self.watch is not None:
             self.watch.changed(key)
 
     def __delitem__(self, key: bytes) -> None:
-        super().__delitem__(key)
-        if self.watch is not None and not _is_clearing(sys._getframe(2)):  # noqa: SLF001 - the only way to know
+        dict.__delitem__(self, key)
+        if self.watch is not None and self.watch.is_own(key) and not _is_clearing(sys._getframe(2)):  # noqa: SLF001 - the only way to know
             self.watch.changed(key)
 
     def __reduce__(self) -> tuple[type[dict[bytes, bytes]], tuple[dict[bytes, bytes]]]:
@@ -76,7 +76,7 @@ class EnvironmentWatch:
     Args:
         callers: Knows who asks.
         used: Gets `$NAME` or `$*`, and who asks.
-        guard: Does something and keeps its exceptions.
+        guard: Calls its first argument with the others and keeps the exceptions.
         given: Variables that whoever started the run gives it, whatever the user's are.
     """
 
@@ -84,7 +84,7 @@ class EnvironmentWatch:
         self,
         callers: Callers,
         used: Callable[[str, Asker], None],
-        guard: Callable[[Callable[[], object]], None],
+        guard: Callable[..., None],
         given: Collection[str] = (),
     ) -> None:
         self._callers = callers
@@ -185,16 +185,20 @@ class EnvironmentWatch:
         if dict.get(self._data, name) != self._found.get(name) and name not in self._left_by_test:
             return  # the run's own
         frame = sys._getframe(2)  # noqa: SLF001 - the only way to know who asks
-        self._guard(lambda: self._read(name, frame))
+        self._guard(self._read, name, frame)
 
     def read_all(self) -> None:
         """All variables are read."""
         frame = sys._getframe(2)  # noqa: SLF001 - as above
-        self._guard(lambda: self._read_all(frame))
+        self._guard(self._read_all, frame)
+
+    def is_own(self, name: bytes) -> bool:
+        """Tell whether a variable is not as the run found it."""
+        return dict.get(self._data, name) != self._found.get(name)
 
     def changed(self, name: bytes) -> None:
         """A variable was set or removed."""
-        if dict.get(self._data, name) != self._found.get(name):
+        if self.is_own(name):
             self._set.add(name)
             self._set_in_test.add(name)
 

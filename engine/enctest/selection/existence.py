@@ -33,7 +33,7 @@ class ExistenceWatch:
         boundary: Says which files are the project's own.
         callers: Knows who asks.
         used: Gets `?path`, relative to the root, and who asks.
-        guard: Does something and keeps its exceptions.
+        guard: Calls its first argument with the others and keeps the exceptions.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ExistenceWatch:
         boundary: Boundary,
         callers: Callers,
         used: Callable[[str, Asker], None],
-        guard: Callable[[Callable[[], object]], None],
+        guard: Callable[..., None],
     ) -> None:
         self._boundary = boundary
         self._callers = callers
@@ -70,17 +70,18 @@ class ExistenceWatch:
 
     def _watched(self, real: Callable[..., Any], name: str) -> Callable[..., Any]:
         look, guard, foreign = self._look, self._guard, self._foreign
+        is_foreign = self._boundary.is_known_foreign
 
         @functools.wraps(real)
         def watched(*args: Any, **options: Any) -> Any:
             __tracebackhide__ = True
             path = args[0] if args else options.get("path")
-            if path.__class__ is str and path in foreign:
+            if path.__class__ is str and (path in foreign or is_foreign(path)):
                 return real(*args, **options)
             if path.__class__ is not int and options.get("dir_fd") is None:
                 frame = sys._getframe(1)  # noqa: SLF001 - the only way to know who asks
                 if frame.f_globals.get("__name__") not in _PATHS or frame.f_code.co_name not in _RESOLVERS:
-                    guard(lambda: look(path, frame))
+                    guard(look, path, frame)
             return real(*args, **options)
 
         watched.__module__, watched.__qualname__ = "os", name

@@ -15,12 +15,11 @@ class Hearing:
     Args:
         files: Gets those about files and processes.
         inspection: Gets those about functions' default values.
-        guard: Does something and keeps its exceptions: one that left an audit hook would stop the caller.
+        guard: Calls its first argument with the others and keeps the exceptions: one that left an audit hook
+            would stop the caller.
     """
 
-    def __init__(
-        self, files: FileWatch, inspection: InspectionWatch, guard: Callable[[Callable[[], object]], None]
-    ) -> None:
+    def __init__(self, files: FileWatch, inspection: InspectionWatch, guard: Callable[..., None]) -> None:
         self._files = files
         self._inspection = inspection
         self._guard = guard
@@ -39,9 +38,9 @@ class Hearing:
             if event == "object.__getattr__":  # most of all
                 if arguments[1] in ATTRIBUTES and self.active:
                     frame = sys._getframe().f_back  # noqa: SLF001 - the only way to know who asks
-                    guard(lambda: inspection.heard(arguments[0], frame))
+                    guard(inspection.heard, arguments[0], frame)
             elif event in EVENTS and self.active:
                 frame = sys._getframe().f_back  # noqa: SLF001 - as above
-                guard(lambda: files.heard(event, arguments, frame))
+                guard(files.heard, event, arguments, frame)
 
         sys.addaudithook(hear)

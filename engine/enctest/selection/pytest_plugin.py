@@ -28,12 +28,12 @@ class RecordingPlugin:
         try:
             return (yield)
         finally:
-            self._recorder.guard(lambda: self._recorder.finish_test(item))
+            self._recorder.guard(self._recorder.finish_test, item)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Look at the fixtures while pytest still knows them."""
-        self._recorder.guard(lambda: self._recorder.note_fixtures(item))
+        self._recorder.guard(self._recorder.note_fixtures, item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -49,7 +49,7 @@ class RecordingPlugin:
         try:
             return (yield)
         finally:
-            self._recorder.guard(lambda: self._recorder.finish_fixture(owner, request))
+            self._recorder.guard(self._recorder.finish_fixture, owner, request)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, Any, Any]:
@@ -60,7 +60,7 @@ class RecordingPlugin:
         try:
             return (yield)
         finally:
-            self._recorder.guard(lambda: self._recorder.finish_collecting(owner))
+            self._recorder.guard(self._recorder.finish_collecting, owner)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

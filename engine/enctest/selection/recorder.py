@@ -107,12 +107,12 @@ class Recorder:
         """Names of the environment variables that the project has set or removed so far, undone or not."""
         return self._environment.set_by_run
 
-    def guard(self, action: Callable[[], object]) -> None:
+    def guard(self, action: Callable[..., object], *arguments: object) -> None:
         """Do something of the recorder's own; if it fails, say so once and record no test from then on."""
         if self.broken:
             return
         try:
-            action()
+            action(*arguments)
         except Exception as error:  # noqa: BLE001 - a test's outcome must not change; the failure is told
             self.broken = True
             self._teller.broken(f"{type(error).__name__}: {error}")
@@ -283,7 +283,7 @@ class Recorder:
 
     def heard(self, event: str, arguments: tuple[object, ...], frame: FrameType | None) -> None:
         """Take an audit event from before the recorder was there."""
-        self.guard(lambda: self._files.heard(event, arguments, frame))
+        self.guard(self._files.heard, event, arguments, frame)
 
     # --- the import hook tells (see hook.Listener) ---
 
@@ -305,7 +305,7 @@ class Recorder:
         owner = self._module(path)
         self._executed.add(path)
         self.guard(self._templates.follow)
-        self.guard(lambda: self._asking.imported(path, module, imports))
+        self.guard(self._asking.imported, path, module, imports)
         self._ledger.push(owner, beside=not in_main_thread())
         return owner
 
@@ -314,15 +314,15 @@ class Recorder:
         if isinstance(token, Owner):
             self._ledger.pop(token)
             self._dirty.add(token.path)
-            self.guard(lambda: self._kept.spread(token))
+            self.guard(self._kept.spread, token)
 
     def sought(self, name: str) -> None:
         """A module is nowhere."""
-        self.guard(lambda: self._asking.missed(name))
+        self.guard(self._asking.missed, name)
 
     def asked(self, name: object, package: object) -> None:
         """A module was asked for by a computed name."""
-        self.guard(lambda: self._asking.computed(name, package))
+        self.guard(self._asking.computed, name, package)
 
     # --- what happens ---
 

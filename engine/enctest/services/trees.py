@@ -186,7 +186,7 @@ def _trace(kept: list[Any]) -> Trace:
 
 def _frozen(span: OpenSpan, cleaner: Cleaner, notes: tuple[SpanNote, ...]) -> Span:
     if span.refresh is not None:
-        span.refresh()
+        span.refresh(span)
     attributes: Attributes = cleaner.clean({**span.attributes, **span.more})
     name = str(attributes.pop(NAME, span.name))
     return Span(

@@ -25,6 +25,7 @@ class Freezing:
     def __init__(self) -> None:
         self._undo: list[Callable[[], None]] = []
         self._asked = False
+        self._ran = False
 
     def arm(self, config: pytest.Config) -> None:
         """Leave out what pytest itself is made of; call it before anything of the project is imported."""
@@ -39,6 +40,7 @@ class Freezing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self) -> None:
         """Leave out what was collected, but not what is garbage by now: that may have something to say."""
+        self._ran = True
         if not self._asked:
             gc.collect()
             gc.freeze()
@@ -46,7 +48,8 @@ class Freezing:
     def _end(self) -> None:
         while self._undo:
             self._undo.pop()()
-        gc.unfreeze()
+        if self._ran:  # else other processes ran the tests: to look at all of it at the exit takes long
+            gc.unfreeze()
 
     def _thawing(self, real: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(real)

@@ -84,6 +84,15 @@ class TraceRecorder(Steps):
         self.put(span)
         return span
 
+    def open(self, above: OpenSpan, name: str, kind: SpanKind) -> OpenSpan | None:
+        """Open a span below one that is known to be its parent, without making it the current one."""
+        span = OpenSpan(above.trace, above, name, kind, {})
+        if span.number > SPAN_LIMIT:
+            span.trace.lost_spans += 1
+            return None
+        self.put(span)
+        return span
+
     def join(self, twin: OpenSpan, attributes: Attributes, *, current: bool = True) -> OpenSpan:
         """Return what stands for a second span of the same thing: it adds to the first one's attributes."""
         twin.attributes.update(attributes)

@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 
 from enctest.events import Attributes, SpanEnded, SpanKind, SpanStarted, SpanStatus
 from enctest.tracing.intervals import covered_ns
@@ -111,8 +111,9 @@ class TestTrace:
 class OpenSpan:
     """A span under way. It is told when its start is sent, so `attributes` set until then are seen.
 
-    `refresh`, if given, is called before that, on the sending thread, to look for more of them. `more` are
-    those that only the end tells, fit to be sent; they need `attributes` that are. A span with a `cause` is
+    `refresh`, if given, is called with the span before that, on the sending thread, to look at `theirs`, the
+    open span of OpenTelemetry's that this one tells of. `more` are those that only the end tells, fit to be
+    sent; they need `attributes` that are. A span with a `cause` is
     beside the test, and its time is put down in `beside` of the cause and those above. A span with `into` is
     the second one of the same thing, seen by another instrumentation: it is not told, and shares the
     attributes.
@@ -139,6 +140,7 @@ class OpenSpan:
         "refresh",
         "start_ns",
         "status",
+        "theirs",
         "trace",
     )
 
@@ -166,7 +168,8 @@ class OpenSpan:
         self.end_ns = 0
         self.end_told = False
         self.into: OpenSpan | None = None
-        self.refresh: Callable[[], None] | None = None
+        self.refresh: Callable[[OpenSpan], None] | None = None
+        self.theirs: Any = None
         self.more = self._raw = self._told = _NOTHING
         self.start_ns = _clock()
 
@@ -174,7 +177,7 @@ class OpenSpan:
         """Return the record of the start, with the attributes known by now."""
         trace = self.trace
         if self.refresh is not None and not self.end_ns:
-            self.refresh()
+            self.refresh(self)
         self._raw = raw = self.attributes
         if type(raw) is Ready:
             self._told = raw

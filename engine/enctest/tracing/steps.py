@@ -158,6 +158,13 @@ class Steps:
         if not span.trace.closed and self._trace is not None:
             self._emit(span.ended)
 
+    def close(self, span: OpenSpan, status: SpanStatus, attributes: Attributes) -> None:
+        """Close a span that never was the current one, with all its attributes."""
+        span.end_ns = now()
+        span.status, span.attributes = status, attributes
+        if not span.trace.closed and self._trace is not None:
+            self._emit(span.ended)
+
     def forget(self) -> None:
         """Record nothing more of this test, as in a child that it forked, whose work is not ours to tell."""
         self._trace = self._innermost = None

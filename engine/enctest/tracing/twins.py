@@ -35,7 +35,7 @@ def twin_of(trace: TestTrace, above: OpenSpan, kind: SpanKind, attributes: Attri
         return None
     for twin in reversed(trace.instrumented):
         if twin.refresh is not None:
-            twin.refresh()
+            twin.refresh(twin)
         around = twin is above
         if (around or (kind == "db" and twin.parent == above.number)) and _is_same(twin, kind, attributes):
             return twin

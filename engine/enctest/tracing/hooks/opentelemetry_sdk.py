@@ -6,7 +6,6 @@ Nothing is added to any provider: its processors, exporters, sampler and ids sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -34,6 +33,7 @@ class _Watch:
     def __init__(self, library: Any, recorder: TraceRecorder) -> None:
         self._library = library
         self._recorder = recorder
+        self._look = self._refresh  # one method, not a new one for each span
         self._unset, self._error = library.StatusCode.UNSET, library.StatusCode.ERROR
 
     def start(self, original: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,33 +77,34 @@ class _Watch:
         return end
 
     def _begin(self, span: Any, parent_context: Any, innermost: OpenSpan) -> None:
-        recorder, scope = self._recorder, span.instrumentation_scope
-        name = scope.name if scope is not None else ""
-        parent = self._parent(span, parent_context, innermost)
-        if name.startswith(INSTRUMENTATIONS):
-            attributes = _attributes(span, name)
-            ours = start_foreign(recorder, span.name, kind_of(span.kind, attributes), attributes, parent)
-        else:  # what it holds is looked at when it is sent, and at its end
-            kind = kind_of(span.kind, _held(span))
-            ours = recorder.start(span.name, kind, {}, parent=parent, current=False)
+        recorder, trace = self._recorder, innermost.trace
+        scope, name, theirs, parent, number = _what(span)
+        above = self._parent(parent, parent_context, innermost)
+        if scope.startswith(INSTRUMENTATIONS):
+            attributes = _attributes(span, scope)
+            ours = start_foreign(recorder, name, kind_of(theirs, attributes), attributes, above)
+        elif above is not None and above.phase is innermost.phase and not trace.instrumented:
+            ours = recorder.open(above, name, kind_of(theirs, _held(span)))
+        else:
+            kind = kind_of(theirs, _held(span))
+            ours = recorder.start(name, kind, {}, parent=above, current=False)
         if ours is None:
             return
         setattr(span, OURS, ours)
-        span_id, trace = span.context.span_id, ours.trace
-        trace.open_foreign[span_id] = ours
+        trace.open_foreign[number] = ours
         if recorder.listening:
-            trace.foreign[span_id] = ours.number
-        if ours.into is None:
-            ours.refresh = partial(self._refresh, span, ours)
+            trace.foreign[number] = ours.number
+        if ours.into is None:  # what it holds is looked at when it is sent, and at its end
+            ours.theirs, ours.refresh = span, self._look
 
-    def _parent(self, span: Any, parent_context: Any, innermost: OpenSpan) -> OpenSpan | None:
+    def _parent(self, parent: Any, parent_context: Any, innermost: OpenSpan) -> OpenSpan | None:
         """Return our span that is the parent; None to let the recorder look for it, at more cost."""
         if parent_context is not None:
             found: OpenSpan | None = getattr(
                 self._library.trace_api.get_current_span(parent_context), OURS, None
             )
             return found
-        best, parent = CURRENT.get(), span.parent
+        best = CURRENT.get()
         if best is not None and best.phase is not innermost.phase:
             best = None
         if parent is not None:
@@ -113,26 +114,54 @@ class _Watch:
         return best if best is not None and best.number >= innermost.number else None
 
     def _finish(self, span: Any, ours: OpenSpan) -> None:
-        ours.trace.open_foreign.pop(span.context.span_id, None)
-        ours.refresh = None  # from now on ours does not hold theirs: it is kept until it is sent
-        status, scope = span.status, span.instrumentation_scope
-        attributes = _attributes(span, scope.name if scope is not None else "")
-        if status.description:
-            attributes["otel.status_description"] = status.description
-        if span.name != ours.name:
-            attributes[NAME] = span.name
-        code = status.status_code
-        told: SpanStatus = "unset" if code is self._unset else "error" if code is self._error else "ok"
-        end_foreign(self._recorder, ours, told, attributes)
+        trace = ours.trace
+        scope, name, _, _, number = _what(span)
+        trace.open_foreign.pop(number, None)
+        ours.refresh = ours.theirs = None  # ours does not hold theirs: it is kept until it is sent
+        attributes = _attributes(span, scope)
+        told: SpanStatus = "unset"
+        code = _code(span)
+        if code is not self._unset:
+            told = "error" if code is self._error else "ok"
+            if span.status.description:
+                attributes["otel.status_description"] = span.status.description
+        if name != ours.name:
+            attributes[NAME] = name
+        if ours.into is None and ours.beside is None and not trace.instrumented:
+            self._recorder.close(ours, told, attributes)
+        else:
+            end_foreign(self._recorder, ours, told, attributes)
 
-    def _refresh(self, span: Any, ours: OpenSpan) -> None:
+    def _refresh(self, ours: OpenSpan) -> None:
         """Take over what was set since the start: many instrumentations set everything after it."""
+        span = ours.theirs
         try:
-            scope = span.instrumentation_scope
-            ours.attributes.update(_attributes(span, scope.name if scope is not None else ""))
-            ours.kind, ours.name = kind_of(span.kind, ours.attributes), span.name
+            if span is not None:
+                scope, name, kind, _, _ = _what(span)
+                ours.attributes.update(_attributes(span, scope))
+                ours.kind, ours.name = kind_of(kind, ours.attributes), name
         except Exception as error:  # noqa: BLE001 - as above
             self._recorder.complain("opentelemetry", error)
+
+
+def _what(span: Any) -> tuple[str, str, Any, Any, int]:
+    """Return scope, name, kind, parent and id of a span, past the SDK's properties where they can be had so.
+
+    A property takes as long as ten attributes, and a span is asked for a dozen.
+    """
+    try:
+        scope, context = span._instrumentation_scope, span._context  # noqa: SLF001 - else as below
+        found = scope._name, span._name, span._kind, span._parent, context.span_id  # noqa: SLF001
+    except AttributeError:
+        scope, context = span.instrumentation_scope, span.context
+        found = scope.name if scope is not None else "", span.name, span.kind, span.parent, context.span_id
+    return found
+
+
+def _code(span: Any) -> Any:
+    """Return the code of a span's status, likewise."""
+    status = span.status
+    return getattr(status, "_status_code", None) or status.status_code
 
 
 def _held(span: Any) -> Mapping[str, Any]:
