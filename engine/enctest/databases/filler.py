@@ -22,7 +22,9 @@ _PAUSE = 0.5
 """Seconds after which it looks without being told: another process may have died."""
 _SUPERUSER = "postgres"
 _BEHIND = 4
-"""Used copies that may wait to be dropped while others are to be made."""
+"""Used copies that may wait to be dropped while others are to be made, however large they are."""
+_WAITING, _OF_FREE = 256 << 20, 4
+"""Bytes of those that may: so many, or this part of what is free. Tests wait for new ones only."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Filler:
         copies.prepare(self._connection)
         self._connection.query(f"listen {identifier(copies.CHANNEL)}")
         self._wishes: dict[str, Wish] = {}
+        self._sizes: dict[str, int] = {}
+        self._place = os.path.dirname(socket)  # noqa: PTH120 - as little as possible is imported
 
     def serve(self) -> None:
         """Work until the input ends."""
@@ -71,13 +75,23 @@ class Filler:
     def _step(self) -> bool:
         """Make or drop one copy; tell whether there may be more to do."""
         trash = self._connection.query("select oid from enctest.copies where state = 'trash' order by at")
-        if len(trash) <= _BEHIND:
-            for wish in self._wishes.values():
-                if copies.ready(self._connection, wish.template) < wish.number:
-                    return self._make(wish)
+        for wish in self._wishes.values():
+            if len(trash) <= self._behind(wish.template) and (
+                copies.ready(self._connection, wish.template) < wish.number
+            ):
+                return self._make(wish)
         if trash:
             self._drop(str(trash[0][0]))
         return bool(trash)
+
+    def _behind(self, template: str) -> int:
+        """Return how many used copies may wait while one of this template is made."""
+        if template not in self._sizes:
+            size = "select pg_database_size(oid) from pg_database where datname = $1"
+            self._sizes[template] = int(self._connection.value(size, template) or 0)
+        space = os.statvfs(self._place)
+        room = min(_WAITING, space.f_bavail * space.f_frsize // _OF_FREE)
+        return max(_BEHIND, room // max(1, self._sizes[template]))
 
     def _make(self, wish: Wish) -> bool:
         try:
