@@ -87,8 +87,9 @@ class Selector:
     def scan(self) -> Effect:
         """Compare all files, and the environment, with what is remembered; remember them as they are."""
         found = scan(self._root, self._stamps, python_files=self._python_files)
-        for path in found.changes.keys() | found.stamps.keys() ^ self._stamps.keys():
-            self._new_stamps[path] = found.stamps.get(path)
+        for path in found.stamps.keys() | self._stamps.keys():
+            if found.stamps.get(path) != self._stamps.get(path):  # read again, though it says the same
+                self._new_stamps[path] = found.stamps.get(path)
         self._stamps = dict(found.stamps)
         effect = self._remember(found.changes, self._changed_variables())
         environment = _environment(self._python)

@@ -74,28 +74,36 @@ def look(
 ) -> tuple[FileStamp, Fingerprint | None] | None:
     """Look at one file; return its stamp, and its fingerprint if it differs; None if it is gone."""
     file = os.path.join(root, path)
+    if known is not None and known.format != FORMAT:
+        known = None
     try:
         status = os.stat(file)
         if known is not None and _is_unchanged(known, status):
             return known, None
         read_ns = time.time_ns()
         if status.st_size > _LARGE:
-            print_ = _of_large(path, status, python_files)
+            found = _of_large(path, status, python_files)
         else:
             with open(file, "rb") as stream:
-                print_ = fingerprint(path, stream.read(), python_files)
+                source = stream.read()
+            if known is not None and known.digest == hashlib.sha256(source).hexdigest():
+                return _stamp(status, read_ns, known.digest), None
+            found = fingerprint(path, source, python_files)
     except OSError:
         return None
-    stamp = FileStamp(
+    same = known is not None and known.digest == found.digest
+    return _stamp(status, read_ns, found.digest), None if same else found
+
+
+def _stamp(status: os.stat_result, read_ns: int, digest: str) -> FileStamp:
+    return FileStamp(
         mtime_ns=status.st_mtime_ns,
         ctime_ns=status.st_ctime_ns,
         size=status.st_size,
         inode=status.st_ino,
         read_ns=read_ns,
-        digest=print_.digest,
+        digest=digest,
     )
-    same = known is not None and known.digest == print_.digest and known.format == FORMAT
-    return stamp, None if same else print_
 
 
 def project_files(root: Path) -> Iterator[str]:
@@ -155,11 +163,9 @@ def environment_key(site_packages: Iterable[Path], python: str = "") -> str:
 
 
 def _is_unchanged(known: FileStamp, status: os.stat_result) -> bool:
-    return (
-        known.format == FORMAT
-        and (known.mtime_ns, known.ctime_ns, known.size, known.inode) == _looks(status)
-        and known.read_ns - max(known.mtime_ns, known.ctime_ns) > _SETTLED_NS
-    )
+    return (known.mtime_ns, known.ctime_ns, known.size, known.inode) == _looks(
+        status
+    ) and known.read_ns - max(known.mtime_ns, known.ctime_ns) > _SETTLED_NS
 
 
 def _looks(status: os.stat_result) -> tuple[int, int, int, int]:
