@@ -22,6 +22,8 @@ from enctest.tracing.values import shorten
 
 MANY = 5
 """Connections that one line of the application may have open: it can mean to keep them."""
+_STAY = 20
+"""Connections of tests that a process leaves open for whoever may use them still; more are only lost."""
 _QUERY = 120
 """Characters shown of a query."""
 
@@ -35,7 +37,8 @@ class LeaksPlugin:
 
     What a fixture of a wider scope opens, or a library (an ORM, a pool), is theirs to close. What a test's
     own file or a conftest opens is named, unless a variable or an attribute still leads to it, and closed,
-    unless anything does; of what the application opens, only a line that has left many is named.
+    unless anything does and they are few; of what the application opens, only a line that has left many
+    is named.
 
     Args:
         openings: Tells of connections.
@@ -51,6 +54,7 @@ class LeaksPlugin:
         self._recorder = recorder
         self._opened: list[Opened] = []
         self._applications: list[Opened] = []
+        self._kept: list[Opened] = []
         self._named: set[str] = set()
         self._wider = 0
         self._fixtures: list[pytest.FixtureDef[Any]] = []
@@ -110,11 +114,19 @@ class LeaksPlugin:
             return
         tests = {str(item.path)}
         mine = [each for each in open_now if each.filename in tests or Path(each.path).name == "conftest.py"]
-        left = self._openings.left(mine, self._wider_values())
+        left = self._few(self._openings.left(mine, self._wider_values()))
         self._applications += [each for each in open_now if each not in mine]
         many = self._many()
         if left.used or left.lost or many:
             self._tell(item, left, many)
+
+    def _few(self, left: Left) -> Left:
+        """Return what is to stay open and what is not: the oldest go when there are too many."""
+        kept = [each for each in self._kept if each.descriptor() >= 0] + list(left.used)
+        over = max(0, len(kept) - _STAY)
+        gone, self._kept = kept[:over], kept[over:]
+        used = tuple(each for each in left.used if each not in gone)
+        return Left(used, (*left.lost, *gone))
 
     def _many(self) -> list[Opened]:
         """Return the connections of the application's lines that have left many, each line once."""
