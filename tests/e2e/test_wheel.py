@@ -56,6 +56,8 @@ def test_it_opens_the_sample_project_from_a_clean_environment(wheel: Path, tmp_p
         terminal.see("✗ 1", "✓ 9")
         terminal.press("n")
         terminal.see("test_ten_of_a_kind")
+        terminal.press("2")
+        terminal.see("shop is kept as it was; p opens it", "orders  1 added")
         (pricing,) = sample.runtime.rglob("orders/pricing.py")
         pricing.write_text(pricing.read_text().replace("> BULK_FROM", ">= BULK_FROM"))
         terminal.see("pricing.py saved", "✓ 91")

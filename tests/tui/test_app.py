@@ -268,6 +268,25 @@ def test_progress_and_time_from_save_to_result(play: PlayFixture) -> None:
     play(app, scene)
 
 
+def test_the_time_since_the_save_is_read_on_a_narrow_screen(play: PlayFixture) -> None:
+    app = make_app(feed := feed_of())
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "test_c"))
+        feed.tell(
+            ev.Change(t=NOW, paths=("shop/pricing.py",), t_saved=NOW),
+            ev.Affected(t=NOW, tests=(A, B), total=93),
+            ev.RunStarted(t=NOW, run=1, tests=(A, B), reason="pricing.py changed"),
+            ev.RunFinished(t=NOW, run=1, counts={"passed": 20, "xfailed": 1}, duration_ms=1734),
+            ev.Settled(t=NOW, ms=1891),
+            READY,
+        )
+        await until(pilot, lambda: shows(app, "pricing.py → 2 of 93 → 1.9 s"))
+        assert shows(app, "20 passed, 1 xfailed")
+
+    play(app, scene, (56, 20))
+
+
 def test_paused_and_resumed(play: PlayFixture) -> None:
     app = make_app(feed := feed_of())
 

@@ -52,6 +52,22 @@ def test_a_hunt_is_followed_to_the_polluter(play: PlayFixture, way: str) -> None
     play(app, scene)
 
 
+def test_how_a_hunt_ended_makes_room_for_the_next_run(play: PlayFixture) -> None:
+    app = make_app(feed := feed_of(failing()))
+
+    async def scene(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: shows(app, "test_c"))
+        await pilot.press("n")
+        alone = "it fails alone as well: no other test is to blame"
+        feed.tell(ev.Hunted(t=NOW, test=B, state="nothing", tries=1, message=alone))
+        await until(pilot, lambda: shows(app, "◎ test_b[red]: it fails alone"))
+        feed.tell(ev.RunStarted(t=NOW, run=2, tests=(A, B), reason="asked"))
+        await until(pilot, lambda: not shows(app, "◎ test_b[red]"))
+        assert shows(app, "◎ it fails alone as well")
+
+    play(app, scene)
+
+
 def test_a_hunt_is_stopped_like_a_run(play: PlayFixture) -> None:
     app = make_app(feed := feed_of(failing()))
 

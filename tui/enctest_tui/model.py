@@ -240,6 +240,8 @@ class Model:
         self.tests.begin(event.run)
         self.status.run = Run(event.run, total=len(event.tests), reason=event.reason)
         self.status.phase = "running"
+        if not self.status.is_hunting:
+            self.status.hunt = None  # the test's own pane still tells it
         return Changes.STATUS
 
     def _test_started(self, event: ev.TestStarted) -> Changes:

@@ -75,6 +75,7 @@ class Inspection:
     def __init__(self, root: Path, settings: Mapping[str, DatabaseSettings], name: str) -> None:
         one = settings[name]
         self._name = name
+        self._isolation = one.isolation
         self._binaries = find(one.version, one.bin, root=root)
         kind = (one.version, one.bin)
         tcp = any(other.tcp for other in settings.values() if (other.version, other.bin) == kind)
@@ -111,13 +112,24 @@ class Inspection:
         if test:
             kept = [each for each in there if each.state == "kept" and each.test == test]
             if not kept:
-                tests = "\n".join(each.test for each in there if each.state == "kept") or "nothing"
-                raise EnctestError(f"nothing of {test} was kept", f"Kept are:\n{tests}")
+                tests = "\n".join(each.test for each in there if each.state == "kept")
+                raise EnctestError(
+                    f"nothing of {test} was kept", f"Kept are:\n{tests}" if tests else self._why()
+                )
             return kept[0]
         named = [each for each in there if each.database == self._name]
         if not named:
             raise NotNowError(f"no run has the database {self._name} now", "See `enctest db list`.")
         return named[0]
+
+    def _why(self) -> str:
+        """Return why nothing is kept of any test."""
+        if self._isolation == "test":
+            return "Nothing is kept: no test that uses it has failed, or what it left was dropped."
+        return (
+            f'With isolation = "{self._isolation}" no test has a database of its own; '
+            f'isolation = "test" in [tool.enctest.databases.{self._name}] keeps what failed tests leave.'
+        )
 
     def location(self, found: Found, *, superuser: bool = False) -> Location:
         """Return where a database is: at the server's unix socket."""

@@ -134,25 +134,36 @@ async def connect(handle: Handle, *, spans: bool = False) -> Feed:
     """
     deadline = time.monotonic() + _PATIENCE
     while True:
-        try:
-            reader, writer = await asyncio.open_unix_connection(handle.door, limit=2**20)
-            break
-        except OSError:
-            if time.monotonic() > deadline:
-                raise _did_not_start(handle) from None
-            if not _is_starting() and not _is_running(handle.door):
-                _start(handle)
-            await asyncio.sleep(0.02)
+        if connection := await _join(handle.door, spans=spans):
+            return connection
+        if time.monotonic() > deadline:
+            raise _did_not_start(handle)
+        if not _is_starting() and not _is_running(handle.door):
+            _start(handle)
+        await asyncio.sleep(0.02)
+
+
+async def _join(door: Path, *, spans: bool) -> Connection | None:
+    """Join who is behind a door; None if nobody is, or one that is leaving and has hung up without a word."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(door, limit=2**20)
+    except OSError:
+        return None
     connection = Connection(reader, writer)
     connection.send(Subscribe(spans=spans))
-    return connection
+    await connection.wait()
+    if connection.is_answered:
+        return connection
+    await connection.close()
+    return None
 
 
 class Connection:
-    """A `Feed` over the explorer's socket."""
+    """A `Feed` over the explorer's socket; `is_answered` once anything has come from there."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.closed = ""
+        self.is_answered = False
         self._reader = reader
         self._writer = writer
         self._events: deque[ExplorerEvent] = deque()
@@ -189,6 +200,7 @@ class Connection:
         reason = "the explorer ended"
         try:
             while data := await self._reader.read(2**18):
+                self.is_answered = True
                 self._events.extend(unpacker.feed(data))
                 self._arrived.set()
         except (OSError, EnctestError) as error:

@@ -139,9 +139,9 @@ class Explorer:
         finally:
             for task in (*tasks, leave, patrol):
                 task.cancel()
+            await self.front_ends.close()  # first: who comes now waits for the next explorer
             await asyncio.gather(*tasks, leave, patrol, return_exceptions=True)
             await self.idle.end()
-            await self.front_ends.close()
             await self.desk.debugging.close()
             await self.hosts.stop()
             await self.leases.close()

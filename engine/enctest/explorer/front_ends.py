@@ -59,6 +59,7 @@ class FrontEnds:
         self._server: asyncio.Server | None = None
         self._door: Path | None = None
         self._scheduled = False
+        self._is_closed = False
         self.visited = asyncio.Event()
         self.greeted = asyncio.Event()
         self.empty = asyncio.Event()
@@ -72,8 +73,9 @@ class FrontEnds:
         self._server = await asyncio.start_unix_server(self._serve, path, limit=2**20)
 
     async def close(self) -> None:
-        """Send what is queued and hang up."""
+        """Send what is queued and hang up, also on who is just coming in."""
         self._publish()
+        self._is_closed = True
         if self._server is not None and self._door is not None:
             self._server.close()
             with contextlib.suppress(FileNotFoundError):
@@ -102,6 +104,9 @@ class FrontEnds:
             front_end.send(events)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:
+            writer.close()
+            return
         front_end = FrontEnd(writer)
         self._all.add(front_end)
         self.visited.set()

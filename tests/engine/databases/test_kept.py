@@ -93,8 +93,22 @@ def test_what_opens_it(failed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert command[1].startswith("postgresql://")
     monkeypatch.setattr("shutil.which", lambda _: None)
     assert kept.opener(failed, TEST) == ("shop", [])
-    with pytest.raises(EnctestError, match="nothing of another was kept"):
+    with pytest.raises(EnctestError, match="nothing of another was kept") as refused:
         kept.opener(failed, "another")
+    assert TEST in refused.value.hint
+
+
+def test_where_tests_share_a_database_it_says_so(shop: Shop, any_server: Binaries) -> None:
+    settings = f"[tool.enctest.databases.shop]\nmigrations = 'migrations'\nbin = '{any_server.bin}'\n"
+    (shop.root / "pyproject.toml").write_text(settings, encoding="utf-8")
+    shop.manager(any_server).lease("run")
+    with pytest.raises(EnctestError, match=f"nothing of {TEST} was kept") as refused:
+        kept.opener(shop.root, TEST)
+    assert 'isolation = "test" in [tool.enctest.databases.shop] keeps' in refused.value.hint
+    (shop.root / "pyproject.toml").write_text(f"{settings}isolation = 'test'\n", encoding="utf-8")
+    with pytest.raises(EnctestError) as refused:
+        kept.opener(shop.root, TEST)
+    assert "no test that uses it has failed" in refused.value.hint
 
 
 def test_where_nothing_runs(tmp_path: Path) -> None:

@@ -106,16 +106,18 @@ class ActivityLine(Bar):
         left = _left(self._status, self._root)
         if left.cell_length + right.cell_length + 2 > self.room:
             left = _left(self._status, self._root, short=True)
+        if left.cell_length + right.cell_length + 2 > self.room and self._status.settled_ms is not None:
+            right = self._right(self._status, self.room, timed=False)  # the time since the save says more
         return both_ends(left, right, self.room)
 
-    def _right(self, status: Status, width: int) -> Content:
+    def _right(self, status: Status, width: int, *, timed: bool = True) -> Content:
         run = status.run
         if status.phase == "running" and run is not None and not run.is_over:
             return _progress(run, self._root, max(8, min(32, width // 4)))
         if status.phase in {"starting", "collecting"}:
             word = "collecting…" if status.phase == "collecting" else "starting…"
             return Content.assemble((_WAITING[self._turn % 4], "$text-primary"), (f" {word}", _QUIET))
-        return _result(run) if run is not None and not status.is_hunting else Content("")
+        return _result(run, timed=timed) if run is not None and not status.is_hunting else Content("")
 
 
 def audit_line(audit: ev.Audited, *, short: bool = False) -> str:
@@ -181,7 +183,7 @@ def _progress(run: Run, root: Node | None, cells: int) -> Content:
     )
 
 
-def _result(run: Run) -> Content:
+def _result(run: Run, *, timed: bool) -> Content:
     parts = [
         Content.styled(f"{run.counts[outcome]:,} {outcome}", coloured(outcome))
         for outcome in OUTCOMES
@@ -189,6 +191,6 @@ def _result(run: Run) -> Content:
     ]
     if run.stopped:
         parts.insert(0, Content.styled(one_line(run.stopped), "$text-warning"))
-    if run.duration_ms:
+    if run.duration_ms and timed:
         parts.append(Content.styled(f"in {duration(run.duration_ms)}", _QUIET))
     return Content.styled(", ", _QUIET).join(parts)

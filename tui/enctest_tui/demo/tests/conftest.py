@@ -1,4 +1,4 @@
-"""What all tests share. Tests use one database together: each makes its own customers and products."""
+"""What all tests share. Each has a copy of the database, and makes its own customers and products."""
 
 from __future__ import annotations
 
