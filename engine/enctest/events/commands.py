@@ -61,7 +61,7 @@ class FindUsers(Record, frozen=True, kw_only=True):
 
 
 class FindBase(Record, frozen=True, kw_only=True):
-    """What this test's trace, as of `run`, is to be compared with; `other` is the other test, if it is one."""
+    """What this test's trace, as of `run`, is to be compared with; `other` names another test."""
 
     test: str
     run: int

@@ -1,4 +1,4 @@
-"""Two traces, of one test or of two, in one tree: what came, what is missing, what is different, and where that began.
+"""Two traces, of one test or two, in one tree: what came, is missing, is different, and where that began.
 
 Siblings are paired by what they do (`likeness.key`), in order: equal ends first, then the longest common
 subsequence of what lies between, or for very many the nearest that follows. Runs of equal siblings are one
@@ -113,7 +113,7 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
 
 
 def _of_two_tests(before: Sequence[S], now: Sequence[S]) -> Iterable[Difference]:
-    """Return what is different since these are traces of two tests: where each is, its function, its markers."""
+    """Return what is different since these are two tests: where each is, its function, its markers."""
     one, other = (next((span for span in spans if span.kind == "test"), None) for spans in (before, now))
     if one is None or other is None or one.attributes.get(_NODE_ID) == other.attributes.get(_NODE_ID):
         return ()
