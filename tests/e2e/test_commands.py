@@ -113,6 +113,41 @@ def test_a_trace_is_compared_with_the_last_pass(sample: MakeSample) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_trace_is_compared_with_another_tests(sample: MakeSample) -> None:
+    project = sample(
+        {
+            "bank.py": """
+                import sqlite3
+                def pay(express=False):
+                    db = sqlite3.connect(":memory:")
+                    db.execute("create table paid (amount)")
+                    if express:
+                        db.execute("insert into paid values (5)")
+                    db.execute("delete from paid")
+                    db.close()
+            """,
+            "test_slow.py": "import bank\ndef test_slow(): bank.pay()\n",
+            "test_fast.py": "import bank\ndef test_fast(): bank.pay(express=True)\n",
+        }
+    )
+    assert project.enctest("-q").returncode == 0
+    fast, slow = "test_fast.py::test_fast", "test_slow.py::test_slow"
+    for asked in (["trace", fast, "--compare", slow], ["trace", "--compare", fast, slow]):
+        done = project.enctest(*asked)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{fast}  (run 1, compared with {slow}, run 1)\n")
+        different = [line for line in done.stdout.splitlines() if line[:1] in "~+-.»"]
+        assert "INSERT paid" in different[0], done.stdout
+        assert different[0].startswith("+"), done.stdout
+    unknown = project.enctest("trace", fast, "--compare", "test_slow.py::test_slo")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "no test test_slow.py::test_slo is known here" in unknown.stderr
+    assert f"Did you mean: {slow}" in unknown.stderr
+    too_many = project.enctest("trace", fast, "--compare", slow, fast)
+    assert too_many.returncode == 4
+    assert "takes one node id" in too_many.stderr
+
+
 def test_affected_names_what_a_change_reaches_and_why(sample: MakeSample) -> None:
     project = sample(FILES)
     assert "no run is recorded" in project.enctest("affected").stderr

@@ -71,9 +71,14 @@ class FakeFeed:
             found = self.findings.get(command.test, ())
             self.tell(ev.Findings(test=command.test, run=command.run, findings=found))
         if isinstance(command, ev.FindBase):
-            run, spans = self.bases.get((command.test, command.against), (0, ()))
+            run, spans = self.bases.get((command.other or command.test, command.against), (0, ()))
             answer = ev.Base(
-                test=command.test, run=command.run, against=command.against, base_run=run, spans=spans
+                test=command.test,
+                run=command.run,
+                against=command.against,
+                other=command.other,
+                base_run=run,
+                spans=spans,
             )
             self.tell(answer)
 

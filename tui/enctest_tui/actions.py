@@ -178,6 +178,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     _span("trace-source", "o", "Source", "Open its line, or a frame, in $EDITOR.", 5),
     _span("trace-explain", "X", "Explain", "EXPLAIN ANALYZE on what the test left.", 6),
     _trace("compare", "D", "Compare", "Compare: last pass, run before, none.", 1),
+    _span("compare-other", "O", "Other test", "Compare with another test's trace.", 4),
     _details("details-fold", "space,right,left,h,l", "Fold", "In the details: fold, unfold a value.", 2),
     _details(
         "details-next",

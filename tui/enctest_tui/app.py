@@ -78,6 +78,7 @@ class EnctestApp(App[None]):
         "screens/tables.tcss",
         "screens/analysis.tcss",
         "screens/running.tcss",
+        "screens/test_choice.tcss",
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     ENABLE_COMMAND_PALETTE = True
@@ -212,7 +213,8 @@ class EnctestApp(App[None]):
     @on(TracePane.BaseWanted)
     def _base_wanted(self, event: TracePane.BaseWanted) -> None:
         if self.feed is not None and self.model.details.test:
-            self.feed.send(FindBase(test=self.model.details.test, run=event.run, against=event.against))
+            test, base = self.model.details.test, self.model.base
+            self.feed.send(FindBase(test=test, run=event.run, against=event.against, other=base.other))
 
     @on(TracePane.PlanWanted)
     def _plan_wanted(self, event: TracePane.PlanWanted) -> None:

@@ -1,4 +1,4 @@
-"""A test's trace beside an earlier one: which lines of the common tree are shown, and what they say."""
+"""A test's trace beside an earlier one, or another test's: which lines are shown, and what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enctest.events import Against, Base
 from enctest.tracing.comparison import Comparison, Line, State, compare
 from enctest_tui.spans import SpanNode, Trace
-from enctest_tui.text import one_line
+from enctest_tui.text import clean, fit, one_line
 from enctest_tui.wording import label
 
 SpanLine = Line[SpanNode]
@@ -18,6 +18,8 @@ _QUICK = 2000
 """Spans up to which a growing trace is compared with each repaint."""
 _SECONDS = 0.5
 """Between two comparisons of a larger one."""
+_WIDE, _SHORTEST = 200, 12
+"""Cells of a heading of which nobody says how wide it is; cells that the name of a test has in any case."""
 WORDS: dict[State, tuple[str, str, str]] = {
     "same": ("", "  ", "plain"),
     "changed": ("changed", "~ ", "warn"),
@@ -35,11 +37,13 @@ class Baseline:
 
     Attributes:
         against: What was asked for; None while nothing is compared.
+        other: The other test, where `against` is that.
         run: The run of the earlier trace; 0 when there is none.
         for_run: The run it was asked for; 0 until there is an answer.
     """
 
     against: Against | None = None
+    other: str = ""
     run: int = 0
     for_run: int = 0
     trace: Trace = field(default_factory=Trace)
@@ -154,29 +158,41 @@ def _key(line: SpanLine) -> tuple[bool, int]:
 
 
 def summary(
-    comparison: Comparison[SpanNode] | None, base: Baseline, *, nothing: str = ""
+    comparison: Comparison[SpanNode] | None, base: Baseline, *, nothing: str = "", width: int = _WIDE
 ) -> list[tuple[str, str]]:
-    """Return pieces of text and their inks: with what is compared and how much differs, or `nothing`."""
-    what = "its last pass" if base.against == "pass" else "the run before"
+    """Return pieces of text and their inks: with what is compared and how much differs, or `nothing`.
+
+    The name of another test takes what `width` cells leave for it.
+    """
     if comparison is None:
-        return [(nothing or _why_nothing(base), "dim")]
+        return [(nothing or _why_nothing(base, width), "dim")]
     counts = comparison.counts
-    pieces = [(f"compared with {what}, run {base.run}: ", "dim")]
     told = [
         (f"{counts[state]} {word}", ink) for state, (word, _, ink) in WORDS.items() if word and counts[state]
     ]
-    if not told:
-        return [*pieces, ("nothing is different", "good")]
-    for at, piece in enumerate(told):
+    pieces = []
+    for at, piece in enumerate(told or [("nothing is different", "good")]):
         pieces += [(", ", "dim")] * (at > 0) + [piece]
-    return pieces
+    start, end = "compared with ", f", run {base.run}: "
+    room = width - len(start) - len(end) - sum(len(text) for text, _ in pieces)
+    return [(f"{start}{_what(base, room)}{end}", "dim"), *pieces]
 
 
-def _why_nothing(base: Baseline) -> str:
+def _what(base: Baseline, room: int) -> str:
+    if base.against == "other":
+        full, short = clean(base.other), clean(base.other.rpartition("::")[2])
+        return full if len(full) <= room else fit(short, max(_SHORTEST, room))
+    return "its last pass" if base.against == "pass" else "the run before"
+
+
+def _why_nothing(base: Baseline, width: int) -> str:
     if not base.for_run:
         return "…"
     if base.run:
         return "no spans yet"
+    if base.against == "other":
+        why = " has no trace yet: run it"
+        return f"{_what(base, width - len(why))}{why}"
     return "it has not passed before" if base.against == "pass" else "there is no run before this one"
 
 

@@ -347,7 +347,8 @@ class Model:
         return Changes.DETAILS | Changes.TRACE
 
     def _base(self, event: ev.Base) -> Changes:
-        if event.test != self.details.test or event.against != self.base.against:
+        asked = (self.details.test, self.base.against, self.base.other)
+        if (event.test, event.against, event.other) != asked:
             return Changes.NONE
         self.base.take(event)
         return Changes.TRACE

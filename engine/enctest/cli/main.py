@@ -13,7 +13,7 @@ from enctest.errors import EnctestError
 
 if TYPE_CHECKING:
     from enctest.cli.trace import View
-    from enctest.events import Against
+    from enctest.events import Before
 
 USAGE = """\
 usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces and databases
@@ -30,11 +30,11 @@ usage: enctest [PYTEST ARGS]           run once, as pytest would, with traces an
          --fresh                       each run in a pytest process of its own, no snapshots
        enctest affected [--changed PATH ...] [--why]
                                        print the tests that changed files can affect
-       enctest trace NODEID [--stats | --critical-path | --compare [previous] | --otlp-json FILE]
+       enctest trace NODEID [--stats | --critical-path | --compare [previous | OTHER] | --otlp-json FILE]
                                        print a test's last span tree and what is found in it, times by
                                        operation, the spans that decided how long it took, or how it
-                                       differs from that of its last pass (or of the run before); or
-                                       write it as OTLP JSON
+                                       differs from that of its last pass (or of the run before, or of
+                                       the other test); or write it as OTLP JSON
        enctest db COMMAND NAME         url, shell, changes, drop or reset of a managed database; or list
        enctest report [FILE]           write the last results and traces into one HTML file
        enctest init [--yes]            look at the project, show its configuration, write it on a yes
@@ -176,7 +176,7 @@ def _trace(args: list[str]) -> int:
     from enctest.cli.trace import trace
 
     file = take_option(args, "--otlp-json")
-    against: Against | None = None
+    against: Before | None = None
     if "--compare" in args:
         at = args.index("--compare")
         against = "previous" if args[at + 1 : at + 2] == ["previous"] else "pass"
@@ -188,11 +188,12 @@ def _trace(args: list[str]) -> int:
     if "--critical-path" in args:
         args.remove("--critical-path")
         view = "critical path"
+    other = args.pop() if against == "pass" and len(args) == 2 else None  # noqa: PLR2004 - a test, and the other
     if len(args) != 1 or args[0].startswith("-"):
         raise EnctestError("enctest trace takes one node id", USAGE)
     if file is not None and against is not None:
         raise EnctestError("--otlp-json writes one trace, --compare shows two", USAGE)
-    return trace(args[0], against, view, file)
+    return trace(args[0], against, view, file, other=other)
 
 
 def _report(args: list[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from enctest import config
 from enctest.errors import EnctestError
-from enctest.events import Against, Span
+from enctest.events import Before, Span
 from enctest.explorer.explaining import Explaining
 from enctest.paths import Project
 from enctest.store.history import History, names
@@ -29,7 +29,14 @@ _Found = tuple[float, str, int, tuple[Span, ...]]
 View = Literal["tree", "statistics", "critical path"]
 
 
-def trace(test: str, against: Against | None = None, view: View = "tree", file: str | None = None) -> int:
+def trace(
+    test: str,
+    against: Before | None = None,
+    view: View = "tree",
+    file: str | None = None,
+    *,
+    other: str | None = None,
+) -> int:
     """Print the tree of the test's newest run, whatever arguments that had, or what an earlier one has else.
 
     Args:
@@ -37,25 +44,21 @@ def trace(test: str, against: Against | None = None, view: View = "tree", file: 
         against: Print only what is different from that earlier run.
         view: What to print of the newest run otherwise.
         file: Where to write it as OTLP JSON instead; `-` is standard output.
+        other: Print only what is different from the newest run of this test.
 
     Raises:
-        EnctestError: The test, or its trace, or an earlier one, is not known.
+        EnctestError: A test, or its trace, or an earlier one, is not known.
     """
     project = Project.find()
-    state = project.state
-    newest: _Found = (0.0, "", 0, ())
-    known: dict[str, None] = {}
-    for name in names(state) or ["history"]:
-        with contextlib.closing(History(state, name)) as history:
-            known |= dict.fromkeys(stored.info.test for stored in history.tests())
-            result = history.result(test)
-            if result is not None and result.t > newest[0]:
-                newest = (result.t, name, *history.trace(test))
+    newest = _newest(project, test)
     _, name, run, spans = newest
-    if not spans:
-        raise _unknown(test, list(known))
+    if other is not None:
+        _, _, base, before = _newest(project, other)
+        return _compare(test, (run, spans), f"{other}, run {base}", before)
     if against is not None:
-        return _compare(History(state, name), test, newest, against)
+        base, before = _earlier(History(project.state, name), test, run, against)
+        what = "its last pass" if against == "pass" else "the run before"
+        return _compare(test, (run, spans), f"{what}, run {base}", before)
     if file is not None:
         return _write(test, newest, file)
     print(f"{test}  (run {run})")
@@ -68,6 +71,20 @@ def trace(test: str, against: Against | None = None, view: View = "tree", file: 
     for line in lines[view]():
         print(line)
     return 0
+
+
+def _newest(project: Project, test: str) -> _Found:
+    found: _Found = (0.0, "", 0, ())
+    known: dict[str, None] = {}
+    for name in names(project.state) or ["history"]:
+        with contextlib.closing(History(project.state, name)) as history:
+            known |= dict.fromkeys(stored.info.test for stored in history.tests())
+            result = history.result(test)
+            if result is not None and result.t > found[0]:
+                found = (result.t, name, *history.trace(test))
+    if not found[-1]:
+        raise _unknown(test, list(known))
+    return found
 
 
 def _write(test: str, newest: _Found, file: str) -> int:
@@ -106,15 +123,18 @@ def _end(tree: Trace) -> int:
     return max((top.last_ns() for top in tree.tops()), default=0)
 
 
-def _compare(history: History, test: str, newest: _Found, against: Against) -> int:
-    _, _, run, spans = newest
+def _earlier(history: History, test: str, run: int, against: Before) -> tuple[int, tuple[Span, ...]]:
     with contextlib.closing(history):
         base, before = history.base(test, run, against)
     if not base:
         what = "has not passed before" if against == "pass" else "has no run before the last one"
         raise EnctestError(f"{test} {what}", "Without --compare you see its last run.", exit_code=1)
-    what = "its last pass" if against == "pass" else "the run before"
-    print(f"{test}  (run {run}, compared with {what}, run {base})")
+    return base, before
+
+
+def _compare(test: str, newest: tuple[int, tuple[Span, ...]], what: str, before: tuple[Span, ...]) -> int:
+    run, spans = newest
+    print(f"{test}  (run {run}, compared with {what})")
     found = compare(Trace(before).tops(), Trace(spans).tops())
     counts = [f"{number} {state}" for state, number in found.counts.items() if state != "same"]
     print(", ".join(counts) or "nothing is different")

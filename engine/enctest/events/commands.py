@@ -61,11 +61,12 @@ class FindUsers(Record, frozen=True, kw_only=True):
 
 
 class FindBase(Record, frozen=True, kw_only=True):
-    """What this test's trace, as of `run`, is to be compared with."""
+    """What this test's trace, as of `run`, is to be compared with; `other` names another test."""
 
     test: str
     run: int
     against: Against = "pass"
+    other: str = ""
 
 
 class FollowRun(Record, frozen=True, kw_only=True):

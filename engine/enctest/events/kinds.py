@@ -16,8 +16,10 @@ How = Literal["warm", "fresh", "isolated"]
 """How tests run: `warm` from the deepest snapshot that is still true; `fresh` in a pytest process that was
 started for them; `isolated` each in a process of its own, forked after collection."""
 
-Against = Literal["pass", "previous"]
-"""What a test's trace is compared with: its last pass before, or the run before."""
+Before = Literal["pass", "previous"]
+"""An earlier trace of the same test: its last pass before, or the run before."""
+Against = Literal["pass", "previous", "other"]
+"""What a test's trace is compared with: an earlier one, or another test's last one."""
 
 SpanKind = Literal["test", "phase", "fixture", "internal", "db", "client", "server", "producer", "consumer"]
 """`test` is the root, `phase` is setup, call or teardown, `db` a query, `client`/`server` HTTP or RPC;

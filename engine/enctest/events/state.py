@@ -235,11 +235,12 @@ class Details(Event, frozen=True, kw_only=True):
 
 
 class Base(Event, frozen=True, kw_only=True):
-    """Answer to `FindBase`: an earlier trace of the test; `base_run` 0 means that there is none."""
+    """Answer to `FindBase`: an earlier trace, or another test's; `base_run` 0 means that there is none."""
 
     test: str
     run: int
     against: Against
+    other: str = ""
     base_run: int = 0
     spans: tuple[Span, ...] = ()
 

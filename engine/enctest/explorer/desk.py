@@ -110,9 +110,10 @@ class Desk:
     def _answer(self, question: FindUsers | FindBase) -> Event:
         if isinstance(question, FindUsers):
             return self._explorer.selector.users(question.path, question.function)
-        test, run, against = question.test, question.run, question.against
-        base, spans = self._explorer.journal.base(test, run, against)
-        return Base(test=test, run=run, against=against, base_run=base, spans=spans)
+        test, run, against, other = question.test, question.run, question.against, question.other
+        journal = self._explorer.journal
+        base, spans = journal.trace(other) if against == "other" else journal.base(test, run, against)
+        return Base(test=test, run=run, against=against, other=other, base_run=base, spans=spans)
 
     def refresh(self, tests: Iterable[str]) -> None:
         """Tell the front ends that follow one of these tests that it stands differently now."""

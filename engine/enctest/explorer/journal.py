@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from enctest.errors import EnctestError
-from enctest.events import Against, Error, Span, TestFinished
+from enctest.events import Before, Error, Span, TestFinished
 from enctest.explorer.audit import Counts
 from enctest.explorer.book import Entry
 from enctest.paths import Project
@@ -173,7 +173,7 @@ class Journal:
             return next((trace for trace in found if trace[0] == run), (0, ()))
         return self._traces.get(test) or self.history.trace(test)
 
-    def base(self, test: str, run: int, against: Against) -> tuple[int, tuple[Span, ...]]:
+    def base(self, test: str, run: int, against: Before) -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of what a test's trace of `run` is compared with; (0, ()) if there is none."""
         recent = self._traces.get(test)
         if against == "previous" and recent is not None and recent[0] != run:

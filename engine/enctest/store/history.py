@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from enctest.errors import EnctestError
-from enctest.events import Against, Span, TestFinished
+from enctest.events import Before, Span, TestFinished
 from enctest.store.rows import Batch, StoredTest
 from enctest.store.schema import DamagedError, bring_up_to_date, opened, seal
 
@@ -169,7 +169,7 @@ class History:
         """Return (run, spans) of a test's `last` trace, or of another kind; (0, ()) when there is none."""
         return self._trace("select run, data from trace where test = ? and kind = ?", test, kind)
 
-    def base(self, test: str, run: int, against: Against) -> tuple[int, tuple[Span, ...]]:
+    def base(self, test: str, run: int, against: Before) -> tuple[int, tuple[Span, ...]]:
         """Return (run, spans) of the last pass, or run, that was not `run`; (0, ()) when there is none."""
         for kind in _BASES[against]:
             found = self.trace(test, kind)
@@ -233,7 +233,7 @@ class History:
         self._unwritten.clear()
 
 
-_BASES: dict[Against, tuple[str, ...]] = {"pass": ("pass", "former pass"), "previous": ("last", "previous")}
+_BASES: dict[Before, tuple[str, ...]] = {"pass": ("pass", "former pass"), "previous": ("last", "previous")}
 _FORMER = """
 insert or replace into trace
 select test, ?3, run, data from trace where test = ?1 and kind = ?4 and run <> ?2 and length(data) < ?5"""

@@ -1,4 +1,4 @@
-"""Two traces of a test in one tree: what came, what is missing, what is different, and where that began.
+"""Two traces, of one test or two, in one tree: what came, is missing, is different, and where that began.
 
 Siblings are paired by what they do (`likeness.key`), in order: equal ends first, then the longest common
 subsequence of what lies between, or for very many the nearest that follows. Runs of equal siblings are one
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby, zip_longest
 from typing import Generic, Literal, TypeVar
 
-from enctest.tracing.likeness import Difference, Key, Spanlike, key
+from enctest.tracing.likeness import Difference, Key, Spanlike, differences, key
 from enctest.tracing.model import SHARED, is_beside
 from enctest.tracing.subtrees import Subtrees
 
@@ -31,6 +31,8 @@ _OF_ERRORS = frozenset(
     }
 )
 """Differences that a span only passes on when something below it has failed."""
+_NODE_ID = "pytest.nodeid"
+_OF_A_TEST = frozenset({"code.file.path", "code.function.name", "pytest.markers"})
 
 
 @dataclass(eq=False, slots=True)
@@ -93,7 +95,7 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
     Spans beside the test are left out: which test needed a shared start first says nothing of it.
     """
     top: Line[S] = Line((), ())
-    known: Subtrees[S] = Subtrees()
+    known: Subtrees[S] = Subtrees(_of_two_tests(before, now))
     pending = [(top, _comparable(before, now), _comparable(now, before))]
     while pending:
         line, old, new = pending.pop()
@@ -108,6 +110,14 @@ def compare(before: Sequence[S], now: Sequence[S]) -> Comparison[S]:
         line.parent = None
     lines = [line for each in top.children for line in each.walk()]
     return Comparison(top.children, _first(lines), Counter(line.state for line in lines))
+
+
+def _of_two_tests(before: Sequence[S], now: Sequence[S]) -> Iterable[Difference]:
+    """Return what is different since these are two tests: where each is, its function, its markers."""
+    one, other = (next((span for span in spans if span.kind == "test"), None) for spans in (before, now))
+    if one is None or other is None or one.attributes.get(_NODE_ID) == other.attributes.get(_NODE_ID):
+        return ()
+    return (each for each in differences(one, other) if each.name in _OF_A_TEST)
 
 
 def _comparable(spans: Sequence[S], others: Sequence[S]) -> Sequence[S]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Generic, TypeVar
 
@@ -17,9 +17,14 @@ ALONE = 0
 
 
 class Subtrees(Generic[S]):
-    """What is known of the subtrees of two traces; neither may change meanwhile."""
+    """What is known of the subtrees of two traces; neither may change meanwhile.
 
-    def __init__(self) -> None:
+    Args:
+        own: Differences that do not count: they say only that these are two tests.
+    """
+
+    def __init__(self, own: Iterable[Difference] = ()) -> None:
+        self._own = frozenset(own)
         self._numbers: dict[object, int] = {}
         self._known: dict[int, int] = {}
         self._differences: dict[tuple[int, int], list[Difference]] = {}
@@ -51,7 +56,9 @@ class Subtrees(Generic[S]):
         pair = id(before), id(now)
         found = self._differences.get(pair)
         if found is None:
-            found = self._differences[pair] = differences(before, now)
+            own = self._own
+            found = [each for each in differences(before, now) if each not in own]
+            self._differences[pair] = found
         return found
 
     def pieces(self, left: Sequence[S], right: Sequence[S]) -> Iterator[tuple[Sequence[S], Sequence[S]]]:

@@ -26,12 +26,12 @@ FILES = {
 }
 
 
-async def base(lab: Lab, run: int, against: Against) -> tuple[int, list[str]]:
+async def base(lab: Lab, run: int, against: Against, other: str = "") -> tuple[int, list[str]]:
     """Ask what the test's trace of a run is compared with; return the run, and the queries in it."""
-    lab.give(FindBase(test=TEST, run=run, against=against))
+    lab.give(FindBase(test=TEST, run=run, against=against, other=other))
     await lab.until("the answer", lambda: lab.new(Base))
     (answer,) = lab.new(Base)
-    assert (answer.test, answer.run, answer.against) == (TEST, run, against)
+    assert (answer.test, answer.run, answer.against, answer.other) == (TEST, run, against, other)
     return answer.base_run, [
         str(span.attributes.get("db.query.text")) for span in answer.spans if span.kind == "db"
     ]
@@ -54,3 +54,22 @@ def test_the_last_pass_stays_at_hand_while_a_test_fails(
         assert await base(lab, second + 1, "previous") == (second, ["select 3"])
 
     explore(tmp_path, monkeypatch, FILES, story)
+
+
+def test_another_tests_last_trace_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = "test_shop.py::test_double"
+    more = "def test_double(): assert shop.price() * 2 == 2\n"
+    files = {**FILES, "test_shop.py": f"import shop\ndef test_price(): assert shop.price() == 1\n{more}"}
+
+    async def story(lab: Lab) -> None:
+        journal = lab.explorer.journal
+        run = journal.trace(TEST)[0]
+        assert await base(lab, run, "other", other) == (run, ["select 1"])
+        assert await base(lab, run, "other", "test_shop.py::test_gone") == (0, [])
+        await lab.edit("shop.py", "select 1", "select 2")
+        again = journal.trace(other)[0]
+        assert again > run
+        assert await base(lab, run, "other", other) == (again, ["select 2"])
+        await lab.until("it is written", lambda: journal.history.trace(other)[0] == again)
+
+    explore(tmp_path, monkeypatch, files, story)

@@ -300,3 +300,38 @@ def test_a_shared_fixture_that_another_test_has_set_up_is_no_difference() -> Non
     failed = compare(tops(), tops("db", status="error")).first
     assert failed is not None
     assert (failed.state, failed.span.name) == ("added", "db")
+
+
+def of_test(name: str, *children: Tree) -> Trace:
+    """Return the trace of the test `name` of a file that is called so, too."""
+    about = {
+        "pytest.nodeid": f"{name}.py::{name}",
+        "code.file.path": f"{name}.py",
+        "code.function.name": f"{name}.{name}",
+        "pytest.markers": [name],
+    }
+    return Trace(_spans(span("test", *children, kind="test", attributes=about), None, itertools.count(1)))
+
+
+def test_two_tests_part_where_they_do_something_else_not_at_their_names() -> None:
+    def lines(name: str, *more: Tree) -> Trace:
+        asked = {"code.file.path": f"{name}.py", "code.function.name": f"{name}.{name}"}
+        return of_test(name, query("select 1", **asked), span("pay", *more))
+
+    found = compared(lines("test_a"), lines("test_b", query("select 2")))
+    assert shown(found) == ["added query"]
+    assert found.first is not None
+    assert found.first.state == "added"
+    assert compared(lines("test_a"), lines("test_b")).first is None
+
+
+def test_of_two_tests_other_code_is_told_and_of_one_also_its_markers() -> None:
+    def asking(name: str, function: str) -> Trace:
+        return of_test(name, query("select 1", **{"code.function.name": function}))
+
+    found = compared(asking("test_a", "shop.one"), asking("test_b", "shop.two"))
+    assert shown(found) == ["changed query"]
+    before, now = of_test("test_a"), of_test("test_a")
+    assert now.root is not None
+    now.root.attributes["pytest.markers"] = ["slow"]
+    assert shown(compared(before, now)) == ["changed test"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.screen import Screen
 
 from enctest_tui.analysis import View
@@ -13,7 +14,9 @@ from enctest_tui.model import Changes, Model
 from enctest_tui.node import Node
 from enctest_tui.screens.analysis import AnalysisScreen, Ask
 from enctest_tui.screens.running import RunningScreen
+from enctest_tui.screens.test_choice import TestChoice
 from enctest_tui.widgets.signs import found_in
+from enctest_tui.widgets.trace_pane import TracePane
 
 if TYPE_CHECKING:
     from enctest_tui.widgets.side_pane import SidePane
@@ -45,6 +48,10 @@ class Overlays(Screen[None]):
                 top.keep_up()
         elif isinstance(top, RunningScreen) and Changes.STACKS in changes:
             top.show_stacks()
+        elif isinstance(top, TestChoice) and Changes.TESTS in changes:
+            top.list.refresh()
+        if Changes.FINISHED in changes:
+            self.side.trace.ask_for_other()
 
     def action_analyse(self, view: View) -> None:
         """Show what the trace of the selected test gives away."""
@@ -56,6 +63,16 @@ class Overlays(Screen[None]):
     def action_running(self) -> None:
         """Show which tests run now, and where they are."""
         self.app.push_screen(RunningScreen(self.model, self._ask))
+
+    @on(TracePane.OtherWanted)
+    def _choose_other(self) -> None:
+        """Let the user choose the test to compare with."""
+        self.app.push_screen(TestChoice(self.model.tests, self.model.details.test), self._compare_with)
+
+    def _compare_with(self, test: str | None) -> None:
+        if test:
+            # In the pane's own turn: a message that it sends in ours would end here.
+            self.side.trace.call_later(self.side.trace.compare_with, test)
 
     def _go_to_spans(self, spans: tuple[int, ...] | None) -> None:
         if spans:

@@ -39,8 +39,8 @@ PARTS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     ),
     "differences": (
         "Comparison",
-        """This run and an earlier one as one tree: + is new, - is missing, ~ has changed. Lines where nothing
-        is different are folded.""",
+        """This run and an earlier one, or another test's last one, as one tree: + is new, - is missing, ~ has
+        changed. Lines where nothing is different are folded.""",
         ("trace",),
     ),
     "span-details": (

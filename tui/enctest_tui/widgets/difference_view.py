@@ -1,4 +1,4 @@
-"""Two runs of a test in one tree: what came, what is missing, what is different, and how long both took."""
+"""Two runs, of one test or two, in one tree: what came, is missing, is different, and how long both took."""
 
 from __future__ import annotations
 

@@ -35,10 +35,11 @@ class FindBox(Horizontal):
 
     @dataclass
     class Closed(Message):
-        """The user is done; `cleared` means that the words were given up."""
+        """The user is done, by Enter if `entered`; `cleared` means that the words were given up."""
 
         box: FindBox
         cleared: bool
+        entered: bool = False
 
         @property
         def control(self) -> FindBox:
@@ -91,10 +92,10 @@ class FindBox(Horizontal):
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_close(cleared=False)
+        self.action_close(cleared=False, entered=True)
 
-    def action_close(self, cleared: bool) -> None:
+    def action_close(self, cleared: bool, entered: bool = False) -> None:
         """Leave the box."""
         if cleared or not self.text:
             self.clear()
-        self.post_message(self.Closed(self, cleared=cleared or not self.text))
+        self.post_message(self.Closed(self, cleared=cleared or not self.text, entered=entered))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,14 +11,12 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
 
 from enctest.events import Against
 from enctest_tui.copying import copied
 from enctest_tui.detail_lines import DetailLine, Place
-from enctest_tui.difference import Baseline, summary
+from enctest_tui.difference import SpanLine
 from enctest_tui.keys import bindings
 from enctest_tui.model import Model
 from enctest_tui.span_details import Reading, describe, describe_line, filled, place_of
@@ -28,36 +26,17 @@ from enctest_tui.spans import SpanNode
 from enctest_tui.stack import Sources
 from enctest_tui.text import plural
 from enctest_tui.widgets.details_view import SpanDetails
-from enctest_tui.widgets.difference_view import HEAD, DifferenceView
+from enctest_tui.widgets.difference_head import Summary
+from enctest_tui.widgets.difference_view import DifferenceView
 from enctest_tui.widgets.find_box import FindBox
-from enctest_tui.widgets.headline import COLOURS
 from enctest_tui.widgets.line_view import LineView
 from enctest_tui.widgets.places import SourceWanted
 from enctest_tui.widgets.time_axis import MinimapBar, TimeAxis
 from enctest_tui.widgets.trace_view import TraceView
 
-_NEXT: dict[Against | None, Against | None] = {None: "pass", "pass": "previous", "previous": None}
+_NEXT: dict[Against | None, Against] = {None: "pass", "pass": "previous"}
 _BESIDE = 130
 """Columns from which on the details stand beside the waterfall."""
-
-
-class Summary(Widget):
-    """With what a trace is compared, and how much is different."""
-
-    def __init__(self, view: DifferenceView, base: Baseline) -> None:
-        super().__init__()
-        self._view = view
-        self._base = base
-
-    def render(self) -> Content:
-        """Say it in one line; above the durations, what they are."""
-        nothing = "" if self._view.found.trace.run else "select a test that has run to compare it"
-        pieces = summary(self._view.found.comparison, self._base, nothing=nothing)
-        line = Content.assemble(" ", *((text, COLOURS.get(ink, COLOURS["dim"])) for text, ink in pieces))
-        room = (self._view.scrollable_content_region.width or self.size.width) - line.cell_length - len(HEAD)
-        if room < 1 or self._view.found.comparison is None:
-            return line
-        return Content.assemble(line, " " * room, (HEAD, "$foreground 40%"))
 
 
 class TracePane(Vertical):
@@ -71,6 +50,9 @@ class TracePane(Vertical):
 
         run: int
         against: Against
+
+    class OtherWanted(Message):
+        """The trace is to be compared with that of a test the user has yet to choose."""
 
     class KeysChanged(Message):
         """Other keys do something now."""
@@ -148,8 +130,27 @@ class TracePane(Vertical):
     @on(DifferenceView.Turned)
     def turn_comparison(self) -> None:
         """Compare with the last pass, then with the run before, then with nothing."""
+        self._compare(_NEXT.get(self._base.against))
+
+    def action_compare_other(self) -> None:
+        """Let the user choose a test to compare with."""
+        if self.view.trace.run:
+            self.post_message(self.OtherWanted())
+        else:
+            self.notify("select a test that has run to compare it", markup=False, timeout=3)
+
+    def compare_with(self, other: str) -> None:
+        """Compare with the last trace of another test."""
+        self._compare("other", other)
+
+    def ask_for_other(self) -> None:
+        """Ask for the other test's trace again, if there is one: it may have run."""
+        if self._base.against == "other" and self._asked_for:
+            self.post_message(self.BaseWanted(self._asked_for, "other"))
+
+    def _compare(self, against: Against | None, other: str = "") -> None:
         had_focus = self.front.has_focus
-        self._base.against = _NEXT[self._base.against]
+        self._base.against, self._base.other = against, other
         self.set_class(self._base.against is not None, "-compare")
         if self._base.against is not None:
             self._refresh_difference(other=True)
@@ -162,8 +163,7 @@ class TracePane(Vertical):
     def point(self, spans: Sequence[int]) -> None:
         """Go to the first of these spans in the waterfall, and mark all of them."""
         if self._base.against is not None:
-            self._base.against = "previous"
-            self.turn_comparison()
+            self._compare(None)
         self.view.focus()
         self.view.point(spans)
 
@@ -178,8 +178,7 @@ class TracePane(Vertical):
             self.show_details(on_=False)
             self.front.focus()
         elif self._base.against is not None:
-            self._base.against = "previous"
-            self.turn_comparison()
+            self._compare(None)
         elif self.search.text:
             self.search.clear()
             self.view.search("")
@@ -292,8 +291,10 @@ class TracePane(Vertical):
             different = self.difference.row
             if different is None:
                 return [], None
-            lines = describe_line(different.line, trace, base.trace, self.reading)
-            return lines, (base.against, different.key)
+            # Spans of two tests may have one number in one run: plans are of this test's.
+            reading = replace(self.reading, plans={}) if self._of_other(different.line) else self.reading
+            lines = describe_line(different.line, trace, base.trace, reading)
+            return lines, (base.against, base.other, different.key)
         row, pinned = self.view.row, self.view.pinned
         if pinned is not None:
             row = Row(pinned, 0)
@@ -359,8 +360,9 @@ class TracePane(Vertical):
             problem = "the query was too long to be kept as a whole"
         elif statement.missing:
             problem = f"{plural(statement.missing, 'argument')} of the query not known in full"
+        elif (run := self._run_of(row)) is None:
+            problem = "it is the other test's query: explain it there"
         else:
-            run = self._run_of(row)
             self.reading.plans[run, row.span.id] = None
             database = str(row.span.attribute("db.namespace"))
             self.post_message(self.PlanWanted(run, row.span.id, statement.sql, database))
@@ -368,7 +370,12 @@ class TracePane(Vertical):
         if problem:
             self.notify(problem, markup=False, timeout=3)
 
-    def _run_of(self, row: Row) -> int:
-        """Return the run that a compared span is of."""
+    def _run_of(self, row: Row) -> int | None:
+        """Return the run of this test that a compared span is of; None for another test's."""
         trace = self.view.trace
-        return trace.run if trace.spans.get(row.span.id) is row.span else self._base.run
+        if trace.spans.get(row.span.id) is row.span:
+            return trace.run
+        return self._base.run if self._base.against != "other" else None
+
+    def _of_other(self, line: SpanLine) -> bool:
+        return self._base.against == "other" and not line.now

@@ -36,7 +36,7 @@ class TraceView(SpanFinding):
 
     def labels(self) -> dict[str, str]:
         """Return what keys do here; those that can do nothing now are left out."""
-        labels = {"filter": "Find"}
+        labels = {"filter": "Find", "compare-other": ""}  # told where it is looked for: in a comparison
         if self.zoom.chosen is None:
             labels["trace-zoom-reset"] = ""
         if self.finder.query is not None:

@@ -118,7 +118,7 @@ def _values(option: str, word: str) -> Iterable[tuple[str, str]]:
         "--affected": lambda _: ((name, "") for name in _revisions()),
         "--test": _tests,
         "--deselect": _tests,
-        "--compare": lambda _: [("previous", "the run before")],
+        "--compare": lambda begun: [("previous", "the run before"), *_tests(begun)],
         "--ignore": _paths,
         "--changed": _paths,
         "-n": lambda _: [("auto", "one process per core"), ("logical", "")],
