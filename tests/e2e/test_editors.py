@@ -68,7 +68,9 @@ def is_under_cursor(terminal: Terminal, line: str) -> bool:
 
 
 def under_cursor(terminal: Terminal) -> str:
-    return terminal.text().splitlines()[terminal.screen.cursor.y]
+    lines = terminal.text().splitlines()  # those that are there: it may be drawing
+    row = terminal.screen.cursor.y
+    return lines[row] if row < len(lines) else ""
 
 
 @pytest.fixture

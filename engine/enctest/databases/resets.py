@@ -126,7 +126,12 @@ def _write_over(template: str, path: str) -> bool:
 
 def _roll_back(path: str) -> None:
     """End the transactions that this thread has left open on a file."""
-    for thing in gc.get_objects():
+    is_frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()  # what is frozen is not among the objects
+    things = gc.get_objects()
+    if is_frozen:
+        gc.freeze()
+    for thing in things:
         if not issubclass(type(thing), _sqlite3.Connection):
             continue
         with suppress(_sqlite3.Error):  # it is closed, or another thread's

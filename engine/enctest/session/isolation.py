@@ -110,7 +110,7 @@ class IsolationPlugin:
         try:
             self._try_to_give(name, item)
         except OSError:
-            if self.revive is None:
+            if self.revive is None or any(one.relay for one in self.databases() if one.name == name):
                 raise
             self.revive([name])
             self._try_to_give(name, item)
