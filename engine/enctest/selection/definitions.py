@@ -24,8 +24,6 @@ class Definitions:
     def add(self, section: Section) -> None:
         """Take the functions of one more file."""
         layout = section.layout
-        for place in [place for place in self._places if place[0] == section.path]:
-            del self._places[place]
         self._late[section.path] = tuple((section.first + index, names) for index, names in layout.late)
         for index, (name, line) in enumerate(zip(layout.names, layout.lines, strict=True)):
             plain = name.rpartition(".")[2].partition("#")[0]
@@ -33,6 +31,11 @@ class Definitions:
 
     def succeed(self, old: Section, new: Section) -> None:
         """Take a file's functions in another state, after `add`: what was asked for in one still is."""
+        former = range(old.first, old.first + len(old.layout.names))
+        for line in old.layout.lines:
+            number, _ = self._places.get((old.path, line), (-1, ""))
+            if number in former:  # no function of now begins there
+                del self._places[old.path, line]
         numbers = {name: new.first + index for index, name in enumerate(new.layout.names)}
         for index, name in enumerate(old.layout.names):
             owner = self._needs.get(old.first + index)

@@ -76,6 +76,7 @@ class Load:
         self._file = file
         self._path = path
         self._source = b""
+        self._known_digest: bytes | None = None
         self._layout: Layout | None = None
         self._section: Section | None = None
         self._token: object = None
@@ -88,7 +89,7 @@ class Load:
             return None
         try:
             with open(self._file, "rb", buffering=0) as stream:
-                self._source = stream.readall()
+                self._source, self._known_digest = stream.readall(), None
         except OSError:
             return None
         found = None if plain else self._importer.bytecode.load(self._file, variant, self._digest())
@@ -158,7 +159,9 @@ class Load:
         return attach(code, self._section)
 
     def _digest(self) -> bytes:
-        return hashlib.sha256(self._source).digest()
+        if self._known_digest is None:
+            self._known_digest = hashlib.sha256(self._source).digest()
+        return self._known_digest
 
 
 class _Absent:

@@ -16,20 +16,11 @@ Sign = tuple[str, str, str]
 """What stands in front of a word, its style, and the word."""
 
 
-class KeyTable(Static):
-    """A title, if there is one, and rows.
+class _Lines(Static):
+    """Lines that are broken to the width there is."""
 
-    Args:
-        rows: Keys, and what they do.
-        keys: Columns for the keys.
-        title: Above the rows.
-    """
-
-    def __init__(self, rows: Sequence[tuple[str, str]], *, keys: int, title: str = "") -> None:
+    def __init__(self) -> None:
         super().__init__(markup=False)
-        self._rows = rows
-        self._keys = keys
-        self._title = title
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of lines at this width."""
@@ -39,6 +30,25 @@ class KeyTable(Static):
     def render(self) -> Content:
         """Return all lines."""
         return Content("\n").join(self._lines(self.content_size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        raise NotImplementedError
+
+
+class KeyTable(_Lines):
+    """A title, if there is one, and rows.
+
+    Args:
+        rows: Keys, and what they do.
+        keys: Columns for the keys.
+        title: Above the rows.
+    """
+
+    def __init__(self, rows: Sequence[tuple[str, str]], *, keys: int, title: str = "") -> None:
+        super().__init__()
+        self._rows = rows
+        self._keys = keys
+        self._title = title
 
     def _lines(self, width: int) -> list[Content]:
         lines = [Content.styled(self._title, "bold $text-accent")] if self._title else []
@@ -54,22 +64,13 @@ class KeyTable(Static):
         return [*lines, Content("")]
 
 
-class Legend(Static):
+class Legend(_Lines):
     """Signs and their words, side by side; a sign stays with its word."""
 
     def __init__(self, title: str, signs: Sequence[Sign]) -> None:
-        super().__init__(markup=False)
+        super().__init__()
         self._title = title
         self._signs = signs
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return the number of lines at this width."""
-        del container, viewport
-        return len(self._lines(width))
-
-    def render(self) -> Content:
-        """Return all lines."""
-        return Content("\n").join(self._lines(self.content_size.width))
 
     def _lines(self, width: int) -> list[Content]:
         indent = len(self._title)
